@@ -1,0 +1,1 @@
+//! Reads an event log: verify, replay, export; never writes one

@@ -1,0 +1,2 @@
+//! The one binary: serve, demo, issue, orders, audit, simulate
+fn main() {}

@@ -1,0 +1,1 @@
+//! The engine a host imports: place card orders and be certain of what happened

@@ -1,0 +1,1 @@
+//! An axum router a host can mount: orders, webhooks, admin, health, metrics

@@ -1,0 +1,1 @@
+//! A faithful false UQPAY over HTTP, for tests and local development

@@ -1,0 +1,1 @@
+//! The durable event log, its projections, the vault, and the command handler

@@ -1,0 +1,1 @@
+//! A client for UQPAY's card issuing API; knows nothing of orders
