@@ -1,1 +1,46 @@
-//! The pure core: what an order is, what may happen to it, and what it owes next
+//! The pure core: what an order is, what may happen to it, and what it owes next.
+//!
+//! Here live three functions and the types they speak: [`decide`] judges a command, [`evolve`] remembers an event,
+//! [`outbox`] lists what is owed. Nothing here does IO, reads a clock or draws a random number; time and ids come in as
+//! values, effects come out as [`Task`]s. What must not live here: a provider's wire format, a store, a thread.
+//!
+//! In reading order: [`CardRequest`] is what a host asks, [`Fact`] is what the provider says, [`Command`] is what
+//! somebody wants, [`Event`] is what happened, [`Order`] is where that leaves us.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+mod command;
+mod decide;
+mod event;
+mod fact;
+mod ids;
+mod key;
+mod money;
+mod order;
+mod outbox;
+mod product;
+mod request;
+mod time;
+
+pub use command::{Command, Context, Placement, Rejection};
+pub use decide::{allowed_actions, decide};
+pub use event::{By, Event, EventBody, LookUpCause, OperatorAct, OperatorAction};
+pub use fact::{
+    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds, Refusal,
+    RefusalClass, Source, Verification,
+};
+pub use ids::{
+    Account, CardId, CardOrderId, CardholderId, Digest, InvalidId, MessageId, OrderId, ProductId, Reference, Version,
+};
+pub use key::{Generation, IdempotencyKey, Purpose};
+pub use money::{Amount, Currency, InvalidMoney};
+pub use order::{
+    Attention, AttentionReason, Compensation, CorruptHistory, Discrepancy, Failure, FailureClaim, FailureKind, Idv,
+    LookUp, Notice, Order, Phase, SilenceCause, State, Submission, Watch, Who, evolve,
+};
+pub use outbox::{Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox};
+pub use product::{Field, FieldKind, Problem, Product};
+pub use request::{
+    CardRequest, Cardholder, CardholderFields, Kyc, KycMethod, METADATA_ORDER_KEY, Merchants, Personal, RiskControls,
+    SpendingControl, SpendingInterval, Terms, UnknownField, Usage,
+};
+pub use time::{InvalidTime, Timestamp, duration};

@@ -1,0 +1,493 @@
+//! What a fact makes of an order (contract §9). Outer match by state, inner by fact, so that a new fact or state cannot
+//! slip through in silence. The order in which facts arrive must not matter once a look-up has followed them.
+
+use crate::command::Context;
+use crate::event::{By, EventBody, LookUpCause};
+use crate::fact::{
+    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds, Refusal,
+    RefusalClass, Source, Verification,
+};
+use crate::ids::CardId;
+use crate::key::Purpose;
+use crate::order::{
+    AttentionReason, Discrepancy, Failure, FailureKind, Order, Phase, State, Submission, Who, evolve,
+};
+use crate::outbox::{Activation, LateSuccess};
+
+use super::failed;
+
+/// What one observation makes of an order.
+pub(super) fn learn(order: &Order, observation: Observation, context: &Context<'_>) -> Vec<EventBody> {
+    let Observation { fact, ids, source } = observation;
+    if let Some(other) = other_card(order, &ids) {
+        return note_discrepancy(order, Discrepancy::SecondCard { card: other }, source);
+    }
+    match &order.state {
+        State::Requested { submission } => requested(order, submission, fact, ids, source, context),
+        State::Accepted { .. } | State::IdvPending { .. } | State::Active { .. } | State::Failed { .. } => {
+            let mut events = learn_ids(order, ids, &source);
+            let known = fold(order, &events, context);
+            events.extend(judge(&known, fact, source, context));
+            events
+        }
+    }
+}
+
+/// A different card for the same order: maybe two were made.
+fn other_card(order: &Order, heard: &ProviderIds) -> Option<CardId> {
+    match (&order.ids.card, &heard.card) {
+        (Some(known), Some(heard)) if known != heard => Some(heard.clone()),
+        (Some(_) | None, Some(_) | None) => None,
+    }
+}
+
+fn learn_ids(order: &Order, heard: ProviderIds, source: &Source) -> Vec<EventBody> {
+    let news = order.ids.news_in(&heard);
+    if news.is_empty() {
+        return Vec::new();
+    }
+    vec![EventBody::ProviderIdsLearned { ids: news, source: source.clone() }]
+}
+
+/// The order as it will be after events that were just decided.
+fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -> Order {
+    events.iter().fold(order.clone(), |order, body| {
+        let event = crate::event::Event { at: context.now, body: body.clone() };
+        evolve(order.id, Some(order.clone()), &event).unwrap_or(order)
+    })
+}
+
+fn judge(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    match &order.state {
+        State::Requested { .. } => Vec::new(),
+        State::Accepted { .. } => accepted(order, fact, source, context),
+        State::IdvPending { .. } => idv_pending(order, fact, source, context),
+        State::Active { .. } => active(order, fact, source),
+        State::Failed { .. } => failed_already(order, fact, source, context),
+    }
+}
+
+fn requested(
+    order: &Order,
+    submission: &Submission,
+    fact: Fact,
+    ids: ProviderIds,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    match fact {
+        Fact::Created(creation) => accept(order, Some(creation), None, ids, source, context),
+        Fact::Refused(refusal) => refused_create(order, submission, refusal, source),
+        // Any word on a card of ours means the provider has the order, whatever became of our call.
+        Fact::Card(_) | Fact::CardCreationFailed { .. } | Fact::CardOrder { .. } => {
+            if ids.card.is_none() && ids.card_order.is_none() {
+                return Vec::new();
+            }
+            accept(order, None, Some(fact), ids, source, context)
+        }
+        // A person of the two-step road has a life of its own.
+        Fact::Cardholder { .. } | Fact::CardMissing | Fact::CancelTaken => Vec::new(),
+    }
+}
+
+/// Acceptance, and what the same fact says beyond it.
+fn accept(
+    order: &Order,
+    creation: Option<Creation>,
+    fact: Option<Fact>,
+    ids: ProviderIds,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    let under_review = creation.as_ref().is_some_and(|creation| is_under_review(creation));
+    let mut events = vec![EventBody::OrderAccepted { ids, under_review, source: source.clone() }];
+    let known = fold(order, &events, context);
+    if let Some(creation) = creation {
+        events.extend(created(&known, creation, &source));
+    }
+    if let Some(fact) = fact {
+        events.extend(judge(&known, fact, source, context));
+    }
+    events
+}
+
+fn is_under_review(creation: &Creation) -> bool {
+    let reviewing = creation.verification == Some(Verification::UnderReview)
+        || creation.cardholder == Some(CardholderStatus::Pending);
+    reviewing && creation.link.is_none() && creation.verification != Some(Verification::ActionRequired)
+}
+
+/// The branches of a 2xx to the create call (contract §9.1).
+fn created(order: &Order, creation: Creation, source: &Source) -> Vec<EventBody> {
+    let mut events = Vec::new();
+    let confirm = || EventBody::LookUpRequested { cause: LookUpCause::Confirm { source: source.clone() } };
+    let ended = matches!(creation.card, CardStatus::Active | CardStatus::Failed)
+        || creation.order == Some(CardOrderStatus::Failed)
+        || creation.cardholder == Some(CardholderStatus::Failed);
+    if creation.link.is_some() || creation.verification == Some(Verification::ActionRequired) {
+        events.push(EventBody::IdvRequired { link: creation.link, source: source.clone() });
+    }
+    if ended {
+        events.push(confirm());
+    }
+    let words = [
+        unknown_word("card_status", match &creation.card {
+            CardStatus::Unknown(word) => Some(word),
+            _ => None,
+        }),
+        unknown_word("order_status", match &creation.order {
+            Some(CardOrderStatus::Unknown(word)) => Some(word),
+            _ => None,
+        }),
+        unknown_word("cardholder_status", match &creation.cardholder {
+            Some(CardholderStatus::Unknown(word)) => Some(word),
+            _ => None,
+        }),
+        unknown_word("verification_status", match &creation.verification {
+            Some(Verification::Unknown(word)) => Some(word),
+            _ => None,
+        }),
+    ];
+    events.extend(words.into_iter().flatten().take(1).flat_map(|reason| attention(order, reason)));
+    events
+}
+
+fn refused_create(
+    order: &Order,
+    submission: &Submission,
+    refusal: Refusal,
+    source: Source,
+) -> Vec<EventBody> {
+    match submission.phase {
+        Phase::Owed { .. } | Phase::InFlight { .. } => {}
+        Phase::Refused { .. } | Phase::Expired | Phase::Done => return Vec::new(),
+    }
+    let generation = submission.generation;
+    // An earlier send may have left its cardholder behind (contract §6.5).
+    let ours_perhaps = submission.maybe_sent || generation.0 > 1;
+    let code = refusal.code.clone();
+    let end = |kind, who| Failure {
+        kind,
+        code: Some(refusal.code.clone()),
+        missing_fields: refusal.missing_fields.clone(),
+        who,
+        new_order_could_succeed: true,
+    };
+    let consequence = match refusal.class {
+        RefusalClass::Input => failed(order, end(FailureKind::Refused, Who::Host), Some(source.clone())),
+        RefusalClass::Duplicate if ours_perhaps => attention(order, AttentionReason::PossibleLeftover { code }),
+        RefusalClass::Duplicate => failed(order, end(FailureKind::Duplicate, Who::Host), Some(source.clone())),
+        RefusalClass::Capacity => attention(order, AttentionReason::Capacity { code }),
+        RefusalClass::KeyConflict => attention(order, AttentionReason::KeyConflict),
+        RefusalClass::Configuration | RefusalClass::Unknown => {
+            let mut events = failed(order, end(FailureKind::Refused, Who::Operator), Some(source.clone()));
+            events.extend(attention(order, AttentionReason::Refused { code }));
+            events
+        }
+    };
+    let mut events =
+        vec![EventBody::SubmissionRefused { purpose: Purpose::CreateCard, generation, refusal: refusal.clone(), source }];
+    events.extend(consequence);
+    events
+}
+
+fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    match fact {
+        Fact::Card(status) => open_card(order, status, source, context),
+        Fact::CardCreationFailed { code } => report_failure(order, code, source),
+        Fact::CardMissing => card_missing(order, source, context),
+        Fact::CardOrder { status, failure_code } => card_order(order, status, failure_code, source, context),
+        Fact::Cardholder { status, link } => match (status, link) {
+            (CardholderStatus::Failed, _) => person_rejected(order, source, context),
+            (CardholderStatus::Incomplete, Some(link)) => vec![EventBody::IdvRequired { link: Some(link), source }],
+            (CardholderStatus::Incomplete, None) if source.is_read() => {
+                vec![EventBody::IdvRequired { link: None, source }]
+            }
+            (CardholderStatus::Incomplete, None) => look(order, source, context),
+            (CardholderStatus::Success | CardholderStatus::Pending, _) => Vec::new(),
+            (CardholderStatus::Unknown(word), _) => unknown(order, "cardholder_status", word),
+        },
+        // A replay of our own call: nothing new unless it names another card, which was caught before.
+        Fact::Created(_) | Fact::Refused(_) => Vec::new(),
+        Fact::CancelTaken => cancel_taken(order, source),
+    }
+}
+
+fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let State::IdvPending { idv } = &order.state else { return Vec::new() };
+    match fact {
+        Fact::Card(status) => open_card(order, status, source, context),
+        Fact::CardCreationFailed { code } => report_failure(order, code, source),
+        Fact::CardMissing => card_missing(order, source, context),
+        Fact::CardOrder { status, failure_code } => card_order(order, status, failure_code, source, context),
+        Fact::Cardholder { status, link } => {
+            let fresh = link.filter(|link| is_newer(idv.link.as_ref(), link));
+            let answers_renewal = matches!(source, Source::Answer { purpose: Purpose::RenewIdvLink, .. });
+            match (status, fresh) {
+                (CardholderStatus::Success, _) => vec![EventBody::IdvPassed { source }],
+                (CardholderStatus::Failed, _) => person_rejected(order, source, context),
+                (CardholderStatus::Incomplete | CardholderStatus::Pending | CardholderStatus::Unknown(_), Some(link)) => {
+                    vec![EventBody::IdvLinkIssued { link, source }]
+                }
+                (_, None) if answers_renewal => renewal_without_link(order, source),
+                (CardholderStatus::Incomplete, None) if source.is_read() => Vec::new(),
+                // More is wanted of the person; the link that goes with it is to be read.
+                (CardholderStatus::Incomplete, None) => look(order, source, context),
+                // A fresh link and a running review can both read `PENDING` (contract §4.5); only a message says so.
+                (CardholderStatus::Pending, None) if source.is_read() || idv.submitted_at.is_some() => Vec::new(),
+                (CardholderStatus::Pending, None) => vec![EventBody::IdvSubmitted { source }],
+                (CardholderStatus::Unknown(word), None) => unknown(order, "cardholder_status", word),
+            }
+        }
+        Fact::Refused(refusal) => refused_other(order, refusal, source),
+        Fact::Created(_) => Vec::new(),
+        Fact::CancelTaken => cancel_taken(order, source),
+    }
+}
+
+/// A card's status while the order is open (contract §9.2, §9.3).
+fn open_card(order: &Order, status: CardStatus, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let Some(card) = order.ids.card.clone() else { return look(order, source, context) };
+    let read = source.is_read();
+    match status {
+        CardStatus::Active if read || context.policy.activation == Activation::Webhook => {
+            vec![EventBody::CardActivated { card, status, source }]
+        }
+        // It was active in between; what follows is card management.
+        CardStatus::Frozen | CardStatus::Blocked if read => vec![EventBody::CardActivated { card, status, source }],
+        CardStatus::Failed if read => creation_failed(order, source),
+        CardStatus::PreCancel | CardStatus::Cancelled if read => cancelled_early(order, source),
+        CardStatus::Pending if read => match &order.claim {
+            Some(claim) if context.now.since(claim.at) >= context.policy.failure_confirmation => {
+                creation_failed(order, source)
+            }
+            Some(_) | None => Vec::new(),
+        },
+        CardStatus::Pending => Vec::new(),
+        CardStatus::Active
+        | CardStatus::Frozen
+        | CardStatus::Blocked
+        | CardStatus::Failed
+        | CardStatus::PreCancel
+        | CardStatus::Cancelled => look(order, source, context),
+        CardStatus::Unknown(word) => unknown(order, "card_status", word),
+    }
+}
+
+fn creation_failed(order: &Order, source: Source) -> Vec<EventBody> {
+    let code = order.claim.as_ref().and_then(|claim| claim.code.clone());
+    let failure = Failure {
+        kind: FailureKind::CreationFailed,
+        code,
+        missing_fields: Vec::new(),
+        who: Who::Provider,
+        new_order_could_succeed: true,
+    };
+    failed(order, failure, Some(source))
+}
+
+fn cancelled_early(order: &Order, source: Source) -> Vec<EventBody> {
+    let kind = if order.is_compensating() { FailureKind::Cancelled } else { FailureKind::CancelledByProvider };
+    let failure = Failure {
+        kind,
+        code: None,
+        missing_fields: Vec::new(),
+        who: Who::Operator,
+        new_order_could_succeed: true,
+    };
+    let mut events = failed(order, failure, Some(source));
+    if kind == FailureKind::CancelledByProvider {
+        events.extend(attention(order, AttentionReason::Refused { code: "cancelled_by_provider".into() }));
+    }
+    events
+}
+
+/// A message says the card could not be made: read before believing it.
+fn report_failure(order: &Order, code: Option<Box<str>>, source: Source) -> Vec<EventBody> {
+    if order.claim.is_some() {
+        return Vec::new();
+    }
+    vec![EventBody::FailureReported { code, source }]
+}
+
+fn card_missing(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    if order.claim.is_some() {
+        return creation_failed(order, source);
+    }
+    let young = context.now.since(order.watch.since) < context.policy.card_missing_grace;
+    if young { Vec::new() } else { attention(order, AttentionReason::CardNotFound) }
+}
+
+fn card_order(
+    order: &Order,
+    status: CardOrderStatus,
+    code: Option<Box<str>>,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    match status {
+        CardOrderStatus::Failed if order.ids.card.is_none() && source.is_read() => {
+            let events = report_failure(order, code, source.clone());
+            let known = fold(order, &events, context);
+            events.into_iter().chain(creation_failed(&known, source)).collect()
+        }
+        CardOrderStatus::Failed => report_failure(order, code, source),
+        CardOrderStatus::Pending | CardOrderStatus::Processing | CardOrderStatus::Success => Vec::new(),
+        CardOrderStatus::Unknown(word) => unknown(order, "order_status", word),
+    }
+}
+
+/// Rejected, unless the card says otherwise: a look-up reads the card before the person.
+fn person_rejected(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    if !source.is_read() {
+        return look(order, source, context);
+    }
+    let failure = Failure {
+        kind: FailureKind::KycRejected,
+        code: None,
+        missing_fields: Vec::new(),
+        who: Who::Host,
+        new_order_could_succeed: true,
+    };
+    failed(order, failure, Some(source))
+}
+
+fn is_newer(known: Option<&Link>, heard: &Link) -> bool {
+    known.is_none_or(|known| known.digest != heard.digest && heard.expires_at > known.expires_at)
+}
+
+fn renewal_without_link(order: &Order, source: Source) -> Vec<EventBody> {
+    let refusal = Refusal {
+        class: RefusalClass::Unknown,
+        code: "no_link_in_answer".into(),
+        http_status: 200,
+        missing_fields: Vec::new(),
+    };
+    refused_other(order, refusal, source)
+}
+
+/// A refused renewal or cancel: a person decides; the order goes on being looked up.
+fn refused_other(order: &Order, refusal: Refusal, source: Source) -> Vec<EventBody> {
+    let Source::Answer { purpose, generation } = &source else { return Vec::new() };
+    let (purpose, generation) = (*purpose, *generation);
+    let Some(submission) = order.submission(purpose).filter(|submission| submission.generation == generation) else {
+        return Vec::new();
+    };
+    match submission.phase {
+        Phase::Owed { .. } | Phase::InFlight { .. } => {}
+        Phase::Refused { .. } | Phase::Expired | Phase::Done => return Vec::new(),
+    }
+    let reason = match purpose {
+        Purpose::CancelCard => AttentionReason::CancelRefused { code: refusal.code.clone() },
+        Purpose::RenewIdvLink => AttentionReason::IdvLinkMissing,
+        Purpose::CreateCard => return Vec::new(),
+    };
+    let mut events = vec![EventBody::SubmissionRefused { purpose, generation, refusal, source }];
+    events.extend(attention(order, reason));
+    events
+}
+
+fn active(order: &Order, fact: Fact, source: Source) -> Vec<EventBody> {
+    match fact {
+        Fact::Card(status) => match status {
+            status if order.is_compensating() && Order::cancel_is_complete(&status) => {
+                vec![EventBody::CompensationCompleted { status: Some(status) }]
+            }
+            CardStatus::Failed => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
+            CardStatus::Active
+            | CardStatus::Pending
+            | CardStatus::Frozen
+            | CardStatus::Blocked
+            | CardStatus::PreCancel
+            | CardStatus::Cancelled => Vec::new(),
+            CardStatus::Unknown(word) => unknown(order, "card_status", word),
+        },
+        Fact::CardCreationFailed { .. } => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
+        Fact::Refused(refusal) => refused_other(order, refusal, source),
+        Fact::CancelTaken => cancel_taken(order, source),
+        Fact::Created(_) | Fact::CardMissing | Fact::CardOrder { .. } | Fact::Cardholder { .. } => Vec::new(),
+    }
+}
+
+fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    match fact {
+        Fact::Card(status) => match status {
+            status if Order::cancel_is_complete(&status) && order.is_compensating() => {
+                vec![EventBody::CompensationCompleted { status: Some(status) }]
+            }
+            CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked => late_success(order, source, context),
+            CardStatus::Pending | CardStatus::Failed | CardStatus::PreCancel | CardStatus::Cancelled => Vec::new(),
+            CardStatus::Unknown(word) => unknown(order, "card_status", word),
+        },
+        // The late answer of a call we no longer waited for: the ids it brought were learnt; a card may follow.
+        Fact::Created(creation) if creation.card == CardStatus::Active => late_success(order, source, context),
+        Fact::Refused(refusal) => refused_other(order, refusal, source),
+        Fact::CancelTaken => cancel_taken(order, source),
+        Fact::Created(_)
+        | Fact::CardCreationFailed { .. }
+        | Fact::CardMissing
+        | Fact::CardOrder { .. }
+        | Fact::Cardholder { .. } => Vec::new(),
+    }
+}
+
+/// A live card behind a failed order is money: never dropped, never silently applied.
+fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let Some(card) = order.ids.card.clone() else { return Vec::new() };
+    let mut events = note_discrepancy(order, Discrepancy::LateSuccess { card }, source);
+    if !events.is_empty() && context.policy.late_success == LateSuccess::Cancel && order.compensation.is_none() {
+        events.push(EventBody::CompensationStarted { by: By::Policy });
+    }
+    events
+}
+
+fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> Vec<EventBody> {
+    if order.is_compensating() || order.discrepancy.as_ref() == Some(&discrepancy) {
+        return Vec::new();
+    }
+    vec![EventBody::DiscrepancyNoted { discrepancy, source }]
+}
+
+/// The cancel call was taken; the card's status says when it is done.
+fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
+    let flying = order.submission(Purpose::CancelCard).filter(|submission| match submission.phase {
+        Phase::Owed { .. } | Phase::InFlight { .. } => true,
+        Phase::Refused { .. } | Phase::Expired | Phase::Done => false,
+    });
+    flying
+        .map(|submission| EventBody::SubmissionAnswered {
+            purpose: Purpose::CancelCard,
+            generation: submission.generation,
+            source,
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Asks for a read. One asked for moments ago covers this too; what was heard then and now will both show in it.
+fn look(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let asked = order.look_up.as_ref().is_some_and(|owed| {
+        owed.at_once && context.now.since(owed.at) < context.policy.look_up_first
+    });
+    if asked || source.is_read() {
+        return Vec::new();
+    }
+    vec![EventBody::LookUpRequested { cause: LookUpCause::Confirm { source } }]
+}
+
+fn unknown_word(field: &str, word: Option<&str>) -> Option<AttentionReason> {
+    word.map(|word| AttentionReason::UnknownWord { field: field.into(), word: word.into() })
+}
+
+fn unknown(order: &Order, field: &str, word: Box<str>) -> Vec<EventBody> {
+    attention(order, AttentionReason::UnknownWord { field: field.into(), word })
+}
+
+/// A reason is raised once; a new one replaces an older one unless the older one must be answered first.
+fn attention(order: &Order, reason: AttentionReason) -> Vec<EventBody> {
+    let keeps = order.attention.as_ref().is_some_and(|attention| {
+        attention.reason == reason
+            || matches!(attention.reason, AttentionReason::Discrepancy | AttentionReason::Paused)
+    });
+    if keeps { Vec::new() } else { vec![EventBody::AttentionRaised { reason }] }
+}

@@ -1,0 +1,114 @@
+//! The judgement: what a command makes of an order, as events. `Ok(vec![])` means "already so": duplicates and late
+//! arrivals cost nothing.
+
+mod learn;
+mod operate;
+mod submit;
+
+pub use operate::allowed_actions;
+
+use crate::command::{Command, Context, Rejection};
+use crate::event::{By, Event, EventBody};
+use crate::order::{AttentionReason, Failure, FailureKind, Order, State, Who};
+use crate::outbox::IdvExpired;
+
+/// Decides one command. Pure: the same order, command and context give the same events.
+///
+/// # Errors
+/// A business no; nothing changed.
+pub fn decide(order: Option<&Order>, command: Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let bodies = match (command, order) {
+        (Command::Place(placement), None) => {
+            let problems = placement.product.check(&placement.terms, &placement.personal);
+            if !problems.is_empty() {
+                return Err(Rejection::Unfit { problems });
+            }
+            vec![EventBody::OrderRequested {
+                terms: placement.terms,
+                personal_digest: placement.personal_digest,
+            }]
+        }
+        (Command::Place(_), Some(order)) => return Err(Rejection::Exists { order: order.id }),
+        (_, None) => return Err(Rejection::Unknown { order: context.order_id }),
+        (command, Some(order)) => decide_existing(order, command, context)?,
+    };
+    Ok(bodies.into_iter().map(|body| Event { at: context.now, body }).collect())
+}
+
+fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Result<Vec<EventBody>, Rejection> {
+    match command {
+        Command::Place(_) => Err(Rejection::Exists { order: order.id }),
+        Command::StartSubmission { purpose, generation, body_digest } => {
+            submit::start(order, purpose, generation, body_digest, context)
+        }
+        Command::MissData { purpose, generation } => submit::miss_data(order, purpose, generation),
+        Command::HearNothing { purpose, generation, cause, retry_at } => {
+            Ok(submit::hear_nothing(order, purpose, generation, cause, retry_at))
+        }
+        Command::Learn(observation) => Ok(learn::learn(order, observation, context)),
+        Command::ExpireIdv { link } => Ok(expire_idv(order, link, context)),
+        Command::Escalate => Ok(escalate(order)),
+        Command::ConfirmNotified { through } => {
+            let news = through > order.notice.told;
+            Ok(news.then_some(EventBody::HostNotified { through }).into_iter().collect())
+        }
+        Command::Cancel => operate::cancel(order, By::Host),
+        Command::Operate { act, expected } => operate::operate(order, act, expected, context),
+    }
+}
+
+/// Time alone never fails an order: the caller asked the provider first, and what it said was learnt before this.
+fn expire_idv(order: &Order, link: u32, context: &Context<'_>) -> Vec<EventBody> {
+    let State::IdvPending { idv } = &order.state else { return Vec::new() };
+    let over = idv
+        .link
+        .as_ref()
+        .is_some_and(|newest| newest.expires_at.after(context.policy.idv_grace) <= context.now);
+    if idv.number != link || !over || idv.submitted_at.is_some() || idv.renewal.is_some() || order.paused {
+        return Vec::new();
+    }
+    let renewable = order.renewals < context.policy.idv_renewals && !order.is_compensating();
+    if renewable {
+        return vec![EventBody::IdvLinkExpired { link }];
+    }
+    match context.policy.idv_expired {
+        IdvExpired::Attention => vec![EventBody::AttentionRaised { reason: AttentionReason::IdvExpired }],
+        IdvExpired::Fail => failed(
+            order,
+            Failure {
+                kind: FailureKind::IdvExpired,
+                code: None,
+                missing_fields: Vec::new(),
+                who: Who::Host,
+                new_order_could_succeed: true,
+            },
+            None,
+        ),
+    }
+}
+
+fn escalate(order: &Order) -> Vec<EventBody> {
+    if order.attention.is_some() || order.paused {
+        return Vec::new();
+    }
+    let reason = match &order.state {
+        State::Requested { submission } if submission.outcome_unknown() => AttentionReason::OutcomeUnknown,
+        State::Accepted { under_review: true, .. } => AttentionReason::ReviewOverdue,
+        State::Accepted { under_review: false, .. } => AttentionReason::ActivationOverdue,
+        State::IdvPending { idv } if idv.submitted_at.is_some() => AttentionReason::ReviewOverdue,
+        State::IdvPending { idv } if idv.link.is_none() => AttentionReason::IdvLinkMissing,
+        State::Requested { .. } | State::IdvPending { .. } | State::Active { .. } | State::Failed { .. } => {
+            return Vec::new();
+        }
+    };
+    vec![EventBody::AttentionRaised { reason }]
+}
+
+/// An order that ends without a card also ends the wish to cancel one.
+fn failed(order: &Order, failure: Failure, source: Option<crate::fact::Source>) -> Vec<EventBody> {
+    let mut events = vec![EventBody::OrderFailed { failure, source }];
+    if order.is_compensating() {
+        events.push(EventBody::CompensationCompleted { status: None });
+    }
+    events
+}

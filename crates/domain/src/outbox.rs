@@ -1,0 +1,252 @@
+//! What an order owes now, each with a time. A function of the order, so recovery is: fold, call this, replace the rows.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OrderId, Version};
+use crate::key::Purpose;
+use crate::order::{AttentionReason, Order, Phase, State, Submission};
+use crate::time::Timestamp;
+
+/// One thing an order owes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name: a new cause is a new task with a fresh due time.
+    pub id: TaskId,
+    /// When it is due.
+    pub due: Timestamp,
+}
+
+/// A task is named by its cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskId {
+    /// Whose it is.
+    pub order: OrderId,
+    /// What is to be done.
+    pub action: Action,
+    /// The version that made it owed.
+    pub cause: Version,
+}
+
+/// What is to be done. The order itself says the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Send what this purpose's submission says.
+    Submit {
+        /// What the call is for.
+        purpose: Purpose,
+    },
+    /// Read the provider's record.
+    LookUp,
+    /// The identity-check link's time is over: read first, then renew or fail.
+    ExpireIdv,
+    /// It takes too long: a person should look.
+    Escalate,
+    /// Tell the host.
+    NotifyHost,
+}
+
+impl Action {
+    /// The name used in lists and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Submit { purpose: Purpose::CreateCard } => "submit",
+            Self::Submit { purpose: Purpose::RenewIdvLink } => "refresh_idv_link",
+            Self::Submit { purpose: Purpose::CancelCard } => "cancel_card",
+            Self::LookUp => "look_up",
+            Self::ExpireIdv => "expire_idv",
+            Self::Escalate => "escalate",
+            Self::NotifyHost => "notify_host",
+        }
+    }
+}
+
+/// Waits, limits and choices. The standard values come from contract §9.4 and reliability §2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// No create call with a key first sent longer ago; the provider forgets keys at 24 h (contract §6.4).
+    #[serde(with = "crate::time::duration")]
+    pub key_safe_age: Duration,
+    /// A call without recorded answer is taken for lost after this; longer than the client's own time-out.
+    #[serde(with = "crate::time::duration")]
+    pub call_deadline: Duration,
+    /// A sent call without definite answer for this long is shown to an operator; retries go on.
+    #[serde(with = "crate::time::duration")]
+    pub outcome_unknown_alarm: Duration,
+    /// First look-up after acceptance; then doubling.
+    #[serde(with = "crate::time::duration")]
+    pub look_up_first: Duration,
+    /// Longest wait between look-ups.
+    #[serde(with = "crate::time::duration")]
+    pub look_up_cap: Duration,
+    /// First look-up while a person has to act, or while the provider reviews.
+    #[serde(with = "crate::time::duration")]
+    pub look_up_person_first: Duration,
+    /// Accepted for this long without a card: a person should look.
+    #[serde(with = "crate::time::duration")]
+    pub activation_alarm: Duration,
+    /// Under review for this long: a person should look.
+    #[serde(with = "crate::time::duration")]
+    pub review_alarm: Duration,
+    /// A reported failure that a read does not show yet is believed after this.
+    #[serde(with = "crate::time::duration")]
+    pub failure_confirmation: Duration,
+    /// A card the provider named may be unknown to its reads for this long.
+    #[serde(with = "crate::time::duration")]
+    pub card_missing_grace: Duration,
+    /// The link's expiry is acted on this long after it.
+    #[serde(with = "crate::time::duration")]
+    pub idv_grace: Duration,
+    /// A person must act and no link came for this long: an operator should look.
+    #[serde(with = "crate::time::duration")]
+    pub idv_link_wait: Duration,
+    /// A link without a readable expiry is taken to live this long (contract §7); longer ones are cut to it.
+    #[serde(with = "crate::time::duration")]
+    pub idv_link_life: Duration,
+    /// How many fresh links an order may get by itself.
+    pub idv_renewals: u32,
+    /// When no renewal is left.
+    pub idv_expired: IdvExpired,
+    /// Whether a webhook alone may activate.
+    pub activation: Activation,
+    /// A live card behind a failed order.
+    pub late_success: LateSuccess,
+    /// Whether there is a host to be told over HTTP.
+    pub notify_host: bool,
+}
+
+/// When no renewal is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdvExpired {
+    /// The order fails; a late success is a discrepancy.
+    Fail,
+    /// A person decides.
+    Attention,
+}
+
+/// What is enough to call a card active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// A verified webhook that says `ACTIVE`, or a read.
+    Webhook,
+    /// Only a read.
+    Read,
+}
+
+/// What to do with a live card behind a failed order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateSuccess {
+    /// A person decides.
+    Attention,
+    /// It is cancelled.
+    Cancel,
+}
+
+impl Policy {
+    /// The standard values.
+    #[must_use]
+    pub fn standard() -> Self {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        let hours = |count: u64| minutes(count * 60);
+        Self {
+            key_safe_age: hours(20),
+            call_deadline: Duration::from_secs(60),
+            outcome_unknown_alarm: minutes(15),
+            look_up_first: Duration::from_secs(30),
+            look_up_cap: minutes(15),
+            look_up_person_first: minutes(15),
+            activation_alarm: minutes(30),
+            review_alarm: hours(7 * 24),
+            failure_confirmation: minutes(1),
+            card_missing_grace: minutes(2),
+            idv_grace: minutes(10),
+            idv_link_wait: minutes(5),
+            idv_link_life: hours(24),
+            idv_renewals: 3,
+            idv_expired: IdvExpired::Fail,
+            activation: Activation::Webhook,
+            late_success: LateSuccess::Attention,
+            notify_host: true,
+        }
+    }
+}
+
+/// What the order owes now. Empty only when it is at rest: terminal and told, paused, or standing on the attention list
+/// behind a definite refusal.
+#[must_use]
+pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    let mut owe = |action, cause, due| {
+        tasks.push(Task { id: TaskId { order: order.id, action, cause }, due });
+    };
+    if policy.notify_host && order.notice.owed > order.notice.told {
+        owe(Action::NotifyHost, order.notice.owed, order.notice.owed_at);
+    }
+    if order.paused {
+        return tasks;
+    }
+    for purpose in [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard] {
+        if let Some((submission, due)) = order.submission(purpose).and_then(|owed| Some((owed, due(owed, policy)?))) {
+            owe(Action::Submit { purpose }, submission.cause, due);
+        }
+    }
+    if let Some(look_up) = &order.look_up {
+        let wait = match &order.state {
+            _ if look_up.at_once => Duration::ZERO,
+            State::IdvPending { .. } | State::Accepted { under_review: true, .. } => policy.look_up_person_first,
+            State::Accepted { .. } | State::Requested { .. } | State::Active { .. } | State::Failed { .. } => {
+                policy.look_up_first
+            }
+        };
+        owe(Action::LookUp, look_up.cause, look_up.at.after(wait));
+    }
+    match &order.state {
+        State::Requested { submission } => {
+            if let Some(first) = submission.first_started_at.filter(|_| submission.outcome_unknown()) {
+                escalate(order, first, policy.outcome_unknown_alarm, &mut owe);
+            }
+        }
+        State::Accepted { since, under_review } => {
+            let alarm = if *under_review { policy.review_alarm } else { policy.activation_alarm };
+            escalate(order, *since, alarm, &mut owe);
+        }
+        State::IdvPending { idv } => match (&idv.link, idv.submitted_at) {
+            (_, Some(submitted_at)) => escalate(order, submitted_at, policy.review_alarm, &mut owe),
+            (None, None) => escalate(order, idv.since, policy.idv_link_wait, &mut owe),
+            (Some(link), None) => {
+                let decided_by_a_person = order
+                    .attention
+                    .as_ref()
+                    .is_some_and(|attention| attention.reason == AttentionReason::IdvExpired);
+                if idv.renewal.is_none() && !decided_by_a_person {
+                    owe(Action::ExpireIdv, Version(u64::from(idv.number)), link.expires_at.after(policy.idv_grace));
+                }
+            }
+        },
+        State::Active { .. } | State::Failed { .. } => {}
+    }
+    tasks
+}
+
+/// When a submission is to be sent; a call in flight is sent again once it must be lost.
+fn due(submission: &Submission, policy: &Policy) -> Option<Timestamp> {
+    match submission.phase {
+        Phase::Owed { due } => Some(due),
+        Phase::InFlight { since } => Some(since.after(policy.call_deadline)),
+        Phase::Refused { .. } | Phase::Expired | Phase::Done => None,
+    }
+}
+
+/// One alarm for each cause: none while a person is already called.
+fn escalate(order: &Order, since: Timestamp, wait: Duration, owe: &mut impl FnMut(Action, Version, Timestamp)) {
+    if order.attention.is_none() {
+        owe(Action::Escalate, order.watch.cause, since.max(order.watch.since).after(wait));
+    }
+}
