@@ -1,1 +1,29 @@
-//! The durable event log, its projections, the vault, and the command handler
+//! The durable event log, its projections, the vault, and the command handler.
+//!
+//! Here live the [`Store`] seam, the stores behind it, and [`CommandHandler`], the only door through which an order
+//! changes. What must not live here: a decision (that is the domain's), a word of the provider's, HTTP.
+//!
+//! In reading order: [`Store`] is what the engine needs of storage, [`CommandHandler`] loads, decides and appends,
+//! [`Message`] is a webhook that waits, `EmbeddedStore` is journal + vault + index in one directory.
+
+mod error;
+mod handler;
+#[cfg(feature = "embedded")]
+mod journal;
+mod message;
+mod position;
+mod projection;
+mod query;
+mod record;
+mod store;
+#[cfg(feature = "embedded")]
+mod vault;
+
+pub use error::{AppendError, StoreError};
+pub use handler::{CommandHandler, Decision, HandleError, Request};
+pub use message::{Alias, HostReference, Message, Receipt, Standing};
+pub use position::Position;
+pub use projection::Projection;
+pub use query::{AttentionFilter, Counts, Page, Query};
+pub use record::{Recorded, UnreadableEvent, body_json, read_event};
+pub use store::{Append, Appended, Field, Kinds, Lease, LeaseAsk, Sealing, Store, TaskRow};

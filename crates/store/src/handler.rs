@@ -1,0 +1,149 @@
+//! The command handler: load, decide, append. The only door through which an order changes.
+//!
+//! Two workers may decide on the same order at once. The append names the version it was decided on, so one of them
+//! loses, loads again and decides again: leases save work, versions keep truth.
+
+use std::sync::Arc;
+
+use issuance_domain::{Command, Context, CorruptHistory, Event, MessageId, Order, OrderId, Policy, Rejection, Timestamp, decide};
+
+use crate::error::{AppendError, StoreError};
+use crate::position::Position;
+use crate::projection::Projection;
+use crate::store::{Append, Sealing, Store};
+
+/// How often a decision is made anew after losing to another.
+const MAX_CONFLICTS: usize = 16;
+
+/// Turns commands into durable events.
+#[derive(Debug, Clone)]
+pub struct CommandHandler {
+    store: Arc<dyn Store>,
+    policy: Arc<Policy>,
+}
+
+/// A command with everything that becomes durable with it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Whose.
+    pub order: OrderId,
+    /// What.
+    pub command: Command,
+    /// Now, by the engine's clock.
+    pub now: Timestamp,
+    /// Personal data that belongs to the events, if there are any.
+    pub sealed: Vec<Sealing>,
+    /// The message the command came from.
+    pub settles: Option<MessageId>,
+}
+
+impl Request {
+    /// A command with nothing beside it.
+    #[must_use]
+    pub fn new(order: OrderId, command: Command, now: Timestamp) -> Self {
+        Self { order, command, now, sealed: Vec::new(), settles: None }
+    }
+}
+
+/// What a command brought.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The events; empty when it was already so. They are durable.
+    pub events: Vec<Event>,
+    /// The order after them.
+    pub order: Arc<Order>,
+    /// Where the last of them stands; none when there were none.
+    pub position: Option<Position>,
+}
+
+/// Why a command changed nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HandleError {
+    /// A business no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The host's reference names another order.
+    #[error("the reference belongs to order {order}")]
+    ReferenceTaken {
+        /// Which.
+        order: OrderId,
+    },
+    /// The message was settled before.
+    #[error("the message was settled before")]
+    AlreadySettled,
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Other decisions kept coming first.
+    #[error("order {order} changes too fast to decide on; try again")]
+    Contended {
+        /// Which.
+        order: OrderId,
+    },
+}
+
+impl CommandHandler {
+    /// A handler on a store under a policy.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, policy: Arc<Policy>) -> Self {
+        Self { store, policy }
+    }
+
+    /// The store behind it.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The policy it decides by.
+    #[must_use]
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// Decides one command and makes the decision durable.
+    ///
+    /// # Errors
+    /// A rejection, or a store that could not; nothing changed.
+    pub async fn handle(&self, request: Request) -> Result<Decision, HandleError> {
+        let Request { order: id, command, now, sealed, settles } = request;
+        let context = Context { order_id: id, now, policy: &self.policy };
+        for _ in 0..MAX_CONFLICTS {
+            let before = self.store.order(id).await?;
+            let events = decide(before.as_deref(), command.clone(), &context)?;
+            let corrupt = |source: CorruptHistory| StoreError::Corrupt { order: id, source };
+            let after = Projection::after(id, before.as_deref(), &events, &self.policy).map_err(corrupt)?;
+            let Some(projection) = after else { return Err(Rejection::Unknown { order: id }.into()) };
+            let order = projection.order.clone();
+            if events.is_empty() {
+                return Ok(Decision { events, order, position: None });
+            }
+            let append = Append {
+                order: id,
+                expected: before.map_or(issuance_domain::Version::NONE, |before| before.version),
+                events: events.clone(),
+                projection,
+                sealed: sealed.clone(),
+                settles: settles.clone(),
+            };
+            match self.store.append(append).await {
+                Ok(appended) => {
+                    log(&order, &events);
+                    return Ok(Decision { events, order, position: Some(appended.position) });
+                }
+                Err(AppendError::Conflict { .. }) => {}
+                Err(AppendError::ReferenceTaken { order }) => return Err(HandleError::ReferenceTaken { order }),
+                Err(AppendError::AlreadySettled) => return Err(HandleError::AlreadySettled),
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(HandleError::Contended { order: id })
+    }
+}
+
+fn log(order: &Order, events: &[Event]) {
+    for event in events {
+        tracing::info!(order_id = %order.id, event = event.body.name(), version = %order.version, "event recorded");
+        metrics::counter!("issuance_events_total", "event" => event.body.name()).increment(1);
+    }
+}

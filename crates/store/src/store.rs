@@ -1,0 +1,213 @@
+//! The seam. Everything the engine needs of storage, in one trait; each method says what is durable after it returns.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use issuance_domain::{Action, Event, MessageId, Order, OrderId, Task, TaskId, Timestamp, Version};
+use zeroize::Zeroizing;
+
+use crate::error::{AppendError, StoreError};
+use crate::message::{Alias, HostReference, Message, Receipt, Standing};
+use crate::position::Position;
+use crate::projection::Projection;
+use crate::query::{Counts, Page, Query};
+use crate::record::Recorded;
+
+/// A durable event log with its projections, tasks, inbox and vault.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// Appends events of one order. The events, the rows they imply, the sealed data and the inbox mark become durable
+    /// together, or none of them does; they are durable when this returns.
+    async fn append(&self, append: Append) -> Result<Appended, AppendError>;
+
+    /// The order as its last durable append left it.
+    async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, StoreError>;
+
+    /// All events of one order, oldest first. Empty when there is none.
+    async fn history(&self, id: OrderId) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Order events after a position, in log order, at most `limit`. The second part is the position to go on from: the
+    /// log also holds records that are not an order's.
+    async fn read_after(&self, after: Position, limit: usize) -> Result<(Vec<Recorded>, Position), StoreError>;
+
+    /// The newest durable position.
+    async fn head(&self) -> Result<Position, StoreError>;
+
+    /// Returns once the head is beyond `after`. May return early; never late.
+    async fn wait_beyond(&self, after: Position);
+
+    /// Claims tasks that are due, most urgent first. A claim keeps other claims off until it ends; it proves nothing.
+    async fn lease(&self, ask: LeaseAsk) -> Result<Vec<Lease>, StoreError>;
+
+    /// Gives a claim back. With a time, the task is due then and counts one more try; without, it is due as before.
+    /// A task that is no longer owed, or was claimed anew, is left alone.
+    async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError>;
+
+    /// When the next unclaimed task of these kinds is due.
+    async fn next_due(&self, kinds: Kinds) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Returns once some task may be due earlier than `next_due` said. May return early; never late.
+    async fn wait_for_tasks(&self);
+
+    /// What one order owes, with claims and tries.
+    async fn tasks(&self, order: OrderId) -> Result<Vec<TaskRow>, StoreError>;
+
+    /// Stores a verified webhook. It is durable when this returns `Stored`. `sealed` goes to the vault under the
+    /// message's own name.
+    async fn receive(&self, message: Message, sealed: Option<Sealing>) -> Result<Receipt, StoreError>;
+
+    /// Messages that await a decision, oldest first.
+    async fn pending_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError>;
+
+    /// Returns once there may be a pending message. May return early; never late.
+    async fn wait_for_messages(&self);
+
+    /// Marks a message that led to no events. `Parked` ones become pending again when an order learns one of their names.
+    async fn settle(&self, id: &MessageId, standing: Standing, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Messages that stand parked or quarantined, oldest first.
+    async fn unsettled_messages(&self, limit: usize) -> Result<Vec<(Message, Standing)>, StoreError>;
+
+    /// Orders known by a name. More than one only for a shared cardholder.
+    async fn find(&self, alias: &Alias) -> Result<Vec<OrderId>, StoreError>;
+
+    /// The order a host calls by this name.
+    async fn find_reference(&self, reference: &HostReference) -> Result<Option<OrderId>, StoreError>;
+
+    /// Orders that match, newest first.
+    async fn list(&self, query: &Query) -> Result<Page, StoreError>;
+
+    /// How many orders stand where.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Opens what was sealed under an order's field. `None`: never there, or erased.
+    async fn open_sealed(&self, order: OrderId, field: &Field) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
+
+    /// Finishes what is under way and makes everything derived durable too. No call may follow.
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// One decision to be made durable.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// Whose events.
+    pub order: OrderId,
+    /// The version they were decided on; [`Version::NONE`] for a new order.
+    pub expected: Version,
+    /// What happened. Never empty.
+    pub events: Vec<Event>,
+    /// The rows after them.
+    pub projection: Projection,
+    /// Personal data that comes with them.
+    pub sealed: Vec<Sealing>,
+    /// The message they answer.
+    pub settles: Option<MessageId>,
+}
+
+/// What an append brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Position of the last of the events.
+    pub position: Position,
+    /// The order's version now.
+    pub version: Version,
+}
+
+/// Personal data on its way to the vault. Its `Debug` shows the field only.
+#[derive(Clone)]
+pub struct Sealing {
+    /// Under which field.
+    pub field: Field,
+    /// What.
+    pub plaintext: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sealing").field(&self.field).finish()
+    }
+}
+
+/// What is sealed of an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// The personal part of the request, with its salt.
+    Request,
+    /// The address of an identity-check link, by its salted digest.
+    IdvLink(String),
+    /// The body of a webhook that verified but could not be read.
+    Body(MessageId),
+}
+
+impl Field {
+    /// The name in the vault.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Request => "request".into(),
+            Self::IdvLink(digest) => format!("idv_link/{digest}"),
+            Self::Body(message) => format!("body/{message}"),
+        }
+    }
+}
+
+/// Which tasks a worker wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// What is written outward: submissions and notices.
+    Outward,
+    /// What is read inward: look-ups and timers.
+    Inward,
+}
+
+impl Kinds {
+    /// Whether a task is of these kinds.
+    #[must_use]
+    pub fn include(self, action: Action) -> bool {
+        let outward = match action {
+            Action::Submit { .. } | Action::NotifyHost => true,
+            Action::LookUp | Action::ExpireIdv | Action::Escalate => false,
+        };
+        outward == (self == Self::Outward)
+    }
+}
+
+/// A wish for work.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseAsk {
+    /// Which tasks.
+    pub kinds: Kinds,
+    /// Tasks due at or before this.
+    pub now: Timestamp,
+    /// The claim ends by itself then.
+    pub until: Timestamp,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A claim on a task until a time.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// The task.
+    pub task: Task,
+    /// Tells this claim from others on the same task.
+    pub epoch: u64,
+    /// How often it was put off before.
+    pub tries: u32,
+    /// When the claim ends by itself.
+    pub until: Timestamp,
+}
+
+/// A task as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRow {
+    /// Which.
+    pub id: TaskId,
+    /// When it is due.
+    pub due: Timestamp,
+    /// How often it was put off.
+    pub tries: u32,
+    /// Until when it is claimed.
+    pub leased_until: Option<Timestamp>,
+}
