@@ -26,4 +26,4 @@ pub use position::Position;
 pub use projection::Projection;
 pub use query::{AttentionFilter, Counts, Page, Query};
 pub use record::{Recorded, UnreadableEvent, body_json, read_event};
-pub use store::{Append, Appended, Field, Kinds, Lease, LeaseAsk, Sealing, Store, TaskRow};
+pub use store::{Append, Appended, Field, Kind, Lease, LeaseAsk, Sealing, Store, TaskRow};

@@ -44,8 +44,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// A task that is no longer owed, or was claimed anew, is left alone.
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError>;
 
-    /// When the next unclaimed task of these kinds is due.
-    async fn next_due(&self, kinds: Kinds) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next unclaimed task of this kind is due.
+    async fn next_due(&self, kind: Kind) -> Result<Option<Timestamp>, StoreError>;
 
     /// Returns once some task may be due earlier than `next_due` said. May return early; never late.
     async fn wait_for_tasks(&self);
@@ -153,23 +153,25 @@ impl Field {
 }
 
 /// Which tasks a worker wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kinds {
-    /// What is written outward: submissions and notices.
-    Outward,
-    /// What is read inward: look-ups and timers.
-    Inward,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Calls to the provider that change something.
+    Submissions,
+    /// Notices to the host.
+    Notices,
+    /// What is read inward: look-ups, expiries and alarms.
+    Readings,
 }
 
-impl Kinds {
-    /// Whether a task is of these kinds.
+impl Kind {
+    /// The kind of a task.
     #[must_use]
-    pub fn include(self, action: Action) -> bool {
-        let outward = match action {
-            Action::Submit { .. } | Action::NotifyHost => true,
-            Action::LookUp | Action::ExpireIdv | Action::Escalate => false,
-        };
-        outward == (self == Self::Outward)
+    pub fn of(action: Action) -> Self {
+        match action {
+            Action::Submit { .. } => Self::Submissions,
+            Action::NotifyHost => Self::Notices,
+            Action::LookUp | Action::ExpireIdv | Action::Escalate => Self::Readings,
+        }
     }
 }
 
@@ -177,7 +179,7 @@ impl Kinds {
 #[derive(Debug, Clone, Copy)]
 pub struct LeaseAsk {
     /// Which tasks.
-    pub kinds: Kinds,
+    pub kind: Kind,
     /// Tasks due at or before this.
     pub now: Timestamp,
     /// The claim ends by itself then.
