@@ -15,6 +15,7 @@ mod private;
 mod product;
 mod read;
 mod request;
+pub mod webhook;
 mod word;
 
 pub use answer::{
