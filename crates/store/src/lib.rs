@@ -15,6 +15,7 @@ mod position;
 mod projection;
 mod query;
 mod record;
+mod sealed_request;
 mod store;
 #[cfg(feature = "embedded")]
 mod vault;
@@ -26,4 +27,5 @@ pub use position::Position;
 pub use projection::Projection;
 pub use query::{AttentionFilter, Counts, Page, Query};
 pub use record::{Recorded, UnreadableEvent, body_json, read_event};
+pub use sealed_request::{Salt, SealedRequest};
 pub use store::{Append, Appended, Field, Kind, Lease, LeaseAsk, Sealing, Store, TaskRow};

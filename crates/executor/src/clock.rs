@@ -1,0 +1,51 @@
+//! The clock seam. Nothing else in the engine reads a clock or draws a jitter, so a simulation can own both.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use issuance_domain::Timestamp;
+
+/// Time and chance.
+#[async_trait]
+pub trait Clock: Send + Sync + fmt::Debug + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+
+    /// Returns after a while. May return early.
+    async fn sleep(&self, wait: Duration);
+
+    /// Between 0 and 1, evenly.
+    fn jitter(&self) -> f64;
+
+    /// Fills bytes that nobody can guess.
+    fn fill_random(&self, bytes: &mut [u8]);
+}
+
+/// The machine's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+    }
+
+    fn jitter(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.fill_random(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+    }
+
+    #[expect(clippy::expect_used, reason = "without the system's randomness no id or key is safe")]
+    fn fill_random(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}

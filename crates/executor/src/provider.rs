@@ -1,0 +1,107 @@
+//! The outward seam to the card provider, in our words.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use issuance_domain::{
+    Fact, IdempotencyKey, Order, Personal, Product, ProductId, ProviderIds, Purpose, SilenceCause,
+};
+use issuance_store::{Salt, Sealing};
+use zeroize::Zeroizing;
+
+/// Whoever makes the cards.
+#[async_trait]
+pub trait Provider: Send + Sync + fmt::Debug + 'static {
+    /// The exact bytes of one call. The same order and data give the same bytes, always.
+    ///
+    /// # Errors
+    /// When the order lacks what the call needs.
+    fn prepare(&self, order: &Order, purpose: Purpose, personal: &Personal) -> Result<Prepared, PrepareError>;
+
+    /// Sends a prepared call once.
+    async fn submit(&self, order: &Order, prepared: &Prepared, key: IdempotencyKey, salt: &Salt) -> Outcome;
+
+    /// Reads the provider's record of an order: card order, then card, then person.
+    async fn look_up(&self, order: &Order, salt: Option<&Salt>) -> Outcome;
+
+    /// A product, as read within the last minutes.
+    async fn product(&self, id: &ProductId) -> Result<Product, ProductError>;
+
+    /// Makes ready for a call: what would cost one more call, such as a token, is fetched here and not between the
+    /// record of a submission and its first byte.
+    async fn warm_up(&self) -> Result<(), Silence>;
+}
+
+/// A call, ready to be sent as it is.
+pub struct Prepared {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Its exact body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+/// An order that lacks what a call needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// No id for what the call is about.
+    #[error("the order has no {0} to call about")]
+    NoId(&'static str),
+    /// A value the provider's form has no place for.
+    #[error("`{0}` cannot be sent to the provider")]
+    Unsendable(String),
+}
+
+/// What a call brought. Not a `Result`: silence cannot become failure by `?`.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The provider said something definite.
+    Heard(Vec<Heard>),
+    /// It did not.
+    Silent(Silence),
+}
+
+/// One fact and what came with it.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// What was said.
+    pub fact: Fact,
+    /// The ids that came with it.
+    pub ids: ProviderIds,
+    /// Personal data that came with it, such as a link's address.
+    pub sealed: Vec<Sealing>,
+}
+
+/// No definite answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// What we know of it.
+    pub cause: SilenceCause,
+    /// The provider's own wish for when to come back.
+    pub retry_after: Option<Duration>,
+}
+
+impl Silence {
+    /// Without a wish for when to come back.
+    #[must_use]
+    pub fn new(cause: SilenceCause) -> Self {
+        Self { cause, retry_after: None }
+    }
+}
+
+/// A product that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProductError {
+    /// The provider has none of this id.
+    #[error("the provider has no product {0}")]
+    Unknown(ProductId),
+    /// The provider cannot be asked now, and nothing was read before.
+    #[error("the provider's products cannot be read now; try again")]
+    Unavailable,
+}

@@ -1,0 +1,172 @@
+//! Sends what orders owe the provider. The race it answers: between "recorded" and "sent" the process may die, pause or
+//! be overtaken. So the intent is durable before the first byte, everything slow happens before the intent, and what is
+//! heard, or not heard, goes back through the command handler.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use issuance_domain::{
+    Action, Command, EventBody, Observation, Order, OrderId, Purpose, Rejection, SilenceCause, Source, Timestamp,
+};
+use issuance_store::{CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError};
+
+use crate::breaker::{Allowed, Breaker};
+use crate::budget::{Budget, Urgency};
+use crate::clock::Clock;
+use crate::provider::{Heard, Outcome, Provider, Silence};
+use crate::retry::Retry;
+use crate::worker::{Done, Gate, Performer};
+
+/// Performs submissions.
+#[derive(Debug)]
+pub struct Submitter {
+    /// The door.
+    pub handler: CommandHandler,
+    /// Whoever makes the cards.
+    pub provider: Arc<dyn Provider>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Calls a minute.
+    pub budget: Arc<Budget>,
+    /// What holds for every call.
+    pub breaker: Arc<Breaker>,
+    /// Between sends of one key.
+    pub retry: Retry,
+}
+
+#[async_trait]
+impl Performer for Submitter {
+    fn kind(&self) -> Kind {
+        Kind::Submissions
+    }
+
+    fn gate(&self, now: Timestamp) -> Gate {
+        let room = match self.budget.available(now, Urgency::Submission) {
+            Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
+            Err(reopens) => return Gate::Until(reopens),
+        };
+        match self.breaker.allow(now) {
+            Ok(Allowed::Freely) => Gate::Open(room),
+            Ok(Allowed::OneProbe) => Gate::Open(1),
+            Err(reopens) => Gate::Until(reopens),
+        }
+    }
+
+    async fn perform(&self, lease: &Lease) -> Result<Done, StoreError> {
+        let Action::Submit { purpose } = lease.task.id.action else { return Ok(Done::Finished) };
+        let store = self.handler.store();
+        let Some(order) = store.order(lease.task.id.order).await? else { return Ok(Done::Finished) };
+        let owed = order.submission(purpose).filter(|submission| submission.cause == lease.task.id.cause);
+        let Some(generation) = owed.map(|submission| submission.generation) else { return Ok(Done::Finished) };
+
+        if let Err(silence) = self.provider.warm_up().await {
+            return Ok(Done::Later(self.back_off(&order, purpose, &silence)));
+        }
+        let sealed = store.open_sealed(order.id, &Field::Request).await?;
+        let Some(sealed) = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok()) else {
+            return self.tell(order.id, Command::MissData { purpose, generation }).await;
+        };
+        let prepared = match self.provider.prepare(&order, purpose, &sealed.personal) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::error!(order_id = %order.id, %error, "a call cannot be prepared");
+                return self.tell(order.id, Command::MissData { purpose, generation }).await;
+            }
+        };
+        let body_digest = sealed.salt.digest(&prepared.body);
+        let started_at = self.clock.now();
+        let start = Command::StartSubmission { purpose, generation, body_digest };
+        let decision = match self.handler.handle(Request::new(order.id, start, started_at)).await {
+            Ok(decision) => decision,
+            Err(error) => return self.refused_start(error, started_at),
+        };
+        let key = decision.events.iter().find_map(|event| match &event.body {
+            EventBody::SubmissionStarted { key, .. } => Some(*key),
+            _ => None,
+        });
+        let Some(key) = key else { return Ok(Done::Finished) };
+
+        let outcome = self.send(&decision.order, &prepared, key, &sealed, started_at).await;
+        match outcome {
+            Outcome::Heard(heard) => {
+                self.breaker.succeeded();
+                for Heard { fact, ids, sealed } in heard {
+                    let source = Source::Answer { purpose, generation };
+                    let command = Command::Learn(Observation { fact, ids, source });
+                    let request = Request { sealed, ..Request::new(order.id, command, self.clock.now()) };
+                    self.handle(request).await?;
+                }
+                Ok(Done::Finished)
+            }
+            Outcome::Silent(silence) => {
+                let retry_at = self.back_off(&decision.order, purpose, &silence);
+                let cause = silence.cause;
+                self.tell(order.id, Command::HearNothing { purpose, generation, cause, retry_at }).await
+            }
+        }
+    }
+}
+
+impl Submitter {
+    async fn send(
+        &self,
+        order: &Order,
+        prepared: &crate::provider::Prepared,
+        key: issuance_domain::IdempotencyKey,
+        sealed: &SealedRequest,
+        started_at: Timestamp,
+    ) -> Outcome {
+        let now = self.clock.now();
+        // A process that slept since it recorded its intent no longer knows what others did in the meantime.
+        if now.since(started_at) * 2 > self.handler.policy().call_deadline || now < started_at {
+            return Outcome::Silent(Silence::new(SilenceCause::NotSent));
+        }
+        if let Err(reopens) = self.budget.take(now, Urgency::Submission) {
+            let retry_after = Some(reopens.since(now));
+            return Outcome::Silent(Silence { cause: SilenceCause::RateLimited, retry_after });
+        }
+        metrics::counter!("issuance_provider_calls_total", "call" => prepared.purpose.name()).increment(1);
+        self.provider.submit(order, prepared, key, &sealed.salt).await
+    }
+
+    /// When to try again after a silence; the shared limits learn of it too.
+    fn back_off(&self, order: &Order, purpose: Purpose, silence: &Silence) -> Timestamp {
+        let now = self.clock.now();
+        let jitter = self.clock.jitter();
+        self.breaker.failed(&silence.cause, now, jitter);
+        if silence.cause == SilenceCause::RateLimited {
+            self.budget.close_until(now, silence.retry_after);
+        }
+        let tries = order.submission(purpose).map_or(0, |submission| submission.attempts.saturating_sub(1));
+        let wait = self.retry.delay(tries, jitter).max(silence.retry_after.unwrap_or_default());
+        now.after(wait)
+    }
+
+    fn refused_start(&self, error: HandleError, now: Timestamp) -> Result<Done, StoreError> {
+        match error {
+            HandleError::Rejected(Rejection::CallInFlight { .. }) | HandleError::Contended { .. } => {
+                Ok(Done::Later(now.after(self.retry.first)))
+            }
+            HandleError::Rejected(_) | HandleError::ReferenceTaken { .. } | HandleError::AlreadySettled => {
+                Ok(Done::Finished)
+            }
+            HandleError::Store(error) => Err(error),
+        }
+    }
+
+    async fn tell(&self, order: OrderId, command: Command) -> Result<Done, StoreError> {
+        self.handle(Request::new(order, command, self.clock.now())).await?;
+        Ok(Done::Finished)
+    }
+
+    async fn handle(&self, request: Request) -> Result<(), StoreError> {
+        match self.handler.handle(request).await {
+            Ok(_) => Ok(()),
+            Err(HandleError::Store(error)) => Err(error),
+            Err(other) => {
+                tracing::debug!(error = %other, "a report changed nothing");
+                Ok(())
+            }
+        }
+    }
+}

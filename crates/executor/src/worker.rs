@@ -1,0 +1,212 @@
+//! The loop that leases what is due and performs it. One worker for each kind of task, so that what one kind waits for
+//! does not hold up another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use issuance_domain::Timestamp;
+use issuance_store::{Kind, Lease, LeaseAsk, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::retry::Retry;
+
+/// Does one task.
+#[async_trait]
+pub trait Performer: Send + Sync + 'static {
+    /// Which tasks it does.
+    fn kind(&self) -> Kind;
+
+    /// How many may be started now.
+    fn gate(&self, now: Timestamp) -> Gate;
+
+    /// Does one. What became of it is in the store when this returns.
+    async fn perform(&self, lease: &Lease) -> Result<Done, StoreError>;
+}
+
+/// How many tasks may be started now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// At most this many.
+    Open(usize),
+    /// None before this time.
+    Until(Timestamp),
+}
+
+/// What became of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It is no longer owed, or is owed anew with its own time.
+    Finished,
+    /// It is owed again at this time.
+    Later(Timestamp),
+}
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Tasks at once.
+    pub concurrency: usize,
+    /// A claim's length, and the longest a task may take.
+    pub deadline: Duration,
+    /// After a panic, a deadline or a store that could not.
+    pub retry: Retry,
+}
+
+/// Leases due tasks and performs them.
+#[derive(Debug)]
+pub struct Worker<P> {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    performer: Arc<P>,
+    options: WorkerOptions,
+}
+
+impl<P> Clone for Worker<P> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            performer: self.performer.clone(),
+            options: self.options.clone(),
+        }
+    }
+}
+
+/// The longest nap, so that a clock that jumped is noticed.
+const MAX_NAP: Duration = Duration::from_secs(30);
+
+impl<P: Performer> Worker<P> {
+    /// A worker on a store.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, performer: P, options: WorkerOptions) -> Self {
+        Self { store, clock, performer: Arc::new(performer), options }
+    }
+
+    /// Works until told to stop; then finishes what it has begun.
+    ///
+    /// # Errors
+    /// When the store has stopped for good.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
+        let permits = Arc::new(Semaphore::new(self.options.concurrency));
+        let mut running = JoinSet::new();
+        while !stop.is_cancelled() {
+            while running.try_join_next().is_some() {}
+            match self.claim(permits.available_permits()).await {
+                Ok(leases) if leases.is_empty() => {
+                    tokio::select! {
+                        () = self.nap(permits.available_permits()) => {}
+                        _ = running.join_next(), if !running.is_empty() => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                Ok(leases) => {
+                    for lease in leases {
+                        let Ok(permit) = permits.clone().acquire_owned().await else { break };
+                        let worker = self.clone();
+                        running.spawn(async move {
+                            worker.perform(lease).await;
+                            drop(permit);
+                        });
+                    }
+                }
+                Err(error) if error.is_transient() => self.clock.sleep(self.options.retry.first).await,
+                Err(error) => return Err(error),
+            }
+        }
+        while running.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// Claims and performs what is due now, one after the other. How many that was.
+    ///
+    /// # Errors
+    /// When the store could not.
+    pub async fn step(&self) -> Result<usize, StoreError> {
+        let leases = self.claim(self.options.concurrency).await?;
+        let count = leases.len();
+        for lease in leases {
+            self.finish(&lease, self.performer.perform(&lease).await).await;
+        }
+        Ok(count)
+    }
+
+    async fn claim(&self, free: usize) -> Result<Vec<Lease>, StoreError> {
+        let now = self.clock.now();
+        let limit = match self.performer.gate(now) {
+            Gate::Open(room) => room.min(free),
+            Gate::Until(_) => 0,
+        };
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        // The claim outlasts the deadline, so that a task given up is never done twice at once.
+        let until = now.after(self.options.deadline + self.options.deadline / 2);
+        self.store.lease(LeaseAsk { kind: self.performer.kind(), now, until, limit }).await
+    }
+
+    /// Sleeps until something may be due.
+    async fn nap(&self, free: usize) {
+        let now = self.clock.now();
+        if free == 0 {
+            return self.clock.sleep(MAX_NAP).await;
+        }
+        if let Gate::Until(opens) = self.performer.gate(now) {
+            return self.clock.sleep(opens.since(now).min(MAX_NAP)).await;
+        }
+        let due = self.store.next_due(self.performer.kind()).await.ok().flatten();
+        let wait = due.map_or(MAX_NAP, |due| due.since(now).min(MAX_NAP));
+        tokio::select! {
+            () = self.clock.sleep(wait) => {}
+            () = self.store.wait_for_tasks() => {}
+        }
+    }
+
+    async fn perform(&self, lease: Lease) {
+        let performer = self.performer.clone();
+        let claimed = lease.clone();
+        // A task of its own, so that a panic ends this task and nothing else.
+        let mut task = tokio::spawn(async move { performer.perform(&claimed).await });
+        tokio::select! {
+            ended = &mut task => match ended {
+                Ok(result) => self.finish(&lease, result).await,
+                Err(_) => self.give_up(&lease, "panicked").await,
+            },
+            () = self.clock.sleep(self.options.deadline) => {
+                task.abort();
+                self.give_up(&lease, "took too long").await;
+            }
+        }
+    }
+
+    async fn finish(&self, lease: &Lease, result: Result<Done, StoreError>) {
+        let due = match result {
+            Ok(Done::Finished) => None,
+            Ok(Done::Later(due)) => Some(due),
+            Err(error) => {
+                tracing::warn!(order_id = %lease.task.id.order, %error, "a task could not be done");
+                Some(self.later(lease))
+            }
+        };
+        self.release(lease, due).await;
+    }
+
+    async fn give_up(&self, lease: &Lease, how: &'static str) {
+        let action = lease.task.id.action.name();
+        tracing::error!(order_id = %lease.task.id.order, action, "a task {how}; it will be tried again");
+        metrics::counter!("issuance_tasks_given_up_total", "action" => action).increment(1);
+        self.release(lease, Some(self.later(lease))).await;
+    }
+
+    fn later(&self, lease: &Lease) -> Timestamp {
+        self.clock.now().after(self.options.retry.delay(lease.tries, self.clock.jitter()))
+    }
+
+    async fn release(&self, lease: &Lease, due: Option<Timestamp>) {
+        if let Err(error) = self.store.release(lease, due).await {
+            tracing::warn!(order_id = %lease.task.id.order, %error, "a claim could not be given back; it ends by itself");
+        }
+    }
+}
