@@ -1,0 +1,71 @@
+//! A request as it arrived: headers and body read once, before any lock.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method};
+use sha2::{Digest, Sha256};
+
+use super::operation::Operation;
+use crate::errors::{self, Refusal};
+use crate::faults::Endpoint;
+
+/// Contract §8 no. 35: the real limit is unknown; this leaves room for a few images.
+const LARGEST_BODY: usize = 16 << 20;
+
+pub(crate) struct Incoming {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) path_and_query: String,
+    pub(crate) token: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) on_behalf_of: Option<String>,
+    pub(crate) client_id: String,
+    pub(crate) api_key: String,
+    pub(crate) body_sha256: String,
+    /// What is asked for, or why that cannot be read; refused only after the door was passed.
+    pub(crate) operation: Result<Operation, Refusal>,
+}
+
+impl Incoming {
+    pub(crate) async fn read(
+        endpoint: Endpoint,
+        id: Option<String>,
+        request: Request,
+        strict: bool,
+    ) -> Self {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, LARGEST_BODY).await;
+        let operation = match &body {
+            Ok(body) => Operation::parse(endpoint, id.as_deref(), &parts.uri, body, strict),
+            Err(_) => Err(errors::too_large()),
+        };
+        let header = |name| text(&parts.headers, name);
+        Self {
+            endpoint,
+            path: parts.uri.path().to_owned(),
+            path_and_query: parts
+                .uri
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            token: header("x-auth-token"),
+            idempotency_key: header("x-idempotency-key"),
+            on_behalf_of: header("x-on-behalf-of"),
+            client_id: header("x-client-id").unwrap_or_default(),
+            api_key: header("x-api-key").unwrap_or_default(),
+            body_sha256: hex::encode(Sha256::digest(body.unwrap_or_default())),
+            operation,
+            method: parts.method,
+        }
+    }
+
+    pub(crate) fn is_post(&self) -> bool {
+        self.method == Method::POST
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}

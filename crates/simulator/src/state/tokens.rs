@@ -1,0 +1,145 @@
+//! Access tokens: JWT-shaped, and one live token per credential (contract §1.2, §1.3).
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use super::State;
+use super::entities::Token;
+use crate::clock::Millis;
+use crate::errors::{self, Refusal};
+
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    live: HashMap<String, Token>,
+    newest: HashMap<String, String>,
+}
+
+impl Tokens {
+    pub(crate) fn put(&mut self, token: Token, single: bool) {
+        let before = self
+            .newest
+            .insert(token.client.clone(), token.token.clone());
+        if let (true, Some(before)) = (single, before) {
+            self.live.remove(&before);
+        }
+        self.live.insert(token.token.clone(), token);
+    }
+
+    pub(crate) fn newest_of(&self, client: &str) -> Option<&Token> {
+        self.newest
+            .get(client)
+            .and_then(|token| self.live.get(token))
+    }
+}
+
+impl State {
+    /// Mints a token. Only the pair `bad`/`bad` is not a credential.
+    pub(crate) fn mint(
+        &mut self,
+        client: &str,
+        api_key: &str,
+        now: Millis,
+    ) -> Result<Token, Refusal> {
+        if client.is_empty() || api_key.is_empty() {
+            return Err(errors::invalid("x-client-id and x-api-key are required"));
+        }
+        if (client, api_key) == ("bad", "bad") {
+            return Err(errors::credentials());
+        }
+        let expires_at = now + millis(self.config.token_lifetime);
+        let entity = self.entity_id.to_string();
+        let claims = json!({
+            "entity_id": entity,
+            "short_entity_id": entity.get(..8),
+            "parent_entity_id": entity,
+            "client_id": client,
+            "api_version": "V1.6.0",
+            "bus_type": "ISSUING",
+            "jti": self.rng.uuid(),
+            "exp": expires_at / 1000,
+        });
+        let signature: Vec<u8> = (0..4).flat_map(|_| self.rng.next().to_be_bytes()).collect();
+        let token = format!(
+            "{}.{}.{}",
+            base64url(br#"{"alg":"HS256","typ":"JWT"}"#),
+            base64url(claims.to_string().as_bytes()),
+            base64url(&signature)
+        );
+        self.live_tokens_prune(now);
+        let token = Token {
+            client: client.to_owned(),
+            token,
+            expires_at,
+        };
+        self.put_token(token.clone());
+        Ok(token)
+    }
+
+    /// The client a token stands for.
+    pub(crate) fn authenticate(
+        &self,
+        header: Option<&str>,
+        now: Millis,
+    ) -> Result<String, Refusal> {
+        let header = header.unwrap_or_default();
+        let token = match header.strip_prefix("Bearer ") {
+            Some(token) => token,
+            None if self.config.strict => return Err(errors::token_format()),
+            None => header,
+        };
+        if token.split('.').count() != 3 {
+            return Err(errors::token_format());
+        }
+        // An evicted token is not told from one that ran out.
+        match self.tokens.live.get(token) {
+            Some(token) if token.expires_at > now => Ok(token.client.clone()),
+            _ => Err(errors::token_expired()),
+        }
+    }
+
+    fn live_tokens_prune(&mut self, now: Millis) {
+        if !self.config.single_active_token {
+            self.tokens.live.retain(|_, token| token.expires_at > now);
+        }
+    }
+}
+
+pub(crate) fn millis(duration: std::time::Duration) -> Millis {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// RFC 4648 §5 without padding.
+fn base64url(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk
+            .iter()
+            .fold(0u32, |group, byte| group << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            text.push(LETTERS[(group >> (18 - 6 * place)) as usize & 63] as char);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64url;
+
+    #[test]
+    fn base64url_matches_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg"),
+            ("~~~?", "fn5-Pw"),
+        ] {
+            assert_eq!(base64url(plain.as_bytes()), coded);
+        }
+    }
+}
