@@ -1,0 +1,188 @@
+//! Reads the durable part of a journal, beside its writer or on a copy. Every line is verified when read.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::disk::Disk;
+use super::error::{Damage, JournalError};
+use super::hash::{ChainHash, Head};
+use super::line::{Line, parse};
+use super::lines::{LineEnd, Lines};
+use super::location::Location;
+use super::recover::{OpenReport, io, recover};
+use super::scan::Scan;
+use super::segment::file_name;
+use super::shared::{Shared, View};
+
+/// A read of many events stops behind this many bytes of lines.
+const READ_BYTES_MAX: u64 = 8 << 20;
+
+/// An event as the journal holds it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its place in the global order, from 1 without gaps.
+    pub position: u64,
+    /// The stream it belongs to.
+    pub stream: String,
+    /// Its version in that stream.
+    pub version: u64,
+    /// Its stored name.
+    pub name: String,
+    /// The schema number of the body.
+    pub schema: u16,
+    /// When it was recorded, RFC 3339.
+    pub recorded_at: String,
+    /// Which event of its atomic append it is, from 1.
+    pub part: u32,
+    /// How many events that append has.
+    pub parts: u32,
+    /// The inbox message the append settles.
+    pub message: Option<String>,
+    /// The event itself.
+    pub body: Box<RawValue>,
+    /// Hash of the line before.
+    pub prev: ChainHash,
+    /// Hash of this line.
+    pub hash: ChainHash,
+    /// Where it lies.
+    pub location: Location,
+}
+
+impl Record {
+    pub(super) fn new(line: Line<'_>, location: Location) -> Self {
+        Self {
+            position: line.position,
+            stream: line.stream.into_owned(),
+            version: line.version,
+            name: line.name.into_owned(),
+            schema: line.schema,
+            recorded_at: line.recorded_at.into_owned(),
+            part: line.part,
+            parts: line.parts,
+            message: line.message.map(Into::into),
+            body: line.body.to_owned(),
+            prev: line.prev,
+            hash: line.hash,
+            location,
+        }
+    }
+}
+
+/// What a full verification read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The last event.
+    pub head: Head,
+    /// Bytes of all lines.
+    pub bytes: u64,
+}
+
+/// A cheap handle; clones share a few open files.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Opens a journal that nobody writes, such as a copy: takes no lock and changes nothing. What a
+    /// writer would cut off the end is left out and reported.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        known: Option<Head>,
+    ) -> Result<(Self, OpenReport), JournalError> {
+        let recovered = recover(&*disk, known)?;
+        let view = View {
+            segments: recovered.segments,
+            head: recovered.report.head,
+        };
+        Ok((
+            Self::new(Arc::new(Shared::new(disk, view))),
+            recovered.report,
+        ))
+    }
+
+    /// The last durable event.
+    pub fn head(&self) -> Head {
+        self.shared.view(|view| view.head)
+    }
+
+    /// The event at a place that [`Writer::write`](super::Writer::write) or a [`Record`] named. The line is
+    /// verified by itself; that it is the event the caller means, its stream and version tell.
+    pub fn read_at(&self, location: Location) -> Result<Record, JournalError> {
+        let segment = self.shared.view(|view| {
+            let index = view
+                .segments
+                .binary_search_by_key(&location.segment, |s| s.first)
+                .ok()?;
+            view.segments.get(index).copied()
+        });
+        let offset = u64::from(location.offset);
+        let size = segment
+            .map(|segment| segment.size)
+            .filter(|size| offset < *size);
+        let size = size.ok_or(JournalError::NoSuchPlace(location))?;
+
+        let name = file_name(location.segment);
+        let file = self
+            .shared
+            .file(&name, location.segment)
+            .map_err(|e| io("open", &name, e))?;
+        let mut lines = Lines::few(file, offset, size);
+        let line = lines
+            .next_line()
+            .map_err(|source| io("read", &name, source))?;
+        let line = match line {
+            Some(line) if line.end == LineEnd::Newline => parse(line.bytes),
+            Some(line) if line.end == LineEnd::TooLong => Err(Damage::TooLong),
+            _ => Err(Damage::Unterminated),
+        };
+        match line {
+            Ok(line) => Ok(Record::new(line, location)),
+            // Which line of the file it is, only a look at all before it can tell.
+            Err(_) => {
+                Err(Scan::of_segment(Arc::clone(&self.shared), location.segment)
+                    .find_damage(location))
+            }
+        }
+    }
+
+    /// Up to `limit` events in order from `position` on; none behind the head. Fewer when their lines take
+    /// more than 8 MiB, but never none while there are some.
+    pub fn read_from(&self, position: u64, limit: usize) -> Result<Vec<Record>, JournalError> {
+        let mut scan = self.records(position);
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        while records.len() < limit && bytes < READ_BYTES_MAX {
+            let Some(record) = scan.next().transpose()? else {
+                break;
+            };
+            bytes += record.body.get().len() as u64;
+            records.push(record);
+        }
+        if let (Some(last), Some(next)) = (records.last(), scan.location()) {
+            self.shared.keep_cursor(last.position + 1, next);
+        }
+        Ok(records)
+    }
+
+    /// Every event from `position` up to the head of now, in order, each bound to the one before.
+    pub fn records(&self, position: u64) -> Scan {
+        Scan::new(Arc::clone(&self.shared), position.max(1))
+    }
+
+    /// Reads the whole log and proves that it is whole and unchanged up to its head.
+    pub fn verify_all(&self) -> Result<Verified, JournalError> {
+        let mut scan = self.records(1);
+        while scan.advance()? {}
+        Ok(Verified {
+            head: scan.head(),
+            bytes: scan.bytes(),
+        })
+    }
+}
