@@ -5,6 +5,8 @@ mod judge;
 mod missing;
 mod refusal;
 mod retry_after;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
