@@ -70,7 +70,8 @@ pub(crate) async fn serve(
             finished
         }
     };
-    if incoming.is_post() && world.settled(ticket).await.is_err() {
+    // Reads wait too: what a caller has seen must not be taken back by a crash.
+    if world.settled(ticket).await.is_err() {
         return finished.outgoing.leaving(Answer::Cut);
     }
     world.until_tried(&finished.early).await;

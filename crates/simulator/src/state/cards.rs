@@ -62,6 +62,7 @@ impl State {
         {
             return Err(errors::scripted(&answer));
         }
+        self.charge(caller, &plan);
         let (card, order) = self.place_card(caller, request, plan, holder.id, now);
         self.expect_person(&holder, &subject, now);
         let mut created = Created {
@@ -143,21 +144,27 @@ impl State {
         Ok((holder, verification, false))
     }
 
-    fn check_funds(&mut self, caller: &Caller, plan: &Plan) -> Result<(), Refusal> {
+    fn check_funds(&self, caller: &Caller, plan: &Plan) -> Result<(), Refusal> {
         if self.index.issued(caller.account, plan.product.id) >= plan.product.quota {
             return Err(errors::quota_used_up());
         }
         if plan.product.pool_empty {
             return Err(errors::empty_pool());
         }
-        if plan.product.mode == Mode::Single {
-            let balance = self.balance(caller.account, &plan.currency);
-            if balance < plan.limit {
-                return Err(errors::insufficient_balance());
-            }
-            self.put_balance(caller.account, &plan.currency, balance - plan.limit);
+        if plan.product.mode == Mode::Single
+            && self.balance(caller.account, &plan.currency) < plan.limit
+        {
+            return Err(errors::insufficient_balance());
         }
         Ok(())
+    }
+
+    /// Loads a prepaid card from the issuing balance.
+    fn charge(&mut self, caller: &Caller, plan: &Plan) {
+        if plan.product.mode == Mode::Single {
+            let balance = self.balance(caller.account, &plan.currency);
+            self.put_balance(caller.account, &plan.currency, balance - plan.limit);
+        }
     }
 
     fn place_card(

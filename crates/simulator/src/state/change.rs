@@ -71,9 +71,7 @@ impl State {
             return None;
         }
         let changed = std::mem::take(&mut self.changed);
-        if self.config.data.is_none() {
-            return None;
-        }
+        self.config.data.as_ref()?;
         let line = Line {
             counter: self.rng.counter(),
             changes: changed.iter().filter_map(|row| self.change(row)).collect(),
