@@ -105,6 +105,13 @@ fn schemas_that_are_absent_odd_or_too_large() {
     };
     assert!(matches!(schema(&wide(200)), RequiredFields::Schema(_)));
     assert_eq!(schema(&wide(201)), RequiredFields::TooLarge);
+    // All levels count together.
+    let object = format!(
+        r#"{{"name":"o","type":"object","fields":[{}]}}"#,
+        vec![r#"{"name":"n"}"#; 100].join(",")
+    );
+    let both = format!(r#","required_fields":[{object},{object}]"#);
+    assert_eq!(schema(&both), RequiredFields::TooLarge);
     let RequiredFields::Schema(fields) =
         schema(r#","required_fields":[{"name":"a","type":"date"}]"#)
     else {

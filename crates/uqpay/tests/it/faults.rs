@@ -9,7 +9,7 @@ use issuance_uqpay::{
 
 use crate::server::{CREATED, KEY, Play, Server, answer, body, client, config, token};
 
-/// One create call against one play; the request count proves that nothing was sent twice.
+/// One create call against one play, and no second one.
 async fn create(play: Play) -> Answer<CreatedCard> {
     create_with(play, |config| config).await
 }

@@ -32,7 +32,7 @@ pub(crate) enum Play {
 
 pub(crate) struct Server {
     pub(crate) base_url: String,
-    requests: JoinHandle<Vec<String>>,
+    plays: JoinHandle<(Vec<String>, TcpListener)>,
 }
 
 impl Server {
@@ -40,7 +40,7 @@ impl Server {
     pub(crate) async fn start(plays: Vec<Play>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}/api/", listener.local_addr().unwrap());
-        let requests = tokio::spawn(async move {
+        let plays = tokio::spawn(async move {
             let mut requests = Vec::new();
             let mut open = Vec::new();
             for play in plays {
@@ -63,17 +63,22 @@ impl Server {
                 // Until the client gives up.
                 let _ = stream.read(&mut [0; 16]).await;
             }
-            requests
+            (requests, listener)
         });
-        Self { base_url, requests }
+        Self { base_url, plays }
     }
 
-    /// The requests received, once all plays are over.
+    /// The requests received, once all plays are over; nobody may have come for another.
     pub(crate) async fn requests(self) -> Vec<String> {
-        tokio::time::timeout(Duration::from_secs(20), self.requests)
-            .await
-            .expect("all plays were seen")
-            .unwrap()
+        let plays = tokio::time::timeout(Duration::from_secs(20), self.plays).await;
+        let (requests, listener) = plays.expect("all plays were seen").unwrap();
+        let waiting = listener.into_std().unwrap().accept();
+        assert_eq!(
+            waiting.unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock,
+            "one call too many"
+        );
+        requests
     }
 }
 
