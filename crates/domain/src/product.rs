@@ -115,7 +115,7 @@ impl Product {
                 check_fields(&self.required, fields, "cardholder.", 0, &mut problems);
             }
         }
-        check_identity(fields, &mut problems);
+        check_objects(fields, &mut problems);
         check_kyc(&personal.kyc, &mut problems);
         if self.bin == REGION_BIN {
             check_region(fields, &mut problems);
@@ -125,10 +125,10 @@ impl Product {
 
     fn check_terms(&self, terms: &Terms, problems: &mut Vec<Problem>) {
         if !self.enabled {
-            problems.push(invalid("product_id", "the product is disabled at the provider"));
+            problems.push(invalid("product_id", "a product that is enabled at the provider"));
         }
         if !self.is_virtual {
-            problems.push(invalid("product_id", "the product issues no virtual cards"));
+            problems.push(invalid("product_id", "a product that issues virtual cards"));
         }
         if !self.currencies.contains(&terms.currency) {
             let known: Vec<_> = self.currencies.iter().map(Currency::as_str).collect();
@@ -156,7 +156,7 @@ fn check_personal(personal: &Personal, problems: &mut Vec<Problem>) {
         problems.push(invalid("metadata", &rule));
     }
     if personal.metadata.contains_key(crate::request::METADATA_ORDER_KEY) {
-        problems.push(invalid("metadata", "the key `issuance_order` is ours"));
+        problems.push(invalid("metadata", "without the key `issuance_order`, which is ours"));
     }
 }
 
@@ -168,8 +168,7 @@ fn check_fields(
     problems: &mut Vec<Problem>,
 ) {
     for field in schema.iter().take(MAX_FIELDS) {
-        // In a request, verification stands beside the cardholder, not inside.
-        let here = if field.name == "kyc_verification" { "kyc".into() } else { format!("{path}{}", field.name) };
+        let here = path_in_request(path, &field.name);
         let Some(given) = value.get(&field.name).filter(|given| is_present(given)) else {
             if field.required {
                 problems.push(Problem::Missing { path: here });
@@ -181,13 +180,22 @@ fn check_fields(
             FieldKind::Text | FieldKind::Unknown(_) => {}
             FieldKind::Object(members) => match given {
                 Value::Object(object) if depth < MAX_DEPTH => {
-                    check_fields(members, object, &format!("{here}."), depth + 1, problems);
+                    // The proof's members stand in `kyc` itself.
+                    let path = if here == "kyc.kyc_proof" { "kyc." } else { &format!("{here}.") };
+                    check_fields(members, object, path, depth + 1, problems);
                 }
                 Value::Object(_) => {}
-                _ => problems.push(invalid(&here, "an object")),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    problems.push(invalid(&here, "an object"));
+                }
             },
         }
     }
+}
+
+/// In a request, verification stands beside the cardholder, not inside.
+fn path_in_request(path: &str, name: &str) -> String {
+    if path == "cardholder." && name == "kyc_verification" { "kyc".into() } else { format!("{path}{name}") }
 }
 
 /// Contract §3.2: not missing, not null, no blank string, no empty object.
@@ -200,12 +208,27 @@ fn is_present(value: &Value) -> bool {
     }
 }
 
-fn check_identity(fields: &Map<String, Value>, problems: &mut Vec<Problem>) {
+/// Members an object must have whatever the product lists (contract §2.2, marked `*`).
+const ALWAYS_WHOLE: [(&str, &[&str]); 2] =
+    [("residential_address", &["country", "city", "line1"]), ("identity", &["type", "number", "front_file"])];
+
+fn check_objects(fields: &Map<String, Value>, problems: &mut Vec<Problem>) {
+    for (name, members) in ALWAYS_WHOLE {
+        let Some(Value::Object(object)) = fields.get(name) else { continue };
+        for member in members {
+            let path = format!("cardholder.{name}.{member}");
+            let told = problems.iter().any(|problem| problem.path() == path);
+            if !told && !object.get(*member).is_some_and(is_present) {
+                problems.push(Problem::Missing { path });
+            }
+        }
+    }
     let Some(Value::Object(identity)) = fields.get("identity") else { return };
     let kind = identity.get("type").and_then(Value::as_str).unwrap_or_default();
     let has_back = identity.get("back_file").is_some_and(is_present);
-    if kind == "ID_CARD" && !has_back {
-        problems.push(Problem::Missing { path: "cardholder.identity.back_file".into() });
+    let missing = Problem::Missing { path: "cardholder.identity.back_file".into() };
+    if kind == "ID_CARD" && !has_back && !problems.contains(&missing) {
+        problems.push(missing);
     }
     for (name, value) in identity {
         if name.ends_with("_file") && value.as_str().is_some_and(|file| file.len() > MAX_FILE_BYTES) {

@@ -7,7 +7,7 @@ use issuance_domain::{SilenceCause, Timestamp};
 
 use crate::retry::Retry;
 
-/// Opens after failures that hold for every call; lets one call through when its time is over.
+/// Opens after failures that hold for every call; then lets one call through each time a wait is over.
 #[derive(Debug)]
 pub struct Breaker {
     retry: Retry,
@@ -41,26 +41,31 @@ impl Breaker {
         Self { retry, state: Mutex::default() }
     }
 
-    /// Whether calls may go. When it is open but its time is over, exactly one may.
+    /// How many calls may go now.
     ///
     /// # Errors
     /// When to ask again.
-    pub fn allow(&self, now: Timestamp) -> Result<Allowed, Timestamp> {
-        let mut state = self.lock();
-        match &mut state.open {
+    pub fn peek(&self, now: Timestamp) -> Result<Allowed, Timestamp> {
+        match &self.lock().open {
             None => Ok(Allowed::Freely),
             Some(open) if now < open.until => Err(open.until),
-            Some(open) if open.probing => {
-                // A probe whose end never came is given up when its time is over too.
-                open.until = now.after(self.retry.first);
-                Err(open.until)
-            }
-            Some(open) => {
-                open.probing = true;
-                open.until = now.after(self.retry.first);
-                Ok(Allowed::OneProbe)
-            }
+            Some(_) => Ok(Allowed::OneProbe),
         }
+    }
+
+    /// Takes the right to one call. While open, each wait that is over gives one: the probe.
+    ///
+    /// # Errors
+    /// When to ask again.
+    pub fn enter(&self, now: Timestamp) -> Result<(), Timestamp> {
+        let mut state = self.lock();
+        let Some(open) = &mut state.open else { return Ok(()) };
+        if now < open.until {
+            return Err(open.until);
+        }
+        open.probing = true;
+        open.until = now.after(self.retry.first);
+        Ok(())
     }
 
     /// The provider answered, whatever it said.
@@ -73,23 +78,24 @@ impl Breaker {
         metrics::gauge!("issuance_breaker_open").set(0.0);
     }
 
-    /// A call ended in silence.
+    /// A call brought no definite answer.
     pub fn failed(&self, cause: &SilenceCause, now: Timestamp, jitter: f64) {
-        let (opens, reason) = match cause {
+        let (at_once, reason) = match cause {
             SilenceCause::Blocked { code } => (true, format!("the provider turns us away: {code}")),
             SilenceCause::NotSent => (false, "the provider cannot be reached".to_owned()),
-            // The call arrived, or may have: not a matter of the door.
+            // The door is open: what happened behind it is one order's matter.
             SilenceCause::RateLimited
             | SilenceCause::Processing
             | SilenceCause::TimedOut
             | SilenceCause::ConnectionLost
             | SilenceCause::ServerError { .. }
-            | SilenceCause::Unreadable { .. } => return,
+            | SilenceCause::Unreadable { .. } => return self.succeeded(),
         };
         let mut state = self.lock();
         state.failures += 1;
-        let probing = state.open.as_ref().is_some_and(|open| open.probing);
-        if !opens && !probing && state.failures < TOLERATED || state.open.is_some() && !probing {
+        let probed = state.open.as_ref().is_some_and(|open| open.probing);
+        let opens = at_once || state.failures >= TOLERATED;
+        if state.open.is_some() && !probed || state.open.is_none() && !opens {
             return;
         }
         let until = now.after(self.retry.delay(state.openings, jitter));
@@ -131,22 +137,25 @@ mod tests {
         let breaker =
             Breaker::new(Retry { first: Duration::from_secs(10), cap: Duration::from_secs(60), jitter: 0.0 });
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-        assert_eq!(breaker.allow(at(0)), Ok(Allowed::Freely));
+        assert_eq!(breaker.peek(at(0)), Ok(Allowed::Freely));
         breaker.failed(&SilenceCause::Blocked { code: "forbidden".into() }, at(0), 0.0);
-        assert_eq!(breaker.allow(at(9)), Err(at(10)));
-        assert_eq!(breaker.allow(at(10)), Ok(Allowed::OneProbe));
-        assert!(breaker.allow(at(10)).is_err(), "one probe at a time");
+        assert_eq!(breaker.peek(at(9)), Err(at(10)));
+        assert_eq!(breaker.peek(at(10)), Ok(Allowed::OneProbe));
+        assert_eq!(breaker.enter(at(10)), Ok(()));
+        assert!(breaker.enter(at(10)).is_err(), "one probe at a time");
         breaker.failed(&SilenceCause::Blocked { code: "forbidden".into() }, at(11), 0.0);
-        assert_eq!(breaker.allow(at(30)), Err(at(31)), "each opening lasts longer");
-        assert_eq!(breaker.allow(at(31)), Ok(Allowed::OneProbe));
+        assert_eq!(breaker.peek(at(30)), Err(at(31)), "each opening lasts longer");
+        assert_eq!(breaker.enter(at(31)), Ok(()), "a probe that never ended");
+        assert_eq!(breaker.enter(at(41)), Ok(()), "is followed by another");
         breaker.succeeded();
-        assert_eq!(breaker.allow(at(31)), Ok(Allowed::Freely));
+        assert_eq!(breaker.peek(at(41)), Ok(Allowed::Freely));
     }
 
     #[test]
     fn a_lost_answer_is_not_a_matter_of_the_door() {
         let breaker = Breaker::new(Retry { first: Duration::from_secs(1), cap: Duration::from_secs(1), jitter: 0.0 });
         for _ in 0..100 {
+            breaker.failed(&SilenceCause::NotSent, Timestamp::from_millis(0), 0.0);
             breaker.failed(&SilenceCause::TimedOut, Timestamp::from_millis(0), 0.0);
         }
         assert_eq!(breaker.why_open(), None);

@@ -45,7 +45,7 @@ impl Performer for Submitter {
             Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
             Err(reopens) => return Gate::Until(reopens),
         };
-        match self.breaker.allow(now) {
+        match self.breaker.peek(now) {
             Ok(Allowed::Freely) => Gate::Open(room),
             Ok(Allowed::OneProbe) => Gate::Open(1),
             Err(reopens) => Gate::Until(reopens),
@@ -59,6 +59,9 @@ impl Performer for Submitter {
         let owed = order.submission(purpose).filter(|submission| submission.cause == lease.task.id.cause);
         let Some(generation) = owed.map(|submission| submission.generation) else { return Ok(Done::Finished) };
 
+        if let Err(reopens) = self.breaker.enter(self.clock.now()) {
+            return Ok(Done::Later(reopens));
+        }
         if let Err(silence) = self.provider.warm_up().await {
             return Ok(Done::Later(self.back_off(&order, purpose, &silence)));
         }

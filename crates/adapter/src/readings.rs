@@ -1,0 +1,139 @@
+//! Due look-ups, expiries and alarms → commands. An expiry asks the provider before it decides anything: time alone
+//! never fails an order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use issuance_domain::{Action, Command, Observation, Order, Source, State, Timestamp};
+use issuance_executor::{
+    Allowed, Breaker, Budget, Clock, Done, Gate, Heard, Outcome, Performer, Provider, Retry, Silence, Urgency,
+};
+use issuance_store::{CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError};
+
+/// Performs readings.
+#[derive(Debug)]
+pub struct Readings {
+    /// The door.
+    pub handler: CommandHandler,
+    /// Whoever makes the cards.
+    pub provider: Arc<dyn Provider>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Calls a minute.
+    pub budget: Arc<Budget>,
+    /// What holds for every call.
+    pub breaker: Arc<Breaker>,
+    /// After a silence.
+    pub retry: Retry,
+}
+
+#[async_trait]
+impl Performer for Readings {
+    fn kind(&self) -> Kind {
+        Kind::Readings
+    }
+
+    fn gate(&self, now: Timestamp) -> Gate {
+        let room = match self.budget.available(now, Urgency::Reading) {
+            Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
+            Err(reopens) => return Gate::Until(reopens),
+        };
+        match self.breaker.peek(now) {
+            // A look-up takes up to two calls as a rule.
+            Ok(Allowed::Freely) => Gate::Open(room.div_ceil(2)),
+            Ok(Allowed::OneProbe) => Gate::Open(1),
+            Err(reopens) => Gate::Until(reopens),
+        }
+    }
+
+    async fn perform(&self, lease: &Lease) -> Result<Done, StoreError> {
+        let Some(order) = self.handler.store().order(lease.task.id.order).await? else { return Ok(Done::Finished) };
+        match lease.task.id.action {
+            Action::Submit { .. } | Action::NotifyHost => Ok(Done::Finished),
+            Action::Escalate => {
+                self.command(&order, Command::Escalate).await?;
+                Ok(Done::Finished)
+            }
+            Action::LookUp => match self.look_up(&order).await? {
+                Ok(()) => Ok(Done::Later(self.next_look_up(&order, lease.tries))),
+                Err(silence) => Ok(Done::Later(self.back_off(lease, &silence))),
+            },
+            Action::ExpireIdv => {
+                let State::IdvPending { idv } = &order.state else { return Ok(Done::Finished) };
+                match self.look_up(&order).await? {
+                    Ok(()) => {
+                        self.command(&order, Command::ExpireIdv { link: idv.number }).await?;
+                        // Not owed any more once it led to anything; else asked again like any look-up.
+                        Ok(Done::Later(self.next_look_up(&order, lease.tries)))
+                    }
+                    Err(silence) => Ok(Done::Later(self.back_off(lease, &silence))),
+                }
+            }
+        }
+    }
+}
+
+impl Readings {
+    /// Reads the provider's record and learns what it says.
+    async fn look_up(&self, order: &Order) -> Result<Result<(), Silence>, StoreError> {
+        if let Err(reopens) = self.breaker.enter(self.clock.now()) {
+            let now = self.clock.now();
+            let cause = issuance_domain::SilenceCause::NotSent;
+            return Ok(Err(Silence { cause, retry_after: Some(reopens.since(now)) }));
+        }
+        let sealed = self.handler.store().open_sealed(order.id, &Field::Request).await?;
+        let salt = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok()).map(|request| request.salt);
+        match self.provider.look_up(order, salt.as_ref()).await {
+            Outcome::Heard(facts) => {
+                self.breaker.succeeded();
+                for Heard { fact, ids, sealed } in facts {
+                    let command = Command::Learn(Observation { fact, ids, source: Source::LookUp });
+                    self.handle(Request { sealed, ..Request::new(order.id, command, self.clock.now()) }).await?;
+                }
+                Ok(Ok(()))
+            }
+            Outcome::Silent(silence) => Ok(Err(silence)),
+        }
+    }
+
+    /// Doubling from the first wait to the cap; a failure that awaits its confirmation is read again when that is due.
+    fn next_look_up(&self, order: &Order, tries: u32) -> Timestamp {
+        let policy = self.handler.policy();
+        let first = match &order.state {
+            State::IdvPending { .. } | State::Accepted { under_review: true, .. } => policy.look_up_person_first,
+            State::Requested { .. } | State::Accepted { .. } | State::Active { .. } | State::Failed { .. } => {
+                policy.look_up_first
+            }
+        };
+        let schedule = Retry { first, cap: policy.look_up_cap.max(first), ..self.retry.clone() };
+        let wait = schedule.delay(tries, self.clock.jitter());
+        let confirmation = order.claim.as_ref().map_or(Duration::MAX, |_| policy.failure_confirmation);
+        self.clock.now().after(wait.min(confirmation))
+    }
+
+    fn back_off(&self, lease: &Lease, silence: &Silence) -> Timestamp {
+        let now = self.clock.now();
+        let jitter = self.clock.jitter();
+        self.breaker.failed(&silence.cause, now, jitter);
+        if silence.cause == issuance_domain::SilenceCause::RateLimited {
+            self.budget.close_until(now, silence.retry_after);
+        }
+        now.after(self.retry.delay(lease.tries, jitter).max(silence.retry_after.unwrap_or_default()))
+    }
+
+    async fn command(&self, order: &Order, command: Command) -> Result<(), StoreError> {
+        self.handle(Request::new(order.id, command, self.clock.now())).await
+    }
+
+    async fn handle(&self, request: Request) -> Result<(), StoreError> {
+        match self.handler.handle(request).await {
+            Ok(_) => Ok(()),
+            Err(HandleError::Store(error)) => Err(error),
+            Err(other) => {
+                tracing::debug!(error = %other, "a report changed nothing");
+                Ok(())
+            }
+        }
+    }
+}

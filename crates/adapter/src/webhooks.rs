@@ -1,0 +1,198 @@
+//! Where a webhook goes in: verified over its raw bytes, read strictly, stored in the inbox, then acknowledged. No
+//! decision is made here; what it means is the inbox's to find out.
+
+use std::sync::Arc;
+
+use issuance_domain::{Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds};
+use issuance_executor::Clock;
+use issuance_store::{Alias, Field, Message, Receipt, Sealing, Standing, Store, StoreError};
+use issuance_uqpay as uqpay;
+use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
+use sha2::{Digest, Sha256};
+use uqpay::webhook::{self, Event, EventData, EventName, Rejected, Verifier};
+use zeroize::Zeroizing;
+
+use crate::words;
+
+/// The door for webhooks.
+#[derive(Debug)]
+pub struct Webhooks {
+    verifier: Verifier,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why a delivery was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WebhookError {
+    /// Nobody who knows a secret of ours signed these bytes.
+    #[error("not signed by the provider")]
+    Unverified,
+    /// Signed by the provider, but too long ago or too far ahead.
+    #[error("signed by the provider outside the time window")]
+    Stale,
+    /// Larger than any message of theirs.
+    #[error("too large")]
+    TooLarge,
+    /// It could not be stored: the provider should come again.
+    #[error("could not be stored")]
+    Store(#[from] StoreError),
+}
+
+/// What a message says, as it lies in the inbox: no personal data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Content {
+    /// The fact; none when the message is no business of an order's.
+    pub(crate) fact: Option<Fact>,
+    pub(crate) ids: ProviderIds,
+}
+
+impl Webhooks {
+    /// A door with these secrets.
+    #[must_use]
+    pub fn new(verifier: Verifier, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { verifier, store, clock }
+    }
+
+    /// Takes one delivery: every value of the two headers, and the body as it came. Durable when this returns `Ok`;
+    /// answer 200 then (contract §5.8).
+    ///
+    /// # Errors
+    /// When it must not be acknowledged.
+    pub async fn receive(
+        &self,
+        signatures: &[&[u8]],
+        timestamps: &[&[u8]],
+        body: &[u8],
+    ) -> Result<Receipt, WebhookError> {
+        let now = self.clock.now();
+        let verdict = self.verifier.verify(
+            signatures.iter().copied(),
+            timestamps.iter().copied(),
+            body,
+            words::theirs(now),
+        );
+        if let Err(rejected) = verdict {
+            metrics::counter!("issuance_webhooks_total", "outcome" => "rejected").increment(1);
+            return Err(match rejected {
+                Rejected::TooLarge => WebhookError::TooLarge,
+                Rejected::Headers | Rejected::Timestamp | Rejected::Signature => WebhookError::Unverified,
+                Rejected::Stale(_) => {
+                    tracing::warn!("a genuine webhook came outside the time window; is our clock right?");
+                    WebhookError::Stale
+                }
+            });
+        }
+        let body_digest = hex::encode(Sha256::digest(body));
+        match webhook::parse(body) {
+            Ok(event) => self.store_event(&event, body_digest).await,
+            Err(unreadable) => self.quarantine(body, body_digest, &unreadable.to_string()).await,
+        }
+    }
+
+    async fn store_event(&self, event: &Event, body_digest: String) -> Result<Receipt, WebhookError> {
+        let Ok(id) = event.event_id.as_str().parse::<MessageId>() else {
+            // The client bounds it as we do.
+            return Err(WebhookError::Unverified);
+        };
+        let content = content(event);
+        let message = Message {
+            id,
+            event_type: event.name.as_str().into(),
+            received_at: self.clock.now(),
+            aliases: aliases(event, &content.ids),
+            body_digest: body_digest.into(),
+            content: to_raw_value(&content).unwrap_or_default(),
+        };
+        let receipt = self.store.receive(message, None).await?;
+        if receipt == Receipt::Forged {
+            tracing::error!(event_id = %event.event_id.as_str(), "two webhooks of one id with different bodies");
+        }
+        count(receipt);
+        Ok(receipt)
+    }
+
+    /// Signed by the provider and not to be read: kept, sealed, for a person.
+    async fn quarantine(&self, body: &[u8], body_digest: String, why: &str) -> Result<Receipt, WebhookError> {
+        let Ok(id) = format!("unreadable-{body_digest}").parse::<MessageId>() else {
+            return Err(WebhookError::Unverified);
+        };
+        tracing::error!(event_id = %id, why, "a genuine webhook cannot be read; quarantined");
+        let message = Message {
+            id: id.clone(),
+            event_type: "unreadable".into(),
+            received_at: self.clock.now(),
+            aliases: Vec::new(),
+            body_digest: body_digest.into(),
+            content: to_raw_value(&Content { fact: None, ids: ProviderIds::default() }).unwrap_or_default(),
+        };
+        let sealed = Sealing { field: Field::Body(id.clone()), plaintext: Zeroizing::new(body.to_vec()) };
+        let receipt = self.store.receive(message, Some(sealed)).await?;
+        if receipt == Receipt::Stored {
+            self.store.settle(&id, Standing::Quarantined { why: why.into() }, self.clock.now()).await?;
+        }
+        count(receipt);
+        Ok(receipt)
+    }
+}
+
+fn count(receipt: Receipt) {
+    let outcome = match receipt {
+        Receipt::Stored => "stored",
+        Receipt::Repeat => "repeat",
+        Receipt::Forged => "forged",
+    };
+    metrics::counter!("issuance_webhooks_total", "outcome" => outcome).increment(1);
+}
+
+/// Every name by which the order can be found, strongest first (contract §5.5).
+fn aliases(event: &Event, ids: &ProviderIds) -> Vec<Alias> {
+    let ours = event.ids().metadata.get(METADATA_ORDER_KEY).and_then(|id| id.parse::<OrderId>().ok());
+    ours.map(Alias::Order).into_iter().chain(Alias::of(ids)).collect()
+}
+
+/// What the message says (contract §9.2).
+fn content(event: &Event) -> Content {
+    let theirs = event.ids();
+    let created = words::ids(theirs.card(), theirs.card_order(), theirs.cardholder());
+    // The card order a status update names is one of its own, not the one that made the card (contract §2.7).
+    let updated = ProviderIds { card_order: None, ..created.clone() };
+    let person = ProviderIds { card: None, card_order: None, ..created.clone() };
+    match (&event.name, &event.data) {
+        (EventName::CardCreateSucceeded, EventData::Card(card)) => {
+            let fact = match &card.card_status {
+                Some(uqpay::CardStatus::Pending) | None => {
+                    Fact::CardOrder { status: issuance_domain::CardOrderStatus::Success, failure_code: None }
+                }
+                Some(status) => Fact::Card(words::card_status(status)),
+            };
+            Content { fact: Some(fact), ids: created }
+        }
+        (EventName::CardCreateFailed, EventData::Card(card)) => {
+            let code = card.failure_code.as_deref().filter(|code| !code.is_empty()).map(Into::into);
+            Content { fact: Some(Fact::CardCreationFailed { code }), ids: created }
+        }
+        (EventName::CardholderKycStatusChanged, EventData::Cardholder(cardholder)) => {
+            let status = cardholder.cardholder_status.as_ref().map(words::cardholder_status);
+            Content { fact: status.map(|status| Fact::Cardholder { status, link: None }), ids: person }
+        }
+        (EventName::CardStatusUpdateSucceeded, EventData::Card(card)) => {
+            let status = card.card_status.as_ref().map(words::card_status);
+            Content { fact: status.map(Fact::Card), ids: updated }
+        }
+        // A failed cancel shows in the look-ups that follow it; the rest is card management, not issuance.
+        (
+            EventName::CardCreateSucceeded
+            | EventName::CardCreateFailed
+            | EventName::CardholderKycStatusChanged
+            | EventName::CardStatusUpdateSucceeded
+            | EventName::CardStatusUpdateFailed
+            | EventName::CardholderUpdated
+            | EventName::CardUpdateSucceeded
+            | EventName::CardUpdateFailed
+            | EventName::Other(_),
+            EventData::Card(_) | EventData::Cardholder(_) | EventData::Unread,
+        ) => Content { fact: None, ids: ProviderIds::default() },
+    }
+}
