@@ -6,6 +6,7 @@
 //! In reading order: [`Store`] is what the engine needs of storage, [`CommandHandler`] loads, decides and appends,
 //! [`Message`] is a webhook that waits, `EmbeddedStore` is journal + vault + index in one directory.
 
+mod book;
 mod error;
 mod handler;
 #[cfg(feature = "embedded")]
@@ -16,6 +17,9 @@ mod projection;
 mod query;
 mod record;
 mod sealed_request;
+mod signal;
+#[cfg(any(test, feature = "testing"))]
+mod simulated;
 mod store;
 #[cfg(feature = "embedded")]
 mod vault;
@@ -28,4 +32,6 @@ pub use projection::Projection;
 pub use query::{AttentionFilter, Counts, Page, Query};
 pub use record::{Recorded, UnreadableEvent, body_json, read_event};
 pub use sealed_request::{Salt, SealedRequest};
+#[cfg(any(test, feature = "testing"))]
+pub use simulated::SimulatedStore;
 pub use store::{Append, Appended, Field, Kind, Lease, LeaseAsk, Sealing, Store, TaskRow};

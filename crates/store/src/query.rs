@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use issuance_domain::{Account, Order, OrderId, ProductId};
+use serde::{Deserialize, Serialize};
 
 /// Which orders, newest first.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +58,7 @@ pub struct Page {
 }
 
 /// How many orders stand where.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// By state name.
     pub states: BTreeMap<String, u64>,

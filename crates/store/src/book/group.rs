@@ -1,0 +1,122 @@
+//! Judges changes that wait to become durable together: each against the rows and against those judged before it.
+
+use std::collections::{HashMap, HashSet};
+
+use issuance_domain::{MessageId, OrderId, Version};
+
+use super::rows::Rows;
+use crate::error::{AppendError, StoreError};
+use crate::message::{Alias, HostReference, Message, Receipt, Standing};
+use crate::store::Append;
+
+/// What a group in the making has taken in so far.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    versions: HashMap<OrderId, Version>,
+    references: HashMap<HostReference, OrderId>,
+    aliases: HashSet<Alias>,
+    /// Digests of messages received.
+    received: HashMap<MessageId, Box<str>>,
+    settled: HashSet<MessageId>,
+}
+
+/// What settling a message comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// A record is to be written.
+    Written,
+    /// It stands so already, or an order is known for what was to be parked.
+    Unchanged,
+}
+
+impl Group {
+    /// Takes an append in, or says why not.
+    pub(crate) fn append(&mut self, rows: &Rows, append: &Append) -> Result<(), AppendError> {
+        let order = &append.projection.order;
+        let events = append.events.len() as u64;
+        if events == 0 || order.id != append.order || order.version.0 != append.expected.0 + events {
+            let what = format!("an append to order {} whose rows do not follow from its events", append.order);
+            return Err(StoreError::Damaged { what }.into());
+        }
+        let actual = match self.versions.get(&append.order) {
+            Some(version) => *version,
+            None => rows.order(append.order)?.map_or(Version::NONE, |row| row.order.version),
+        };
+        if actual != append.expected {
+            return Err(AppendError::Conflict { expected: append.expected, actual });
+        }
+        let reference = append.projection.reference();
+        if append.expected == Version::NONE {
+            let taken = match self.references.get(&reference) {
+                Some(order) => Some(*order),
+                None => rows.find_reference(&reference)?,
+            };
+            if let Some(order) = taken {
+                return Err(AppendError::ReferenceTaken { order });
+            }
+        }
+        if let Some(message) = &append.settles {
+            self.check_unsettled(rows, message)?;
+            self.settled.insert(message.clone());
+        }
+        if append.expected == Version::NONE {
+            self.references.insert(reference, append.order);
+        }
+        self.versions.insert(append.order, order.version);
+        self.aliases.insert(Alias::Order(append.order));
+        self.aliases.extend(append.projection.aliases());
+        Ok(())
+    }
+
+    fn check_unsettled(&self, rows: &Rows, message: &MessageId) -> Result<(), AppendError> {
+        if self.settled.contains(message) {
+            return Err(AppendError::AlreadySettled);
+        }
+        match rows.message(message)?.map(|row| row.standing.clone()) {
+            Some(Standing::Settled { .. }) => Err(AppendError::AlreadySettled),
+            Some(Standing::Pending | Standing::Parked | Standing::Quarantined { .. }) => Ok(()),
+            None if self.received.contains_key(message) => Ok(()),
+            None => Err(unknown(message).into()),
+        }
+    }
+
+    /// Takes a message in, or says that it was there before.
+    pub(crate) fn receive(&mut self, rows: &Rows, message: &Message) -> Result<Receipt, StoreError> {
+        let before = match self.received.get(&message.id) {
+            Some(digest) => Some(digest.clone()),
+            None => rows.message(&message.id)?.map(|row| row.digest.clone()),
+        };
+        Ok(match before {
+            None => {
+                self.received.insert(message.id.clone(), message.body_digest.clone());
+                Receipt::Stored
+            }
+            Some(digest) if digest == message.body_digest => Receipt::Repeat,
+            Some(_) => Receipt::Forged,
+        })
+    }
+
+    /// Takes a new standing in. What is to be parked although an order is known for it stays pending: the order learned
+    /// the name while the message was looked at.
+    pub(crate) fn settle(&mut self, rows: &Rows, id: &MessageId, standing: &Standing) -> Result<Marked, StoreError> {
+        let Some(row) = rows.message(id)? else { return Err(unknown(id)) };
+        if self.settled.contains(id) || matches!(row.standing, Standing::Settled { .. }) || row.standing == *standing {
+            return Ok(Marked::Unchanged);
+        }
+        if *standing == Standing::Parked {
+            for alias in row.message.iter().flat_map(|message| &message.aliases) {
+                if self.aliases.contains(alias) || rows.is_known(alias)? {
+                    return Ok(Marked::Unchanged);
+                }
+            }
+        }
+        if matches!(standing, Standing::Settled { .. }) {
+            self.settled.insert(id.clone());
+        }
+        Ok(Marked::Written)
+    }
+}
+
+fn unknown(message: &MessageId) -> StoreError {
+    StoreError::Damaged { what: format!("the inbox: it holds no message {message}") }
+}

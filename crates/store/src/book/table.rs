@@ -1,0 +1,190 @@
+//! One table: new rows in memory over rows on the ground, read as one.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::ground::{Entries, Ground, Span, TableId};
+use super::row::Row;
+use crate::error::StoreError;
+
+/// Rows by key; `None` is a removed row.
+pub(crate) type Layer<V> = BTreeMap<Vec<u8>, Option<V>>;
+
+/// A table of rows.
+#[derive(Debug)]
+pub(crate) struct Table<V> {
+    id: TableId,
+    ground: Arc<dyn Ground>,
+    /// Not on the ground yet.
+    fresh: Layer<V>,
+    /// On its way to the ground.
+    frozen: Arc<Layer<V>>,
+    recent: Recent<V>,
+}
+
+/// Rows lately written to the ground, in two generations of bounded size.
+#[derive(Debug)]
+struct Recent<V> {
+    room: usize,
+    warm: HashMap<Vec<u8>, V>,
+    cold: HashMap<Vec<u8>, V>,
+}
+
+impl<V: Row> Table<V> {
+    /// A table that keeps up to `room` rows at hand which are on the ground already.
+    pub(crate) fn new(id: TableId, ground: Arc<dyn Ground>, room: usize) -> Self {
+        let recent = Recent { room: room / 2, warm: HashMap::new(), cold: HashMap::new() };
+        Self { id, ground, fresh: Layer::new(), frozen: Arc::default(), recent }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<V>, StoreError> {
+        if let Some(row) = self.fresh.get(key).or_else(|| self.frozen.get(key)) {
+            return Ok(row.clone());
+        }
+        if let Some(row) = self.recent.warm.get(key).or_else(|| self.recent.cold.get(key)) {
+            return Ok(Some(row.clone()));
+        }
+        self.ground.get(self.id, key)?.map(|bytes| self.decode(&bytes)).transpose()
+    }
+
+    pub(crate) fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
+        match self.fresh.get(key).or_else(|| self.frozen.get(key)) {
+            Some(row) => Ok(row.is_some()),
+            None => Ok(self.ground.get(self.id, key)?.is_some()),
+        }
+    }
+
+    pub(crate) fn put(&mut self, key: Vec<u8>, row: V) {
+        self.fresh.insert(key, Some(row));
+    }
+
+    pub(crate) fn remove(&mut self, key: Vec<u8>) {
+        self.fresh.insert(key, None);
+    }
+
+    /// Puts or removes.
+    pub(crate) fn set(&mut self, key: Vec<u8>, row: Option<V>) {
+        self.fresh.insert(key, row);
+    }
+
+    /// Up to `limit` rows of a span.
+    pub(crate) fn range(&self, span: &Span, limit: usize) -> Result<Vec<(Vec<u8>, V)>, StoreError> {
+        let mut merged = Merge {
+            fresh: walk(&self.fresh, span),
+            frozen: walk(&self.frozen, span),
+            ground: self.ground.range(self.id, span),
+            heads: [None, None],
+            ground_head: None,
+            descending: span.descending,
+        };
+        let mut rows = Vec::new();
+        while rows.len() < limit {
+            match merged.next()? {
+                Some((key, Found::Memory(row))) => rows.push((key, row)),
+                Some((key, Found::Ground(bytes))) => rows.push((key, self.decode(&bytes)?)),
+                None => break,
+            }
+        }
+        Ok(rows)
+    }
+
+    /// How many rows wait for the ground.
+    pub(crate) fn fresh(&self) -> usize {
+        self.fresh.len()
+    }
+
+    /// Takes what waits, to be written to the ground; stays readable until [`Table::thaw`].
+    pub(crate) fn freeze(&mut self) -> Arc<Layer<V>> {
+        self.frozen = Arc::new(std::mem::take(&mut self.fresh));
+        Arc::clone(&self.frozen)
+    }
+
+    /// What was frozen is on the ground.
+    pub(crate) fn thaw(&mut self) {
+        let frozen = std::mem::take(&mut self.frozen);
+        let recent = &mut self.recent;
+        if recent.room == 0 {
+            return;
+        }
+        for (key, row) in frozen.iter() {
+            if recent.warm.len() >= recent.room {
+                recent.cold = std::mem::take(&mut recent.warm);
+            }
+            match row {
+                Some(row) => recent.warm.insert(key.clone(), row.clone()),
+                None => recent.warm.remove(key),
+            };
+            recent.cold.remove(key);
+        }
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<V, StoreError> {
+        V::decode(bytes).ok_or_else(|| StoreError::Damaged { what: format!("a row of index table {:?}", self.id) })
+    }
+}
+
+type Walk<'a, V> = Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Option<V>)> + 'a>;
+
+fn walk<'a, V>(layer: &'a Layer<V>, span: &Span) -> Walk<'a, V> {
+    if is_empty(span) {
+        return Box::new(std::iter::empty());
+    }
+    let range = layer.range::<Vec<u8>, _>((span.from.as_ref(), span.to.as_ref()));
+    if span.descending { Box::new(range.rev()) } else { Box::new(range) }
+}
+
+/// A range whose end is not after its start makes a map panic.
+fn is_empty(span: &Span) -> bool {
+    match (&span.from, &span.to) {
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
+        (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}
+
+enum Found<V> {
+    Memory(V),
+    Ground(Vec<u8>),
+}
+
+/// Three sorted walks as one; of equal keys the newest layer's row counts.
+struct Merge<'a, V> {
+    fresh: Walk<'a, V>,
+    frozen: Walk<'a, V>,
+    ground: Entries<'a>,
+    heads: [Option<(&'a Vec<u8>, &'a Option<V>)>; 2],
+    ground_head: Option<(Vec<u8>, Vec<u8>)>,
+    descending: bool,
+}
+
+impl<V: Row> Merge<'_, V> {
+    fn next(&mut self) -> Result<Option<(Vec<u8>, Found<V>)>, StoreError> {
+        loop {
+            self.fill()?;
+            let memory = self.heads.iter().flatten().map(|head| head.0);
+            let ground = self.ground_head.as_ref().map(|head| &head.0);
+            let order = |a: &&Vec<u8>, b: &&Vec<u8>| if self.descending { b.cmp(a) } else { a.cmp(b) };
+            let Some(key) = memory.chain(ground).min_by(order).cloned() else { return Ok(None) };
+            let taken = self.heads.each_mut().map(|head| head.take_if(|head| head.0.cmp(&key) == Ordering::Equal));
+            let below = self.ground_head.take_if(|head| head.0 == key);
+            match (taken.into_iter().flatten().next(), below) {
+                (Some((_, Some(row))), _) => return Ok(Some((key, Found::Memory(row.clone())))),
+                (Some((_, None)), _) | (None, None) => {}
+                (None, Some((_, bytes))) => return Ok(Some((key, Found::Ground(bytes)))),
+            }
+        }
+    }
+
+    fn fill(&mut self) -> Result<(), StoreError> {
+        let [fresh, frozen] = &mut self.heads;
+        *fresh = fresh.take().or_else(|| self.fresh.next());
+        *frozen = frozen.take().or_else(|| self.frozen.next());
+        if self.ground_head.is_none() {
+            self.ground_head = self.ground.next().transpose()?;
+        }
+        Ok(())
+    }
+}

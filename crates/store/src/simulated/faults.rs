@@ -1,0 +1,52 @@
+//! What a test can do to a simulated store.
+
+use std::sync::Arc;
+
+use super::SimulatedStore;
+use super::state::State;
+use crate::error::StoreError;
+
+impl SimulatedStore {
+    /// The process dies, and another opens what is durable. Whoever still holds this store hears that it has stopped.
+    ///
+    /// # Errors
+    /// When the durable half cannot be read back: a bug.
+    pub fn crash(&self) -> Result<Self, StoreError> {
+        self.crash_keeping(0)
+    }
+
+    /// As [`crash`](Self::crash), but the first `unsynced` appends that were written and not synced happen to survive.
+    /// An append that is torn in the middle is cut at the next open, so each survives whole or not at all.
+    ///
+    /// # Errors
+    /// As for [`crash`](Self::crash).
+    pub fn crash_keeping(&self, unsynced: usize) -> Result<Self, StoreError> {
+        let mut state = self.lock();
+        let log = state.take_log(unsynced);
+        state.stop("the process died");
+        drop(state);
+        self.wake_all();
+        Ok(Self::over(State::replay(log, &self.policy)?, Arc::clone(&self.policy)))
+    }
+
+    /// How many appends are written and not synced.
+    #[must_use]
+    pub fn unsynced(&self) -> usize {
+        self.lock().unsynced()
+    }
+
+    /// The next sync fails, and with it the store.
+    pub fn fail_next_sync(&self) {
+        self.lock().faults.sync_fails = true;
+    }
+
+    /// Fills the disk, or frees it.
+    pub fn fill_disk(&self, full: bool) {
+        self.lock().faults.full = full;
+    }
+
+    /// The queue to the disk is full, or has room again.
+    pub fn overload(&self, overloaded: bool) {
+        self.lock().faults.overloaded = overloaded;
+    }
+}

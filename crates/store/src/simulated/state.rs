@@ -1,0 +1,140 @@
+//! Both halves of a simulated store: what is durable, what is written, and what is in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use issuance_domain::Policy;
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::log::{Entry, Logged};
+use crate::book::{Ground, Group, Nothing, Rows, Tasks, Totals};
+use crate::error::{AppendError, StoreError};
+use crate::position::Position;
+
+/// How an append that waits for its sync hears of it: the position of its last record.
+pub(super) type Outcome = oneshot::Receiver<Result<Position, AppendError>>;
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Durable.
+    pub(super) log: Vec<Logged>,
+    /// Written, not synced, in order.
+    waiting: Vec<(Entry, oneshot::Sender<Result<Position, AppendError>>)>,
+    pub(super) group: Group,
+    pub(super) rows: Rows,
+    pub(super) tasks: Tasks,
+    /// Personal data by whose it is and which field.
+    pub(super) sealed: BTreeMap<(String, String), Zeroizing<Vec<u8>>>,
+    pub(super) faults: Faults,
+    pub(super) stopped: Option<StoreError>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) sync_fails: bool,
+    pub(super) full: bool,
+    pub(super) overloaded: bool,
+}
+
+/// What a sync changed for those who wait.
+#[derive(Debug, Default)]
+pub(super) struct Synced {
+    pub(super) tasks: bool,
+    pub(super) messages: bool,
+    pub(super) grown: bool,
+}
+
+impl State {
+    pub(super) fn empty() -> Self {
+        let ground: Arc<dyn Ground> = Arc::new(Nothing);
+        Self {
+            log: Vec::new(),
+            waiting: Vec::new(),
+            group: Group::default(),
+            rows: Rows::new(&ground, Totals::default(), Position::default(), 0),
+            tasks: Tasks::default(),
+            sealed: BTreeMap::new(),
+            faults: Faults::default(),
+            stopped: None,
+        }
+    }
+
+    /// What an open makes of a log.
+    pub(super) fn replay(log: Vec<Entry>, policy: &Policy) -> Result<Self, StoreError> {
+        let mut state = Self::empty();
+        for entry in log {
+            state.take(entry, policy, &mut Synced::default())?;
+        }
+        Ok(state)
+    }
+
+    pub(super) fn stop(&mut self, why: &str) {
+        self.stopped.get_or_insert_with(|| StoreError::Stopped { why: why.into() });
+        self.waiting.clear();
+    }
+
+    pub(super) fn unsynced(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The durable log and the first entries that were not synced.
+    pub(super) fn take_log(&mut self, unsynced: usize) -> Vec<Entry> {
+        let written = self.waiting.iter().map(|(entry, _)| entry.clone()).take(unsynced);
+        self.log.iter().map(|logged| logged.entry.clone()).chain(written).collect()
+    }
+
+    /// Writes an entry that was judged; it waits for the sync.
+    pub(super) fn write(&mut self, entry: Entry) -> Outcome {
+        let (answer, outcome) = oneshot::channel();
+        self.waiting.push((entry, answer));
+        outcome
+    }
+
+    /// Makes everything written durable, takes it into the rows, and answers.
+    pub(super) fn sync(&mut self, policy: &Policy) -> Synced {
+        let mut synced = Synced::default();
+        self.group = Group::default();
+        if self.waiting.is_empty() || self.stopped.is_some() {
+            return synced;
+        }
+        if self.faults.sync_fails {
+            // What was written may or may not be on the disk: it stays for a crash to decide.
+            let stopped = StoreError::Stopped { why: "the disk failed to sync".into() };
+            for (_, answer) in &mut self.waiting {
+                let (dead, _) = oneshot::channel();
+                let _ = std::mem::replace(answer, dead).send(Err(stopped.clone().into()));
+            }
+            self.stopped = Some(stopped);
+            return synced;
+        }
+        for (entry, answer) in std::mem::take(&mut self.waiting) {
+            let taken = match self.faults.full {
+                true => Err(StoreError::DiskFull),
+                false => self.take(entry, policy, &mut synced),
+            };
+            // Nobody may wait any more; what was made durable stays so.
+            let _ = answer.send(taken.map_err(AppendError::from));
+        }
+        synced
+    }
+
+    fn take(&mut self, entry: Entry, policy: &Policy, synced: &mut Synced) -> Result<Position, StoreError> {
+        let logged = Logged { first: Position(self.rows.head().0 + 1), entry };
+        let (change, projection) = logged.change(&self.rows, policy)?;
+        let pending = self.rows.totals().counts.pending_messages;
+        let last = logged.last();
+        self.rows.apply(last, change)?;
+        if let Some(projection) = projection {
+            synced.tasks |= self.tasks.replace(projection.order.id, &projection.tasks);
+        }
+        let (owner, sealings) = logged.entry.sealed();
+        for sealing in sealings {
+            self.sealed.insert((owner.clone(), sealing.field.name()), sealing.plaintext.clone());
+        }
+        synced.messages |= self.rows.totals().counts.pending_messages > pending;
+        synced.grown = true;
+        self.log.push(logged);
+        Ok(last)
+    }
+}
