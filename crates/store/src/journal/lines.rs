@@ -143,3 +143,13 @@ impl Lines {
         Ok(got > 0)
     }
 }
+
+/// Which line of the file starts at `offset`, from 1. Reads all before it: for messages about damage.
+pub(crate) fn line_number(file: &Arc<dyn DiskFile>, offset: u64) -> io::Result<u64> {
+    let mut lines = Lines::new(Arc::clone(file), 0, offset);
+    let mut number = 1;
+    while lines.next_line()?.is_some() {
+        number += 1;
+    }
+    Ok(number)
+}

@@ -8,25 +8,25 @@
 //!
 //! It knows streams, versions and names as text. It must not know orders, commands or the index.
 
-mod append;
+pub(crate) mod append;
 mod chain;
 mod data_dir;
 mod directory;
-mod disk;
+pub(crate) mod disk;
 mod error;
-mod hash;
+pub(crate) mod hash;
 mod line;
-mod lines;
+pub(crate) mod lines;
 mod location;
 mod reader;
 mod recover;
 mod scan;
 mod search;
 mod segment;
-mod shared;
+pub(crate) mod shared;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;
-mod tail;
+pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -11,7 +11,7 @@ use super::disk::{Disk, DiskFile, read_full};
 use super::error::{Damage, JournalError};
 use super::hash::Head;
 use super::line::{MAX_LINE, parse};
-use super::lines::{LineEnd, Lines};
+use super::lines::{LineEnd, Lines, line_number};
 use super::segment::{self, Segment, file_name};
 use super::tail;
 
@@ -117,7 +117,6 @@ fn join(head: Head, first: u64) -> Result<(), JournalError> {
 
 struct Part {
     name: String,
-    first: u64,
     file: Arc<dyn DiskFile>,
     size: u64,
 }
@@ -129,12 +128,7 @@ impl Part {
             .open(&name, false)
             .and_then(|file| Ok((file.size()?, file)));
         let (size, file) = open.map_err(|source| io("open", &name, source))?;
-        Ok(Self {
-            name,
-            first,
-            file,
-            size,
-        })
+        Ok(Self { name, file, size })
     }
 
     /// Reads the whole segment; returns its last event and how many bytes of it count.
@@ -202,9 +196,8 @@ impl Part {
             .last_line()
             .map_err(|source| io("read", &self.name, source))?;
         let refuse = |damage| {
-            let number = self
-                .line_number(offset)
-                .map_err(|source| io("read", &self.name, source))?;
+            let number =
+                line_number(&self.file, offset).map_err(|source| io("read", &self.name, source))?;
             Err(self.damaged(number, offset, damage))
         };
         let Some(bytes) = bytes.strip_suffix(b"\n") else {
@@ -255,15 +248,6 @@ impl Part {
             }
             window *= 8;
         }
-    }
-
-    fn line_number(&self, offset: u64) -> std::io::Result<u64> {
-        let mut lines = Lines::new(Arc::clone(&self.file), 0, offset);
-        let mut number = 1;
-        while lines.next_line()?.is_some() {
-            number += 1;
-        }
-        Ok(number)
     }
 
     fn damaged(&self, line: u64, byte: u64, damage: Damage) -> JournalError {

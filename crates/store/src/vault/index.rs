@@ -1,0 +1,111 @@
+//! Where the latest record of each order and field is. Small on purpose: sixteen bytes a record, and a box
+//! and a map entry per order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+/// A record's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Place {
+    pub(super) file: u32,
+    pub(super) offset: u32,
+}
+
+/// A field's name, shortened. An order has a handful of fields, so 64 bits tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FieldHash(u64);
+
+impl FieldHash {
+    /// Stands for the record that says the order was erased.
+    pub(super) const ERASED: Self = Self(0);
+
+    pub(super) fn of(field: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(field).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self(u64::from_le_bytes([a, b, c, d, e, f, g, h]).max(1))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    field: FieldHash,
+    place: Place,
+}
+
+/// The map, and how many records of each file no longer count.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    orders: HashMap<[u8; 16], Box<[Slot]>>,
+    garbage: BTreeMap<u32, u64>,
+}
+
+impl Index {
+    pub(super) fn get(&self, order: Uuid, field: FieldHash) -> Option<Place> {
+        let slots = self.orders.get(order.as_bytes())?;
+        slots
+            .iter()
+            .find(|slot| slot.field == field)
+            .map(|slot| slot.place)
+    }
+
+    /// The record at `place` is the latest of its order and field.
+    pub(super) fn put(&mut self, order: Uuid, field: FieldHash, place: Place) {
+        let slots = self.orders.entry(*order.as_bytes()).or_default();
+        if let Some(slot) = slots.iter_mut().find(|slot| slot.field == field) {
+            let old = mem::replace(&mut slot.place, place);
+            *self.garbage.entry(old.file).or_default() += 1;
+        } else {
+            let mut grown = mem::take(slots).into_vec();
+            grown.reserve_exact(1);
+            grown.push(Slot { field, place });
+            *slots = grown.into();
+        }
+    }
+
+    /// Nothing of the order counts any more but the record at `place`, which says so.
+    pub(super) fn erase(&mut self, order: Uuid, place: Place) {
+        let tombstone = Slot {
+            field: FieldHash::ERASED,
+            place,
+        };
+        let old = self.orders.insert(*order.as_bytes(), Box::new([tombstone]));
+        for slot in old.unwrap_or_default() {
+            *self.garbage.entry(slot.place.file).or_default() += 1;
+        }
+    }
+
+    /// Compaction copied a record; false when a later one has taken its place meanwhile.
+    pub(super) fn moved(&mut self, order: Uuid, field: FieldHash, from: Place, to: Place) -> bool {
+        let slots = self
+            .orders
+            .get_mut(order.as_bytes())
+            .map(|slots| &mut **slots)
+            .unwrap_or_default();
+        let slot = slots
+            .iter_mut()
+            .find(|slot| slot.field == field && slot.place == from);
+        let live = slot.map(|slot| slot.place = to).is_some();
+        if !live {
+            *self.garbage.entry(to.file).or_default() += 1;
+        }
+        live
+    }
+
+    /// How many records of the file no longer count.
+    pub(super) fn garbage(&self, file: u32) -> u64 {
+        self.garbage.get(&file).copied().unwrap_or(0)
+    }
+
+    /// The file holds nothing but what counts.
+    pub(super) fn is_clean(&mut self, file: u32) {
+        self.garbage.remove(&file);
+    }
+
+    /// Records that count.
+    pub(super) fn records(&self) -> u64 {
+        self.orders.values().map(|slots| slots.len() as u64).sum()
+    }
+}

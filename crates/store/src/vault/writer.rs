@@ -1,0 +1,317 @@
+//! The one writer of a vault: owned by the committer's thread, blocking, stopped by its first failure.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::compact::Compaction;
+use super::error::VaultError;
+use super::file::{self, Name, io_error};
+use super::index::{FieldHash, Place};
+use super::keys::Keys;
+use super::open::{VaultReport, load, names};
+use super::reader::VaultReader;
+use super::record::{Change, encode};
+use super::sealer::Sealer;
+use super::shared::Shared;
+use crate::journal::append::{AppendFile, Fault};
+use crate::journal::disk::{Disk, is_full};
+
+/// Largest file; keeps every offset inside 32 bits.
+const FILE_MAX: u64 = 1 << 30;
+const BUFFER_KEPT: usize = 4 << 20;
+
+/// How a vault is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct VaultOptions {
+    /// A file of this many bytes or more is closed and the next one begun. At most 1 GiB counts.
+    pub file_bytes: u64,
+}
+
+impl Default for VaultOptions {
+    fn default() -> Self {
+        Self {
+            file_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Appends sealed records and makes them durable. After the first storage error every call answers
+/// [`VaultError::Poisoned`]; a full disk is none as long as the file could be taken back.
+#[derive(Debug)]
+pub struct Vault {
+    shared: Arc<Shared>,
+    file_bytes: u64,
+    active: Option<(u32, AppendFile)>,
+    /// The number the next file gets.
+    next: u32,
+    /// Written and not synced: what the index learns at the sync.
+    pending: Vec<(Uuid, FieldHash, Place)>,
+    /// Closed files, the oldest first, with their lengths.
+    closed: Vec<(u32, u64)>,
+    buffer: Vec<u8>,
+}
+
+impl Vault {
+    /// Opens the vault in `disk`, or begins one; proves the current key; cuts what was never synced and
+    /// removes what no record refers to.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        keys: Arc<dyn Keys>,
+        options: &VaultOptions,
+    ) -> Result<(Self, VaultReport), VaultError> {
+        let key = keys.current()?;
+        sync_last(&*disk)?;
+        let mut loaded = load(&*disk, &key)?;
+        let mut active = None;
+        if let Some((number, size)) = loaded.files.last().copied() {
+            let name = file::records(number);
+            let file = disk
+                .open(&name, true)
+                .map_err(|e| io_error("open", &name, e))?;
+            if loaded.cut.is_some() {
+                let cut = file.truncate(size).and_then(|()| file.sync());
+                cut.map_err(|source| io_error("cut the torn tail of", &name, source))?;
+            }
+            if loaded.appendable {
+                loaded.files.pop();
+                active = Some((number, AppendFile::new(file, size)));
+            }
+        }
+        let swept = sweep(&*disk, &loaded)?;
+        disk.sync()
+            .map_err(|source| io_error("sync", "the vault directory", source))?;
+
+        let closed = loaded.files;
+        let files = || {
+            closed
+                .iter()
+                .copied()
+                .chain(active.iter().map(|(n, file)| (*n, file.durable())))
+        };
+        let report = VaultReport {
+            records: loaded.index.records(),
+            files: files().count(),
+            bytes: files().map(|(_, size)| size).sum(),
+            cut: loaded.cut,
+            damaged: loaded.damaged.clone(),
+            damaged_count: loaded.damaged_count,
+            swept,
+        };
+        let next = files().map(|(number, _)| number + 1).max().unwrap_or(1);
+        let shared = Shared::new(
+            disk,
+            keys,
+            loaded.index,
+            loaded.damaged,
+            loaded.damaged_count,
+        );
+        let vault = Self {
+            shared: Arc::new(shared),
+            file_bytes: options.file_bytes.clamp(1, FILE_MAX),
+            active,
+            next,
+            pending: Vec::new(),
+            closed,
+            buffer: Vec::new(),
+        };
+        vault.shared.master_key(&key)?;
+        if let Some(place) = loaded.proof
+            && !vault.reader().proves_key(place)?
+        {
+            return Err(VaultError::WrongKey { name: key });
+        }
+        Ok((vault, report))
+    }
+
+    /// Seals values for this vault on any thread.
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(Arc::clone(&self.shared))
+    }
+
+    /// Opens what is durable, now and later, on any thread.
+    pub fn reader(&self) -> VaultReader {
+        VaultReader::new(Arc::clone(&self.shared))
+    }
+
+    /// Whether an earlier storage error stopped this vault.
+    pub fn is_poisoned(&self) -> bool {
+        self.shared.is_poisoned()
+    }
+
+    /// Puts the changes behind the others in one write. Not durable and not visible before [`Vault::sync`].
+    ///
+    /// On [`VaultError::Full`] nothing that was not synced remains, also of earlier writes.
+    pub fn write(&mut self, changes: &[Change]) -> Result<(), VaultError> {
+        self.shared.refuse_if_poisoned()?;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (number, mut active) = self.take_active()?;
+        self.buffer.clear();
+        let name = file::records(number);
+        for change in changes {
+            let (order, field) = match change {
+                Change::Put(sealed) => (sealed.order, FieldHash::of(&sealed.field)),
+                Change::Erase(order) => (*order, FieldHash::ERASED),
+            };
+            let offset = active.written() + self.buffer.len() as u64;
+            let barrier = !active.is_dirty() && self.buffer.is_empty();
+            let encoded = encode(change, barrier, &mut self.buffer);
+            encoded
+                .map_err(|source| self.shared.fail("encode for", &name, Fault::Broken(source)))?;
+            self.pending.push((
+                order,
+                field,
+                Place {
+                    file: number,
+                    offset: offset as u32,
+                },
+            ));
+        }
+        let appended = active.append(&self.buffer);
+        self.active = Some((number, active));
+        if self.buffer.capacity() > BUFFER_KEPT {
+            self.buffer = Vec::new();
+        }
+        appended.map_err(|fault| {
+            self.pending.clear();
+            self.shared.fail("write", &name, fault)
+        })
+    }
+
+    /// Makes everything written durable, then visible to readers.
+    pub fn sync(&mut self) -> Result<(), VaultError> {
+        self.shared.refuse_if_poisoned()?;
+        let Some((number, active)) = &mut self.active else {
+            return Ok(());
+        };
+        let synced = active.sync();
+        synced.map_err(|fault| self.shared.fail("sync", &file::records(*number), fault))?;
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let mut index = self.shared.index_mut();
+        for (order, field, place) in self.pending.drain(..) {
+            if field == FieldHash::ERASED {
+                index.erase(order, place);
+            } else {
+                index.put(order, field, place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to remove what no longer counts. The job runs beside this writer, on any thread; what is
+    /// erased or replaced after this call waits for the next one.
+    pub fn compaction(&mut self) -> Result<Compaction, VaultError> {
+        self.sync()?;
+        self.refresh_closed()?;
+        let compaction = Compaction::begin(Arc::clone(&self.shared), self.file_bytes)?;
+        let shared = &self.shared;
+        let stale = self
+            .active
+            .take_if(|(number, _)| shared.index().garbage(*number) > 0);
+        if let Some((number, active)) = stale {
+            self.closed.push((number, active.durable()));
+        }
+        Ok(compaction.of(self.closed.clone()))
+    }
+
+    /// An earlier compaction may have replaced and removed closed files.
+    fn refresh_closed(&mut self) -> Result<(), VaultError> {
+        let disk = &self.shared.disk;
+        let present = names(&**disk)?;
+        self.closed
+            .retain(|(number, _)| present.contains(&Name::Records(*number)));
+        for (number, size) in &mut self.closed {
+            let name = file::records(*number);
+            let measured = disk.open(&name, false).and_then(|file| file.size());
+            *size = measured.map_err(|source| io_error("open", &name, source))?;
+        }
+        Ok(())
+    }
+
+    /// The file to write to; a new one only when nothing is owed to the old one.
+    fn take_active(&mut self) -> Result<(u32, AppendFile), VaultError> {
+        let is_full_file = |file: &AppendFile, max| !file.is_dirty() && file.written() >= max;
+        match self.active.take() {
+            Some((number, file)) if is_full_file(&file, self.file_bytes) => {
+                // Kept until its successor is there: without room for that, it goes on.
+                let size = file.durable();
+                match self.create() {
+                    Ok(active) => {
+                        self.closed.push((number, size));
+                        Ok(active)
+                    }
+                    Err(error) => {
+                        self.active = Some((number, file));
+                        Err(error)
+                    }
+                }
+            }
+            Some(active) => Ok(active),
+            None => self.create(),
+        }
+    }
+
+    fn create(&mut self) -> Result<(u32, AppendFile), VaultError> {
+        let (number, name) = (self.next, file::records(self.next));
+        let disk = &self.shared.disk;
+        let file = disk.create(&name).map_err(|source| {
+            let fault = if is_full(&source) {
+                Fault::Full(source)
+            } else {
+                Fault::Broken(source)
+            };
+            self.shared.fail("create", &name, fault)
+        })?;
+        let synced = file.sync().and_then(|()| disk.sync());
+        synced.map_err(|source| self.shared.fail("sync", &name, Fault::Broken(source)))?;
+        self.next += 1;
+        Ok((number, AppendFile::new(file, 0)))
+    }
+}
+
+/// What an earlier process left in the cache becomes durable or shows itself as lost.
+fn sync_last(disk: &dyn Disk) -> Result<(), VaultError> {
+    let number = |name| {
+        if let Name::Records(number) = name {
+            Some(number)
+        } else {
+            None
+        }
+    };
+    let Some(last) = names(disk)?.into_iter().filter_map(number).max() else {
+        return Ok(());
+    };
+    let name = file::records(last);
+    let file = disk
+        .open(&name, true)
+        .map_err(|source| io_error("open", &name, source))?;
+    file.sync()
+        .and_then(|()| file.evict())
+        .map_err(|source| io_error("sync", &name, source))
+}
+
+/// Removes what a crash left: a half compacted file, and large values no record refers to.
+fn sweep(disk: &dyn Disk, loaded: &super::open::Loaded) -> Result<u64, VaultError> {
+    let referred = loaded.referred();
+    let mut swept = 0;
+    for name in names(disk)? {
+        let name = match name {
+            Name::Temporary => file::temporary().to_owned(),
+            // A damaged record may be the one that refers to it.
+            Name::Sealed(name)
+                if loaded.damaged_count == 0 && !referred.contains(name.as_str()) =>
+            {
+                name
+            }
+            _ => continue,
+        };
+        disk.remove(&name)
+            .map_err(|source| io_error("remove", &name, source))?;
+        swept += u64::from(name != file::temporary());
+    }
+    Ok(swept)
+}
