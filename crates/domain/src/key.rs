@@ -82,7 +82,7 @@ mod tests {
     fn is_stable_and_v4_shaped() {
         let order = OrderId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
         let key = IdempotencyKey::derive(order, Purpose::CreateCard, Generation(1));
-        assert_eq!(key.to_string(), "GOLDEN");
+        assert_eq!(key.to_string(), "58e7dca6-3a48-4147-b6cf-fdf6831584d3");
         assert_eq!(key.0.get_version_num(), 4);
         assert_ne!(key, IdempotencyKey::derive(order, Purpose::CreateCard, Generation(2)));
         assert_ne!(key, IdempotencyKey::derive(order, Purpose::CancelCard, Generation(1)));

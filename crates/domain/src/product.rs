@@ -160,13 +160,7 @@ fn check_personal(personal: &Personal, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_fields(
-    schema: &[Field],
-    value: &Map<String, Value>,
-    path: &str,
-    depth: usize,
-    problems: &mut Vec<Problem>,
-) {
+fn check_fields(schema: &[Field], value: &Map<String, Value>, path: &str, depth: usize, problems: &mut Vec<Problem>) {
     for field in schema.iter().take(MAX_FIELDS) {
         let here = path_in_request(path, &field.name);
         let Some(given) = value.get(&field.name).filter(|given| is_present(given)) else {
