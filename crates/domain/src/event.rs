@@ -76,7 +76,7 @@ pub enum EventBody {
         /// How we heard it.
         source: Source,
     },
-    /// `Requested`: the key is too old to be sent again safely; from here only proof decides.
+    /// Any state with a submission: the key can no longer be sent safely; from here only proof decides.
     KeyExpired {
         /// What the key was for.
         purpose: Purpose,
@@ -113,7 +113,7 @@ pub enum EventBody {
         /// How we heard it.
         source: Source,
     },
-    /// `IdvPending`: the person has done their part; the provider is reviewing.
+    /// `Accepted`, `IdvPending`: the person has done their part; the provider is reviewing.
     IdvSubmitted {
         /// How we heard it.
         source: Source,
@@ -123,7 +123,7 @@ pub enum EventBody {
         /// Counts links, from 1.
         link: u32,
     },
-    /// `IdvPending` → `Accepted`: the person is verified; the card follows.
+    /// `IdvPending`, or `Accepted` under review → `Accepted`: the person is verified; the card follows.
     IdvPassed {
         /// How we heard it.
         source: Source,
@@ -135,7 +135,7 @@ pub enum EventBody {
         /// How we heard it.
         source: Source,
     },
-    /// Any open state: something should be read at the provider now.
+    /// Any open state, and any state with a compensation: something should be read at the provider now.
     LookUpRequested {
         /// Why.
         cause: LookUpCause,
@@ -246,7 +246,7 @@ pub enum OperatorAction {
     Resume,
     /// Only the reason is recorded.
     Note,
-    /// The discrepancy is dealt with.
+    /// The discrepancy, or whatever an ended order still stands on the attention list for, is dealt with.
     ResolveDiscrepancy,
 }
 

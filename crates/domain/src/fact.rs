@@ -192,6 +192,17 @@ macro_rules! open_words {
             Unknown(Box<str>),
         }
 
+        impl $name {
+            /// The word, if it is one we do not know.
+            #[must_use]
+            pub fn unknown_word(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant)|+ => None,
+                    Self::Unknown(word) => Some(word),
+                }
+            }
+        }
+
         impl From<&str> for $name {
             fn from(word: &str) -> Self {
                 match word.to_ascii_uppercase().as_str() {

@@ -177,6 +177,8 @@ impl Submission {
         match self.phase {
             Phase::InFlight { .. } => true,
             Phase::Owed { .. } | Phase::Expired => self.maybe_sent,
+            // Something else was done under our key: what, nobody can say.
+            Phase::Refused { refusal: Refusal { class: RefusalClass::KeyConflict, .. } } => true,
             Phase::Refused { .. } | Phase::Done => false,
         }
     }
@@ -432,8 +434,11 @@ pub struct Compensation {
     pub since: Timestamp,
     /// The cancel call, once the card is in a state that can be cancelled.
     pub submission: Option<Submission>,
-    /// How it ended.
+    /// Whether it is over.
     pub done: bool,
+    /// The card's last status once it is over; none if there was no card to cancel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<CardStatus>,
 }
 
 /// What the host is owed and was told, by version.
@@ -511,28 +516,28 @@ impl Order {
     #[must_use]
     pub fn submission(&self, purpose: Purpose) -> Option<&Submission> {
         match purpose {
-            Purpose::CreateCard => match &self.state {
-                State::Requested { submission } => Some(submission),
-                _ => None,
-            },
-            Purpose::RenewIdvLink => match &self.state {
-                State::IdvPending { idv } => idv.renewal.as_ref(),
-                _ => None,
-            },
+            Purpose::CreateCard => {
+                let State::Requested { submission } = &self.state else { return None };
+                Some(submission)
+            }
+            Purpose::RenewIdvLink => {
+                let State::IdvPending { idv } = &self.state else { return None };
+                idv.renewal.as_ref()
+            }
             Purpose::CancelCard => self.compensation.as_ref().and_then(|running| running.submission.as_ref()),
         }
     }
 
     fn submission_mut(&mut self, purpose: Purpose, generation: Generation) -> Option<&mut Submission> {
         let found = match purpose {
-            Purpose::CreateCard => match &mut self.state {
-                State::Requested { submission } => Some(submission),
-                _ => None,
-            },
-            Purpose::RenewIdvLink => match &mut self.state {
-                State::IdvPending { idv } => idv.renewal.as_mut(),
-                _ => None,
-            },
+            Purpose::CreateCard => {
+                let State::Requested { submission } = &mut self.state else { return None };
+                Some(submission)
+            }
+            Purpose::RenewIdvLink => {
+                let State::IdvPending { idv } = &mut self.state else { return None };
+                idv.renewal.as_mut()
+            }
             Purpose::CancelCard => self.compensation.as_mut().and_then(|running| running.submission.as_mut()),
         };
         found.filter(|submission| submission.generation == generation)
@@ -572,7 +577,10 @@ impl Order {
                 self.submission_mut(*purpose, *generation)?.phase = Phase::Done;
             }
             EventBody::KeyExpired { purpose, generation } => {
-                self.submission_mut(*purpose, *generation)?.phase = Phase::Expired;
+                let submission = self.submission_mut(*purpose, *generation)?;
+                // A call in flight that is given up may have arrived.
+                submission.maybe_sent |= matches!(submission.phase, Phase::InFlight { .. });
+                submission.phase = Phase::Expired;
                 self.look_up = Some(LookUp { cause: version, at, at_once: true });
             }
             EventBody::OrderAccepted { ids, under_review, .. } => {
@@ -598,24 +606,33 @@ impl Order {
                 self.attention = self.attention.take().filter(Attention::outlives_progress);
                 self.owe_notice(version, at);
             }
-            EventBody::IdvSubmitted { .. } => {
-                let State::IdvPending { idv } = &mut self.state else { return None };
-                idv.submitted_at.get_or_insert(at);
-            }
+            EventBody::IdvSubmitted { .. } => match &mut self.state {
+                State::IdvPending { idv } => {
+                    idv.submitted_at.get_or_insert(at);
+                }
+                State::Accepted { under_review, .. } => *under_review = true,
+                State::Requested { .. } | State::Active { .. } | State::Failed { .. } => return None,
+            },
             EventBody::IdvLinkExpired { .. } => self.owe_renewal(version, at)?,
             EventBody::IdvPassed { .. } => {
-                let State::IdvPending { .. } = self.state else { return None };
+                let (State::IdvPending { .. } | State::Accepted { under_review: true, .. }) = self.state else {
+                    return None;
+                };
                 self.enter(State::Accepted { since: at, under_review: false }, at);
             }
             EventBody::FailureReported { code, .. } => {
-                self.claim.get_or_insert(FailureClaim { code: code.clone(), at });
+                if !self.is_waiting() {
+                    return None;
+                }
+                let claim = self.claim.get_or_insert(FailureClaim { code: None, at });
+                claim.code = claim.code.take().or_else(|| code.clone());
                 self.look_up = Some(LookUp { cause: version, at, at_once: true });
             }
             EventBody::LookUpRequested { cause: LookUpCause::Confirm { .. } | LookUpCause::Operator } => {
                 self.look_up = Some(LookUp { cause: version, at, at_once: true });
             }
             EventBody::CardActivated { card, .. } => {
-                if self.state.is_terminal() {
+                if !self.is_waiting() {
                     return None;
                 }
                 self.enter(State::Active { card: card.clone(), since: at }, at);
@@ -637,20 +654,21 @@ impl Order {
                 self.attention = Some(Attention { reason: AttentionReason::Discrepancy, since: at });
             }
             EventBody::CompensationStarted { by } => {
-                self.compensation = Some(Compensation { by: by.clone(), since: at, submission: None, done: false });
+                self.compensation =
+                    Some(Compensation { by: by.clone(), since: at, submission: None, done: false, ended: None });
                 if self.state.is_terminal() {
                     self.owe_cancel(version, at);
                 }
             }
-            EventBody::CompensationCompleted { .. } => {
+            EventBody::CompensationCompleted { status } => {
                 let running = self.compensation.as_mut()?;
                 running.done = true;
+                running.ended = status.clone();
                 running.submission = None;
                 if matches!(self.discrepancy, Some(Discrepancy::LateSuccess { .. })) {
                     self.discrepancy = None;
-                    self.attention = None;
                 }
-                self.attention = self.attention.take().filter(Attention::outlives_progress);
+                self.settle_attention(at);
                 self.look_up = None;
                 self.owe_notice(version, at);
             }
@@ -668,10 +686,10 @@ impl Order {
     /// Enters a state: what belonged to the one before is over.
     fn enter(&mut self, state: State, at: Timestamp) {
         self.attention = self.attention.take().filter(Attention::outlives_progress);
-        self.claim = None;
+        // A reported failure outlives the identity check: only an end, or a read, settles it.
+        self.claim = self.claim.take().filter(|_| !state.is_terminal());
         self.watch = Watch { cause: self.version, since: at };
-        self.look_up =
-            (!state.is_terminal()).then_some(LookUp { cause: self.version, at, at_once: false });
+        self.look_up = (!state.is_terminal()).then_some(LookUp { cause: self.version, at, at_once: false });
         self.state = state;
     }
 
@@ -686,8 +704,7 @@ impl Order {
     fn owe_cancel(&mut self, version: Version, at: Timestamp) {
         let Some(running) = self.compensation.as_mut().filter(|running| !running.done) else { return };
         let generation = running.submission.as_ref().map_or(1, |spent| spent.generation.0 + 1);
-        running.submission =
-            Some(Submission::new(self.id, Purpose::CancelCard, Generation(generation), version, at));
+        running.submission = Some(Submission::new(self.id, Purpose::CancelCard, Generation(generation), version, at));
         // The cancel's end is read like everything else.
         self.look_up = Some(LookUp { cause: version, at, at_once: false });
     }
@@ -705,14 +722,11 @@ impl Order {
             }
             OperatorAction::Resume => {
                 self.paused = false;
-                self.attention = self.discrepancy.as_ref().map(|_| Attention {
-                    reason: AttentionReason::Discrepancy,
-                    since: at,
-                });
+                self.settle_attention(at);
             }
             OperatorAction::ResolveDiscrepancy => {
                 self.discrepancy = None;
-                self.attention = None;
+                self.settle_attention(at);
             }
             // What follows from these stands in the events after them.
             OperatorAction::LookUpNow | OperatorAction::Fail | OperatorAction::Cancel | OperatorAction::Note => {}
@@ -733,14 +747,58 @@ impl Order {
                 // The refusal is cached under the spent key (contract §6.4).
                 Phase::Refused { .. } => {
                     *submission = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
-                    if purpose == Purpose::RenewIdvLink {
-                        self.renewals = generation.0 + 1;
-                    }
+                    self.count_renewal(purpose, generation.0 + 1);
+                }
+                // Asking twice for a link, or twice for a cancel, makes no second card.
+                Phase::Expired | Phase::Done if purpose != Purpose::CreateCard => {
+                    *submission = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
+                    self.count_renewal(purpose, generation.0 + 1);
                 }
                 Phase::InFlight { .. } | Phase::Expired | Phase::Done => {}
             }
         }
         self.attention = self.attention.take().filter(Attention::outlives_progress);
+    }
+
+    fn count_renewal(&mut self, purpose: Purpose, renewals: u32) {
+        if purpose == Purpose::RenewIdvLink {
+            self.renewals = renewals;
+        }
+    }
+
+    /// Something was answered: what is left for a person, so that clearing one mark never hides another.
+    fn settle_attention(&mut self, at: Timestamp) {
+        self.attention = self.standing().map(|reason| Attention { reason, since: at });
+    }
+
+    fn standing(&self) -> Option<AttentionReason> {
+        if self.paused {
+            return Some(AttentionReason::Paused);
+        }
+        if self.discrepancy.is_some() {
+            return Some(AttentionReason::Discrepancy);
+        }
+        [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard].into_iter().find_map(|purpose| {
+            match &self.submission(purpose)?.phase {
+                Phase::Refused { refusal } => Some(AttentionReason::behind(purpose, refusal)),
+                Phase::Expired => Some(AttentionReason::OutcomeUnknown),
+                Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => None,
+            }
+        })
+    }
+
+    /// Accepted and not ended: the provider has the next word.
+    fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Accepted { .. } | State::IdvPending { .. })
+    }
+
+    /// Whether it waits for a person and for nothing else: paused, or behind a definite refusal of its create call. An
+    /// open order either stands here, with its reason on the attention list, or owes a task.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        let refused =
+            matches!(&self.state, State::Requested { submission: Submission { phase: Phase::Refused { .. }, .. } });
+        self.attention.is_some() && (self.paused || refused)
     }
 
     /// Whether a definite refusal for want of capacity is what the order waits behind.
@@ -760,9 +818,31 @@ impl Order {
     }
 }
 
+impl AttentionReason {
+    /// What a person is called for after a definite refusal.
+    pub(crate) fn behind(purpose: Purpose, refusal: &Refusal) -> Self {
+        let code = refusal.code.clone();
+        match (purpose, refusal.class) {
+            (Purpose::CancelCard, _) => Self::CancelRefused { code },
+            (Purpose::RenewIdvLink, _) => Self::IdvLinkMissing,
+            (Purpose::CreateCard, RefusalClass::Duplicate) => Self::PossibleLeftover { code },
+            (Purpose::CreateCard, RefusalClass::Capacity) => Self::Capacity { code },
+            (Purpose::CreateCard, RefusalClass::KeyConflict) => Self::KeyConflict,
+            (Purpose::CreateCard, RefusalClass::Input | RefusalClass::Configuration | RefusalClass::Unknown) => {
+                Self::Refused { code }
+            }
+        }
+    }
+
+    /// Raised by what a read shows, and by the next read again.
+    pub(crate) fn is_read_off(&self) -> bool {
+        matches!(self, Self::UnknownWord { .. } | Self::CardNotFound)
+    }
+}
+
 impl Attention {
     /// Progress of the order answers every reason but these.
-    fn outlives_progress(&self) -> bool {
+    pub(crate) fn outlives_progress(&self) -> bool {
         matches!(self.reason, AttentionReason::Discrepancy | AttentionReason::Paused)
     }
 }

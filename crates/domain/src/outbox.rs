@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{OrderId, Version};
 use crate::key::Purpose;
-use crate::order::{AttentionReason, Order, Phase, State, Submission};
+use crate::order::{AttentionReason, Idv, Order, Phase, State, Submission};
 use crate::time::Timestamp;
 
 /// One thing an order owes.
@@ -207,32 +207,43 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
         };
         owe(Action::LookUp, look_up.cause, look_up.at.after(wait));
     }
-    match &order.state {
-        State::Requested { submission } => {
-            if let Some(first) = submission.first_started_at.filter(|_| submission.outcome_unknown()) {
-                escalate(order, first, policy.outcome_unknown_alarm, &mut owe);
-            }
+    if let Some((due, _)) = alarm(order, policy) {
+        owe(Action::Escalate, order.watch.cause, due);
+    }
+    if let State::IdvPending { idv: Idv { link: Some(link), submitted_at: None, renewal: None, number, .. } } =
+        &order.state
+    {
+        let decided_by_a_person =
+            order.attention.as_ref().is_some_and(|attention| attention.reason == AttentionReason::IdvExpired);
+        if !decided_by_a_person {
+            owe(Action::ExpireIdv, Version(u64::from(*number)), link.expires_at.after(policy.idv_grace));
         }
-        State::Accepted { since, under_review } => {
-            let alarm = if *under_review { policy.review_alarm } else { policy.activation_alarm };
-            escalate(order, *since, alarm, &mut owe);
-        }
-        State::IdvPending { idv } => match (&idv.link, idv.submitted_at) {
-            (_, Some(submitted_at)) => escalate(order, submitted_at, policy.review_alarm, &mut owe),
-            (None, None) => escalate(order, idv.since, policy.idv_link_wait, &mut owe),
-            (Some(link), None) => {
-                let decided_by_a_person = order
-                    .attention
-                    .as_ref()
-                    .is_some_and(|attention| attention.reason == AttentionReason::IdvExpired);
-                if idv.renewal.is_none() && !decided_by_a_person {
-                    owe(Action::ExpireIdv, Version(u64::from(idv.number)), link.expires_at.after(policy.idv_grace));
-                }
-            }
-        },
-        State::Active { .. } | State::Failed { .. } => {}
     }
     tasks
+}
+
+/// When a person should look, and why. One alarm for each cause: none while a person is already called.
+pub(crate) fn alarm(order: &Order, policy: &Policy) -> Option<(Timestamp, AttentionReason)> {
+    if order.attention.is_some() || order.paused {
+        return None;
+    }
+    let (since, wait, reason) = match &order.state {
+        State::Requested { submission } => {
+            let first = submission.first_started_at.filter(|_| submission.outcome_unknown())?;
+            (first, policy.outcome_unknown_alarm, AttentionReason::OutcomeUnknown)
+        }
+        State::Accepted { since, under_review: false } => {
+            (*since, policy.activation_alarm, AttentionReason::ActivationOverdue)
+        }
+        State::Accepted { since, under_review: true } => (*since, policy.review_alarm, AttentionReason::ReviewOverdue),
+        State::IdvPending { idv } => match (&idv.link, idv.submitted_at) {
+            (_, Some(submitted_at)) => (submitted_at, policy.review_alarm, AttentionReason::ReviewOverdue),
+            (None, None) => (idv.since, policy.idv_link_wait, AttentionReason::IdvLinkMissing),
+            (Some(_), None) => return None,
+        },
+        State::Active { .. } | State::Failed { .. } => return None,
+    };
+    Some((since.max(order.watch.since).after(wait), reason))
 }
 
 /// When a submission is to be sent; a call in flight is sent again once it must be lost.
@@ -241,12 +252,5 @@ fn due(submission: &Submission, policy: &Policy) -> Option<Timestamp> {
         Phase::Owed { due } => Some(due),
         Phase::InFlight { since } => Some(since.after(policy.call_deadline)),
         Phase::Refused { .. } | Phase::Expired | Phase::Done => None,
-    }
-}
-
-/// One alarm for each cause: none while a person is already called.
-fn escalate(order: &Order, since: Timestamp, wait: Duration, owe: &mut impl FnMut(Action, Version, Timestamp)) {
-    if order.attention.is_none() {
-        owe(Action::Escalate, order.watch.cause, since.max(order.watch.since).after(wait));
     }
 }

@@ -282,10 +282,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("date_of_birth", &[]),
     ("gender", &[]),
     ("nationality", &[]),
-    (
-        "residential_address",
-        &["country", "city", "line1", "state", "district", "line2", "line_en", "postal_code"],
-    ),
+    ("residential_address", &["country", "city", "line1", "state", "district", "line2", "line_en", "postal_code"]),
     (
         "identity",
         &[

@@ -114,8 +114,9 @@ pub mod duration {
         if let Some(days) = days {
             return Ok(Duration::from_secs(u64::from(days) * 86_400));
         }
-        let signed: jiff::SignedDuration =
-            text.parse().map_err(|_| de::Error::custom("not a duration such as \"30s\", \"10m\", \"20h\" or \"7d\""))?;
+        let signed: jiff::SignedDuration = text
+            .parse()
+            .map_err(|_| de::Error::custom("not a duration such as \"30s\", \"10m\", \"20h\" or \"7d\""))?;
         Duration::try_from(signed).map_err(|_| de::Error::custom("a duration cannot be negative"))
     }
 }

@@ -9,12 +9,10 @@ use crate::fact::{
 };
 use crate::ids::CardId;
 use crate::key::Purpose;
-use crate::order::{
-    AttentionReason, Discrepancy, Failure, FailureKind, Order, Phase, State, Submission, Who, evolve,
-};
+use crate::order::{AttentionReason, Discrepancy, Failure, FailureKind, Order, Phase, State, Submission, Who, evolve};
 use crate::outbox::{Activation, LateSuccess};
 
-use super::failed;
+use super::{attention, failed};
 
 /// What one observation makes of an order.
 pub(super) fn learn(order: &Order, observation: Observation, context: &Context<'_>) -> Vec<EventBody> {
@@ -62,7 +60,7 @@ fn judge(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Ve
         State::Requested { .. } => Vec::new(),
         State::Accepted { .. } => accepted(order, fact, source, context),
         State::IdvPending { .. } => idv_pending(order, fact, source, context),
-        State::Active { .. } => active(order, fact, source),
+        State::Active { .. } => active(order, fact, source, context),
         State::Failed { .. } => failed_already(order, fact, source, context),
     }
 }
@@ -99,7 +97,7 @@ fn accept(
     source: Source,
     context: &Context<'_>,
 ) -> Vec<EventBody> {
-    let under_review = creation.as_ref().is_some_and(|creation| is_under_review(creation));
+    let under_review = creation.as_ref().is_some_and(is_under_review);
     let mut events = vec![EventBody::OrderAccepted { ids, under_review, source: source.clone() }];
     let known = fold(order, &events, context);
     if let Some(creation) = creation {
@@ -131,41 +129,29 @@ fn created(order: &Order, creation: Creation, source: &Source) -> Vec<EventBody>
         events.push(confirm());
     }
     let words = [
-        unknown_word("card_status", match &creation.card {
-            CardStatus::Unknown(word) => Some(word),
-            _ => None,
-        }),
-        unknown_word("order_status", match &creation.order {
-            Some(CardOrderStatus::Unknown(word)) => Some(word),
-            _ => None,
-        }),
-        unknown_word("cardholder_status", match &creation.cardholder {
-            Some(CardholderStatus::Unknown(word)) => Some(word),
-            _ => None,
-        }),
-        unknown_word("verification_status", match &creation.verification {
-            Some(Verification::Unknown(word)) => Some(word),
-            _ => None,
-        }),
+        ("card_status", creation.card.unknown_word()),
+        ("order_status", creation.order.as_ref().and_then(CardOrderStatus::unknown_word)),
+        ("cardholder_status", creation.cardholder.as_ref().and_then(CardholderStatus::unknown_word)),
+        ("verification_status", creation.verification.as_ref().and_then(Verification::unknown_word)),
     ];
-    events.extend(words.into_iter().flatten().take(1).flat_map(|reason| attention(order, reason)));
+    let first = words.into_iter().find_map(|(field, word)| Some((field, word?)));
+    events.extend(first.into_iter().flat_map(|(field, word)| unknown(order, field, word.into())));
     events
 }
 
-fn refused_create(
-    order: &Order,
-    submission: &Submission,
-    refusal: Refusal,
-    source: Source,
-) -> Vec<EventBody> {
+fn refused_create(order: &Order, submission: &Submission, refusal: Refusal, source: Source) -> Vec<EventBody> {
     match submission.phase {
         Phase::Owed { .. } | Phase::InFlight { .. } => {}
         Phase::Refused { .. } | Phase::Expired | Phase::Done => return Vec::new(),
     }
     let generation = submission.generation;
+    // A late answer to a spent key says nothing about this one.
+    if source != (Source::Answer { purpose: Purpose::CreateCard, generation }) {
+        return Vec::new();
+    }
     // An earlier send may have left its cardholder behind (contract §6.5).
     let ours_perhaps = submission.maybe_sent || generation.0 > 1;
-    let code = refusal.code.clone();
+    let reason = AttentionReason::behind(Purpose::CreateCard, &refusal);
     let end = |kind, who| Failure {
         kind,
         code: Some(refusal.code.clone()),
@@ -174,24 +160,31 @@ fn refused_create(
         new_order_could_succeed: true,
     };
     let consequence = match refusal.class {
+        RefusalClass::KeyConflict => attention(order, reason),
+        // There is no card, and nobody wants one any more.
+        _ if order.is_compensating() => failed(order, end(FailureKind::Cancelled, Who::Nobody), Some(source.clone())),
         RefusalClass::Input => failed(order, end(FailureKind::Refused, Who::Host), Some(source.clone())),
-        RefusalClass::Duplicate if ours_perhaps => attention(order, AttentionReason::PossibleLeftover { code }),
+        RefusalClass::Duplicate if ours_perhaps => attention(order, reason),
         RefusalClass::Duplicate => failed(order, end(FailureKind::Duplicate, Who::Host), Some(source.clone())),
-        RefusalClass::Capacity => attention(order, AttentionReason::Capacity { code }),
-        RefusalClass::KeyConflict => attention(order, AttentionReason::KeyConflict),
+        RefusalClass::Capacity => attention(order, reason),
         RefusalClass::Configuration | RefusalClass::Unknown => {
             let mut events = failed(order, end(FailureKind::Refused, Who::Operator), Some(source.clone()));
-            events.extend(attention(order, AttentionReason::Refused { code }));
+            events.extend(attention(order, reason));
             events
         }
     };
-    let mut events =
-        vec![EventBody::SubmissionRefused { purpose: Purpose::CreateCard, generation, refusal: refusal.clone(), source }];
+    let mut events = vec![EventBody::SubmissionRefused {
+        purpose: Purpose::CreateCard,
+        generation,
+        refusal: refusal.clone(),
+        source,
+    }];
     events.extend(consequence);
     events
 }
 
 fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let under_review = matches!(order.state, State::Accepted { under_review: true, .. });
     match fact {
         Fact::Card(status) => open_card(order, status, source, context),
         Fact::CardCreationFailed { code } => report_failure(order, code, source),
@@ -199,11 +192,17 @@ fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) ->
         Fact::CardOrder { status, failure_code } => card_order(order, status, failure_code, source, context),
         Fact::Cardholder { status, link } => match (status, link) {
             (CardholderStatus::Failed, _) => person_rejected(order, source, context),
-            (CardholderStatus::Incomplete, Some(link)) => vec![EventBody::IdvRequired { link: Some(link), source }],
-            (CardholderStatus::Incomplete, None) if source.is_read() => {
-                vec![EventBody::IdvRequired { link: None, source }]
+            // Only a read sends the person away again: a message may be older than the check they passed.
+            (CardholderStatus::Incomplete, _) if !source.is_read() => look(order, source, context),
+            (CardholderStatus::Incomplete, link) => vec![EventBody::IdvRequired { link, source }],
+            (CardholderStatus::Pending, Some(link)) if source.is_read() => {
+                vec![EventBody::IdvRequired { link: Some(link), source }]
             }
-            (CardholderStatus::Incomplete, None) => look(order, source, context),
+            // The answer that would have told us of the review was lost.
+            (CardholderStatus::Pending, None) if source.is_read() && !under_review => {
+                vec![EventBody::IdvSubmitted { source }]
+            }
+            (CardholderStatus::Success, _) if under_review => vec![EventBody::IdvPassed { source }],
             (CardholderStatus::Success | CardholderStatus::Pending, _) => Vec::new(),
             (CardholderStatus::Unknown(word), _) => unknown(order, "cardholder_status", word),
         },
@@ -221,12 +220,17 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
         Fact::CardMissing => card_missing(order, source, context),
         Fact::CardOrder { status, failure_code } => card_order(order, status, failure_code, source, context),
         Fact::Cardholder { status, link } => {
-            let fresh = link.filter(|link| is_newer(idv.link.as_ref(), link));
+            // Asked again after they did their part: the same link is news to the person.
+            let again = status == CardholderStatus::Incomplete && source.is_read() && idv.submitted_at.is_some();
+            let fresh = link.filter(|link| again || is_newer(idv.link.as_ref(), link));
             let answers_renewal = matches!(source, Source::Answer { purpose: Purpose::RenewIdvLink, .. });
             match (status, fresh) {
                 (CardholderStatus::Success, _) => vec![EventBody::IdvPassed { source }],
                 (CardholderStatus::Failed, _) => person_rejected(order, source, context),
-                (CardholderStatus::Incomplete | CardholderStatus::Pending | CardholderStatus::Unknown(_), Some(link)) => {
+                (
+                    CardholderStatus::Incomplete | CardholderStatus::Pending | CardholderStatus::Unknown(_),
+                    Some(link),
+                ) => {
                     vec![EventBody::IdvLinkIssued { link, source }]
                 }
                 (_, None) if answers_renewal => renewal_without_link(order, source),
@@ -250,11 +254,9 @@ fn open_card(order: &Order, status: CardStatus, source: Source, context: &Contex
     let Some(card) = order.ids.card.clone() else { return look(order, source, context) };
     let read = source.is_read();
     match status {
-        CardStatus::Active if read || context.policy.activation == Activation::Webhook => {
-            vec![EventBody::CardActivated { card, status, source }]
-        }
+        CardStatus::Active if read || is_believed(order, &source, context) => activated(order, card, status, source),
         // It was active in between; what follows is card management.
-        CardStatus::Frozen | CardStatus::Blocked if read => vec![EventBody::CardActivated { card, status, source }],
+        CardStatus::Frozen | CardStatus::Blocked if read => activated(order, card, status, source),
         CardStatus::Failed if read => creation_failed(order, source),
         CardStatus::PreCancel | CardStatus::Cancelled if read => cancelled_early(order, source),
         CardStatus::Pending if read => match &order.claim {
@@ -274,6 +276,21 @@ fn open_card(order: &Order, status: CardStatus, source: Source, context: &Contex
     }
 }
 
+/// The one message that is enough by itself (contract §9.2), unless another one contradicted it or policy wants a read.
+fn is_believed(order: &Order, source: &Source, context: &Context<'_>) -> bool {
+    let announced = matches!(source, Source::Webhook { event_type, .. } if &**event_type == "card.create.succeeded");
+    announced && order.claim.is_none() && context.policy.activation == Activation::Webhook
+}
+
+/// A card that was reported failed and reads active is shown to a person as well (contract §9.2).
+fn activated(order: &Order, card: CardId, status: CardStatus, source: Source) -> Vec<EventBody> {
+    let mut events = vec![EventBody::CardActivated { card, status, source: source.clone() }];
+    if order.claim.is_some() {
+        events.extend(note_discrepancy(order, Discrepancy::ActiveCardFailed, source));
+    }
+    events
+}
+
 fn creation_failed(order: &Order, source: Source) -> Vec<EventBody> {
     let code = order.claim.as_ref().and_then(|claim| claim.code.clone());
     let failure = Failure {
@@ -288,13 +305,8 @@ fn creation_failed(order: &Order, source: Source) -> Vec<EventBody> {
 
 fn cancelled_early(order: &Order, source: Source) -> Vec<EventBody> {
     let kind = if order.is_compensating() { FailureKind::Cancelled } else { FailureKind::CancelledByProvider };
-    let failure = Failure {
-        kind,
-        code: None,
-        missing_fields: Vec::new(),
-        who: Who::Operator,
-        new_order_could_succeed: true,
-    };
+    let failure =
+        Failure { kind, code: None, missing_fields: Vec::new(), who: Who::Operator, new_order_could_succeed: true };
     let mut events = failed(order, failure, Some(source));
     if kind == FailureKind::CancelledByProvider {
         events.extend(attention(order, AttentionReason::Refused { code: "cancelled_by_provider".into() }));
@@ -304,10 +316,8 @@ fn cancelled_early(order: &Order, source: Source) -> Vec<EventBody> {
 
 /// A message says the card could not be made: read before believing it.
 fn report_failure(order: &Order, code: Option<Box<str>>, source: Source) -> Vec<EventBody> {
-    if order.claim.is_some() {
-        return Vec::new();
-    }
-    vec![EventBody::FailureReported { code, source }]
+    let known = order.claim.as_ref().is_some_and(|claim| claim.code.is_some() || code.is_none());
+    if known { Vec::new() } else { vec![EventBody::FailureReported { code, source }] }
 }
 
 fn card_missing(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
@@ -377,22 +387,16 @@ fn refused_other(order: &Order, refusal: Refusal, source: Source) -> Vec<EventBo
         Phase::Owed { .. } | Phase::InFlight { .. } => {}
         Phase::Refused { .. } | Phase::Expired | Phase::Done => return Vec::new(),
     }
-    let reason = match purpose {
-        Purpose::CancelCard => AttentionReason::CancelRefused { code: refusal.code.clone() },
-        Purpose::RenewIdvLink => AttentionReason::IdvLinkMissing,
-        Purpose::CreateCard => return Vec::new(),
-    };
+    let reason = AttentionReason::behind(purpose, &refusal);
     let mut events = vec![EventBody::SubmissionRefused { purpose, generation, refusal, source }];
     events.extend(attention(order, reason));
     events
 }
 
-fn active(order: &Order, fact: Fact, source: Source) -> Vec<EventBody> {
+fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     match fact {
+        Fact::Card(status) if order.is_compensating() => cancelling(order, status, &source, context),
         Fact::Card(status) => match status {
-            status if order.is_compensating() && Order::cancel_is_complete(&status) => {
-                vec![EventBody::CompensationCompleted { status: Some(status) }]
-            }
             CardStatus::Failed => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
             CardStatus::Active
             | CardStatus::Pending
@@ -411,10 +415,8 @@ fn active(order: &Order, fact: Fact, source: Source) -> Vec<EventBody> {
 
 fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     match fact {
+        Fact::Card(status) if order.is_compensating() => cancelling(order, status, &source, context),
         Fact::Card(status) => match status {
-            status if Order::cancel_is_complete(&status) && order.is_compensating() => {
-                vec![EventBody::CompensationCompleted { status: Some(status) }]
-            }
             CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked => late_success(order, source, context),
             CardStatus::Pending | CardStatus::Failed | CardStatus::PreCancel | CardStatus::Cancelled => Vec::new(),
             CardStatus::Unknown(word) => unknown(order, "card_status", word),
@@ -431,18 +433,54 @@ fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'
     }
 }
 
+/// What a card's status says about the cancelling of it (contract §2.7).
+fn cancelling(order: &Order, status: CardStatus, source: &Source, context: &Context<'_>) -> Vec<EventBody> {
+    let read = source.is_read();
+    match status {
+        CardStatus::PreCancel | CardStatus::Cancelled => {
+            vec![EventBody::CompensationCompleted { status: Some(status) }]
+        }
+        // Nothing left to cancel.
+        CardStatus::Failed if read => vec![EventBody::CompensationCompleted { status: Some(status) }],
+        // The call was taken long ago and had no effect.
+        CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked if read => order
+            .submission(Purpose::CancelCard)
+            .filter(|cancel| cancel.phase == Phase::Done)
+            .and_then(|cancel| cancel.first_started_at)
+            .filter(|sent| context.now.since(*sent) >= context.policy.outcome_unknown_alarm)
+            .map(|_| attention(order, AttentionReason::CancelRefused { code: "no_effect".into() }))
+            .unwrap_or_default(),
+        CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked | CardStatus::Failed | CardStatus::Pending => {
+            Vec::new()
+        }
+        CardStatus::Unknown(word) => unknown(order, "card_status", word),
+    }
+}
+
 /// A live card behind a failed order is money: never dropped, never silently applied.
 fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     let Some(card) = order.ids.card.clone() else { return Vec::new() };
+    let cancelled = order.compensation.as_ref().is_some_and(|over| over.ended.is_some());
+    if cancelled && !source.is_read() {
+        // An older message about the card that was cancelled since.
+        return Vec::new();
+    }
     let mut events = note_discrepancy(order, Discrepancy::LateSuccess { card }, source);
-    if !events.is_empty() && context.policy.late_success == LateSuccess::Cancel && order.compensation.is_none() {
-        events.push(EventBody::CompensationStarted { by: By::Policy });
+    // Whoever wanted the order cancelled before it failed wants this card cancelled too.
+    let wanted = match &order.compensation {
+        Some(over) => (!cancelled).then(|| over.by.clone()),
+        None => (context.policy.late_success == LateSuccess::Cancel).then_some(By::Policy),
+    };
+    if !events.is_empty() {
+        events.extend(wanted.map(|by| EventBody::CompensationStarted { by }));
     }
     events
 }
 
+/// A running cancel answers every contradiction but a second card.
 fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> Vec<EventBody> {
-    if order.is_compensating() || order.discrepancy.as_ref() == Some(&discrepancy) {
+    let answered = order.is_compensating() && !matches!(discrepancy, Discrepancy::SecondCard { .. });
+    if answered || order.discrepancy.as_ref() == Some(&discrepancy) {
         return Vec::new();
     }
     vec![EventBody::DiscrepancyNoted { discrepancy, source }]
@@ -466,28 +504,16 @@ fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
 
 /// Asks for a read. One asked for moments ago covers this too; what was heard then and now will both show in it.
 fn look(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let asked = order.look_up.as_ref().is_some_and(|owed| {
-        owed.at_once && context.now.since(owed.at) < context.policy.look_up_first
-    });
+    let asked = order
+        .look_up
+        .as_ref()
+        .is_some_and(|owed| owed.at_once && context.now.since(owed.at) < context.policy.look_up_first);
     if asked || source.is_read() {
         return Vec::new();
     }
     vec![EventBody::LookUpRequested { cause: LookUpCause::Confirm { source } }]
 }
 
-fn unknown_word(field: &str, word: Option<&str>) -> Option<AttentionReason> {
-    word.map(|word| AttentionReason::UnknownWord { field: field.into(), word: word.into() })
-}
-
 fn unknown(order: &Order, field: &str, word: Box<str>) -> Vec<EventBody> {
     attention(order, AttentionReason::UnknownWord { field: field.into(), word })
-}
-
-/// A reason is raised once; a new one replaces an older one unless the older one must be answered first.
-fn attention(order: &Order, reason: AttentionReason) -> Vec<EventBody> {
-    let keeps = order.attention.as_ref().is_some_and(|attention| {
-        attention.reason == reason
-            || matches!(attention.reason, AttentionReason::Discrepancy | AttentionReason::Paused)
-    });
-    if keeps { Vec::new() } else { vec![EventBody::AttentionRaised { reason }] }
 }

@@ -10,7 +10,7 @@ pub use operate::allowed_actions;
 use crate::command::{Command, Context, Rejection};
 use crate::event::{By, Event, EventBody};
 use crate::order::{AttentionReason, Failure, FailureKind, Order, State, Who};
-use crate::outbox::IdvExpired;
+use crate::outbox::{IdvExpired, alarm};
 
 /// Decides one command. Pure: the same order, command and context give the same events.
 ///
@@ -23,10 +23,7 @@ pub fn decide(order: Option<&Order>, command: Command, context: &Context<'_>) ->
             if !problems.is_empty() {
                 return Err(Rejection::Unfit { problems });
             }
-            vec![EventBody::OrderRequested {
-                terms: placement.terms,
-                personal_digest: placement.personal_digest,
-            }]
+            vec![EventBody::OrderRequested { terms: placement.terms, personal_digest: placement.personal_digest }]
         }
         (Command::Place(_), Some(order)) => return Err(Rejection::Exists { order: order.id }),
         (_, None) => return Err(Rejection::Unknown { order: context.order_id }),
@@ -41,14 +38,16 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
         Command::StartSubmission { purpose, generation, body_digest } => {
             submit::start(order, purpose, generation, body_digest, context)
         }
-        Command::MissData { purpose, generation } => submit::miss_data(order, purpose, generation),
+        Command::MissData { purpose, generation } => submit::miss_data(order, purpose, generation, context),
         Command::HearNothing { purpose, generation, cause, retry_at } => {
             Ok(submit::hear_nothing(order, purpose, generation, cause, retry_at))
         }
         Command::Learn(observation) => Ok(learn::learn(order, observation, context)),
         Command::ExpireIdv { link } => Ok(expire_idv(order, link, context)),
-        Command::Escalate => Ok(escalate(order)),
+        Command::Escalate => Ok(escalate(order, context)),
         Command::ConfirmNotified { through } => {
+            // Nobody can confirm what has not happened yet.
+            let through = through.min(order.version);
             let news = through > order.notice.told;
             Ok(news.then_some(EventBody::HostNotified { through }).into_iter().collect())
         }
@@ -60,10 +59,7 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
 /// Time alone never fails an order: the caller asked the provider first, and what it said was learnt before this.
 fn expire_idv(order: &Order, link: u32, context: &Context<'_>) -> Vec<EventBody> {
     let State::IdvPending { idv } = &order.state else { return Vec::new() };
-    let over = idv
-        .link
-        .as_ref()
-        .is_some_and(|newest| newest.expires_at.after(context.policy.idv_grace) <= context.now);
+    let over = idv.link.as_ref().is_some_and(|newest| newest.expires_at.after(context.policy.idv_grace) <= context.now);
     if idv.number != link || !over || idv.submitted_at.is_some() || idv.renewal.is_some() || order.paused {
         return Vec::new();
     }
@@ -72,7 +68,7 @@ fn expire_idv(order: &Order, link: u32, context: &Context<'_>) -> Vec<EventBody>
         return vec![EventBody::IdvLinkExpired { link }];
     }
     match context.policy.idv_expired {
-        IdvExpired::Attention => vec![EventBody::AttentionRaised { reason: AttentionReason::IdvExpired }],
+        IdvExpired::Attention => attention(order, AttentionReason::IdvExpired),
         IdvExpired::Fail => failed(
             order,
             Failure {
@@ -87,21 +83,23 @@ fn expire_idv(order: &Order, link: u32, context: &Context<'_>) -> Vec<EventBody>
     }
 }
 
-fn escalate(order: &Order) -> Vec<EventBody> {
-    if order.attention.is_some() || order.paused {
-        return Vec::new();
+/// A stale timer does nothing: what it was set for must still be late.
+fn escalate(order: &Order, context: &Context<'_>) -> Vec<EventBody> {
+    match alarm(order, context.policy) {
+        Some((due, reason)) if due <= context.now => vec![EventBody::AttentionRaised { reason }],
+        Some(_) | None => Vec::new(),
     }
-    let reason = match &order.state {
-        State::Requested { submission } if submission.outcome_unknown() => AttentionReason::OutcomeUnknown,
-        State::Accepted { under_review: true, .. } => AttentionReason::ReviewOverdue,
-        State::Accepted { under_review: false, .. } => AttentionReason::ActivationOverdue,
-        State::IdvPending { idv } if idv.submitted_at.is_some() => AttentionReason::ReviewOverdue,
-        State::IdvPending { idv } if idv.link.is_none() => AttentionReason::IdvLinkMissing,
-        State::Requested { .. } | State::IdvPending { .. } | State::Active { .. } | State::Failed { .. } => {
-            return Vec::new();
-        }
-    };
-    vec![EventBody::AttentionRaised { reason }]
+}
+
+/// A reason is raised once. A new one replaces an older one, unless the older one must be answered first, or both are
+/// what reads show, which would take turns for ever.
+fn attention(order: &Order, reason: AttentionReason) -> Vec<EventBody> {
+    let keeps = order.attention.as_ref().is_some_and(|attention| {
+        attention.reason == reason
+            || attention.outlives_progress()
+            || (attention.reason.is_read_off() && reason.is_read_off())
+    });
+    if keeps { Vec::new() } else { vec![EventBody::AttentionRaised { reason }] }
 }
 
 /// An order that ends without a card also ends the wish to cancel one.

@@ -4,7 +4,7 @@ use crate::command::{Context, Rejection};
 use crate::event::{By, EventBody, LookUpCause, OperatorAct, OperatorAction};
 use crate::ids::Version;
 use crate::key::Purpose;
-use crate::order::{Failure, FailureKind, Order, Phase, State, Who};
+use crate::order::{Compensation, Discrepancy, Failure, FailureKind, Order, Phase, State, Who};
 
 use super::failed;
 
@@ -47,6 +47,9 @@ pub(super) fn operate(
     events.extend(match action {
         OperatorAction::Note => Vec::new(),
         OperatorAction::RetryNow => retry_now(order)?,
+        OperatorAction::LookUpNow | OperatorAction::RefreshIdvLink if order.paused => {
+            return Err(no(action, "the order is paused; resume it"));
+        }
         OperatorAction::LookUpNow => {
             if order.state.is_terminal() && !order.is_compensating() {
                 return Err(no(action, "the order has ended"));
@@ -69,14 +72,18 @@ pub(super) fn operate(
         }
         OperatorAction::Cancel => {
             no_call_in_flight(order, context)?;
-            cancel(order, By::Operator)?
+            let events = cancel(order, By::Operator)?;
+            if events.is_empty() {
+                return Err(no(action, "the cancel is on its way or done"));
+            }
+            events
         }
         OperatorAction::Pause if order.paused || order.state.is_terminal() => {
             return Err(no(action, "the order is paused or has ended"));
         }
         OperatorAction::Resume if !order.paused => return Err(no(action, "the order is not paused")),
         OperatorAction::Pause | OperatorAction::Resume => Vec::new(),
-        OperatorAction::ResolveDiscrepancy if order.discrepancy.is_none() => {
+        OperatorAction::ResolveDiscrepancy if !has_something_to_resolve(order) => {
             return Err(no(action, "there is no discrepancy"));
         }
         OperatorAction::ResolveDiscrepancy => Vec::new(),
@@ -98,7 +105,9 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
         Phase::Owed { .. } => true,
         // A refusal of the create call can be tried anew only when nothing of ours may be left at the provider.
         Phase::Refused { .. } => order.is_refused_for_capacity() || order.submission(Purpose::CreateCard).is_none(),
-        Phase::InFlight { .. } | Phase::Expired | Phase::Done => false,
+        // Asking twice for a link, or twice for a cancel, makes no second card.
+        Phase::Expired | Phase::Done => order.submission(Purpose::CreateCard).is_none(),
+        Phase::InFlight { .. } => false,
     };
     if phases.iter().any(retryable) {
         return Ok(Vec::new());
@@ -108,12 +117,17 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
 
 /// Cancelling ends an order at once when nothing was ever sent; else the card's end is waited for, then cancelled.
 pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection> {
-    if order.compensation.is_some() {
+    let in_hand = |cancel: &Compensation| !cancel.done || cancel.ended.is_some();
+    if order.compensation.as_ref().is_some_and(in_hand) {
         return Ok(Vec::new());
     }
+    let card_behind_failure = matches!(order.discrepancy, Some(Discrepancy::LateSuccess { .. }));
     let nothing_there = match &order.state {
         State::Requested { submission } => !submission.outcome_unknown(),
-        State::Failed { .. } if order.discrepancy.is_none() => {
+        State::Failed { failure, .. } if !card_behind_failure => {
+            if failure.kind == FailureKind::Cancelled || order.compensation.is_some() {
+                return Ok(Vec::new());
+            }
             return Err(no(OperatorAction::Cancel, "the order has failed; there is no card"));
         }
         State::Failed { .. } | State::Accepted { .. } | State::IdvPending { .. } | State::Active { .. } => false,
@@ -136,7 +150,13 @@ fn in_hand(phase: &Phase) -> bool {
     matches!(phase, Phase::Owed { .. } | Phase::InFlight { .. })
 }
 
-fn ended_by(kind: FailureKind) -> Failure {
+/// What an operator can call dealt with. An ended order has no progress that would answer it.
+fn has_something_to_resolve(order: &Order) -> bool {
+    order.discrepancy.is_some()
+        || (order.state.is_terminal() && !order.paused && !order.is_compensating() && order.attention.is_some())
+}
+
+pub(super) fn ended_by(kind: FailureKind) -> Failure {
     Failure { kind, code: None, missing_fields: Vec::new(), who: Who::Nobody, new_order_could_succeed: true }
 }
 

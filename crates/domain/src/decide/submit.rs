@@ -4,8 +4,11 @@ use crate::command::{Context, Rejection};
 use crate::event::EventBody;
 use crate::ids::Digest;
 use crate::key::{Generation, Purpose};
-use crate::order::{AttentionReason, Order, Phase, SilenceCause, Submission};
+use crate::order::{AttentionReason, FailureKind, Order, Phase, SilenceCause, Submission};
 use crate::time::Timestamp;
+
+use super::operate::ended_by;
+use super::{attention, failed};
 
 /// Whether this very call may leave now. Anything but `SubmissionStarted` in the answer means: do not send.
 pub(super) fn start(
@@ -15,28 +18,13 @@ pub(super) fn start(
     body_digest: Digest,
     context: &Context<'_>,
 ) -> Result<Vec<EventBody>, Rejection> {
-    let submission = owed(order, purpose, generation)?;
-    match submission.phase {
-        Phase::Owed { .. } => {}
-        Phase::InFlight { since } if since.after(context.policy.call_deadline) <= context.now => {}
-        Phase::InFlight { .. } => return Err(Rejection::CallInFlight { order: order.id }),
-        Phase::Refused { .. } | Phase::Expired | Phase::Done => {
-            return Err(Rejection::NoLongerOwed { order: order.id });
-        }
-    }
-    if order.paused {
-        return Err(Rejection::NoLongerOwed { order: order.id });
-    }
-    let too_old = submission
-        .first_started_at
-        .is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age);
+    let submission = sendable(order, purpose, generation, context)?;
+    let too_old =
+        submission.first_started_at.is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age);
     let changed = submission.body_digest.as_ref().is_some_and(|recorded| *recorded != body_digest);
     if too_old || changed {
         let reason = if changed { AttentionReason::BodyChanged } else { AttentionReason::OutcomeUnknown };
-        return Ok(vec![
-            EventBody::KeyExpired { purpose, generation },
-            EventBody::AttentionRaised { reason },
-        ]);
+        return Ok(give_up(order, purpose, generation, reason));
     }
     Ok(vec![EventBody::SubmissionStarted {
         purpose,
@@ -51,12 +39,17 @@ pub(super) fn miss_data(
     order: &Order,
     purpose: Purpose,
     generation: Generation,
+    context: &Context<'_>,
 ) -> Result<Vec<EventBody>, Rejection> {
-    owed(order, purpose, generation)?;
-    Ok(vec![
-        EventBody::KeyExpired { purpose, generation },
-        EventBody::AttentionRaised { reason: AttentionReason::DataMissing },
-    ])
+    sendable(order, purpose, generation, context)?;
+    Ok(give_up(order, purpose, generation, AttentionReason::DataMissing))
+}
+
+/// The key is never sent again.
+fn give_up(order: &Order, purpose: Purpose, generation: Generation, reason: AttentionReason) -> Vec<EventBody> {
+    let mut events = vec![EventBody::KeyExpired { purpose, generation }];
+    events.extend(attention(order, reason));
+    events
 }
 
 /// Silence is recorded and never ends an order. A call that was answered by another road in the meantime is over.
@@ -69,22 +62,37 @@ pub(super) fn hear_nothing(
 ) -> Vec<EventBody> {
     match order.submission(purpose) {
         Some(submission) if submission.generation == generation => match submission.phase {
-            Phase::InFlight { .. } => vec![EventBody::SubmissionUnanswered {
-                purpose,
-                generation,
-                attempt: submission.attempts,
-                cause,
-                retry_at,
-            }],
+            Phase::InFlight { .. } => {
+                // Nothing ever arrived and nobody wants the card any more: a retry would make it only to cancel it.
+                let nothing_there = purpose == Purpose::CreateCard && !submission.maybe_sent && !cause.maybe_sent();
+                let attempt = submission.attempts;
+                let mut events =
+                    vec![EventBody::SubmissionUnanswered { purpose, generation, attempt, cause, retry_at }];
+                if nothing_there && order.is_compensating() {
+                    events.extend(failed(order, ended_by(FailureKind::Cancelled), None));
+                }
+                events
+            }
             Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired | Phase::Done => Vec::new(),
         },
         Some(_) | None => Vec::new(),
     }
 }
 
-fn owed(order: &Order, purpose: Purpose, generation: Generation) -> Result<&Submission, Rejection> {
-    order
-        .submission(purpose)
-        .filter(|submission| submission.generation == generation)
-        .ok_or(Rejection::NoLongerOwed { order: order.id })
+/// The submission, if it may be sent now. A call in flight is lost once its deadline is over.
+fn sendable<'a>(
+    order: &'a Order,
+    purpose: Purpose,
+    generation: Generation,
+    context: &Context<'_>,
+) -> Result<&'a Submission, Rejection> {
+    let no_longer_owed = Rejection::NoLongerOwed { order: order.id };
+    let owed = order.submission(purpose).filter(|submission| submission.generation == generation && !order.paused);
+    let Some(submission) = owed else { return Err(no_longer_owed) };
+    match submission.phase {
+        Phase::Owed { .. } => Ok(submission),
+        Phase::InFlight { since } if since.after(context.policy.call_deadline) <= context.now => Ok(submission),
+        Phase::InFlight { .. } => Err(Rejection::CallInFlight { order: order.id }),
+        Phase::Refused { .. } | Phase::Expired | Phase::Done => Err(no_longer_owed),
+    }
 }
