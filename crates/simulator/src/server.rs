@@ -243,8 +243,9 @@ async fn serve(stream: TcpStream, router: Router, stop: CancellationToken) {
         }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
+    // Longer than callers keep idle connections, so that none is closed under a request.
     http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(60));
+        .header_read_timeout(Duration::from_secs(120));
     let connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -5,8 +5,10 @@ mod cards;
 mod exchange;
 mod incoming;
 mod operation;
+mod outcome;
 mod outgoing;
 mod products;
+mod replay;
 mod simulation;
 mod token;
 

@@ -113,6 +113,12 @@ async fn people_are_checked() {
         .refused(&with("phone_number", json!("12")), "invalid_phone_number")
         .await;
     world
+        .refused(&with("first_name", json!("R2D2")), "invalid_parameter")
+        .await;
+    world
+        .refused(&with("gender", json!(1)), "invalid_parameter")
+        .await;
+    world
         .refused(&with("email", json!("nobody")), "invalid_parameter")
         .await;
     world
