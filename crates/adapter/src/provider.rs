@@ -187,6 +187,8 @@ impl UqpayProvider {
             status = card.as_ref().and_then(|card| card.details.card_status.clone());
             if status == Some(uqpay::CardStatus::Failed) || card.is_none() {
                 heard.extend(self.read_card_order(order).await?);
+                // A card that failed because the person was rejected: the person's verdict is the reason.
+                heard.extend(self.read_cardholder(order, salt).await?);
             }
             heard.push(card.map_or_else(missing, |card| said_of(&card)));
         } else if card_order_of(order).is_some() {
