@@ -7,6 +7,8 @@
 //! [`Message`] is a webhook that waits, `EmbeddedStore` is journal + vault + index in one directory.
 
 mod book;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod error;
 mod handler;
 #[cfg(feature = "embedded")]

@@ -44,10 +44,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// A task that is no longer owed, or was claimed anew, is left alone.
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError>;
 
-    /// When the next unclaimed task of this kind is due.
+    /// When the next task of this kind can be claimed: the first unclaimed one is due, or a claim ends.
     async fn next_due(&self, kind: Kind) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Returns once some task may be due earlier than `next_due` said. May return early; never late.
+    /// Returns once some task may be due earlier than `next_due` said. May return early; never late: it counts from this
+    /// call, so call it before `next_due` and await it after.
     async fn wait_for_tasks(&self);
 
     /// What one order owes, with claims and tries.
@@ -60,7 +61,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Messages that await a decision, oldest first.
     async fn pending_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError>;
 
-    /// Returns once there may be a pending message. May return early; never late.
+    /// Returns once there may be a pending message. May return early; never late: it counts from this call, so call it
+    /// before `pending_messages` and await it after.
     async fn wait_for_messages(&self);
 
     /// Marks a message that led to no events. `Parked` ones become pending again when an order learns one of their names.

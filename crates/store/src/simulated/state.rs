@@ -14,13 +14,14 @@ use crate::position::Position;
 
 /// How an append that waits for its sync hears of it: the position of its last record.
 pub(super) type Outcome = oneshot::Receiver<Result<Position, AppendError>>;
+type Answer = oneshot::Sender<Result<Position, AppendError>>;
 
 #[derive(Debug)]
 pub(super) struct State {
     /// Durable.
     pub(super) log: Vec<Logged>,
-    /// Written, not synced, in order.
-    waiting: Vec<(Entry, oneshot::Sender<Result<Position, AppendError>>)>,
+    /// Written, not synced, in order, with who is to be told.
+    waiting: Vec<(Entry, Option<Answer>)>,
     pub(super) group: Group,
     pub(super) rows: Rows,
     pub(super) tasks: Tasks,
@@ -71,7 +72,10 @@ impl State {
 
     pub(super) fn stop(&mut self, why: &str) {
         self.stopped.get_or_insert_with(|| StoreError::Stopped { why: why.into() });
-        self.waiting.clear();
+        // Those who wait hear of it; what they wrote stays for a crash to decide.
+        for (_, answer) in &mut self.waiting {
+            *answer = None;
+        }
     }
 
     pub(super) fn unsynced(&self) -> usize {
@@ -87,7 +91,7 @@ impl State {
     /// Writes an entry that was judged; it waits for the sync.
     pub(super) fn write(&mut self, entry: Entry) -> Outcome {
         let (answer, outcome) = oneshot::channel();
-        self.waiting.push((entry, answer));
+        self.waiting.push((entry, Some(answer)));
         outcome
     }
 
@@ -99,13 +103,7 @@ impl State {
             return synced;
         }
         if self.faults.sync_fails {
-            // What was written may or may not be on the disk: it stays for a crash to decide.
-            let stopped = StoreError::Stopped { why: "the disk failed to sync".into() };
-            for (_, answer) in &mut self.waiting {
-                let (dead, _) = oneshot::channel();
-                let _ = std::mem::replace(answer, dead).send(Err(stopped.clone().into()));
-            }
-            self.stopped = Some(stopped);
+            self.stop("the disk failed to sync");
             return synced;
         }
         for (entry, answer) in std::mem::take(&mut self.waiting) {
@@ -114,7 +112,7 @@ impl State {
                 false => self.take(entry, policy, &mut synced),
             };
             // Nobody may wait any more; what was made durable stays so.
-            let _ = answer.send(taken.map_err(AppendError::from));
+            let _ = answer.map(|answer| answer.send(taken.map_err(AppendError::from)));
         }
         synced
     }

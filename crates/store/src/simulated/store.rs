@@ -56,7 +56,7 @@ impl SimulatedStore {
 
     async fn synced(&self, outcome: Outcome) -> Result<Position, AppendError> {
         self.sync().await;
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Stopped { why: "the process died".into() }.into()))
+        outcome.await.unwrap_or_else(|_| Err(self.lock().stopped.clone().unwrap_or(StoreError::Closed).into()))
     }
 
     fn writable(&self) -> Result<std::sync::MutexGuard<'_, super::State>, StoreError> {
@@ -249,7 +249,13 @@ impl Store for SimulatedStore {
     }
 
     async fn open_sealed(&self, order: OrderId, field: &Field) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        Ok(self.alive()?.sealed.get(&(order.to_string(), field.name())).cloned())
+        let state = self.alive()?;
+        let under = |owner: String| state.sealed.get(&(owner, field.name())).cloned();
+        // A message's body may lie under the message's own name.
+        Ok(under(order.to_string()).or_else(|| match field {
+            Field::Body(message) => under(message.to_string()),
+            Field::Request | Field::IdvLink(_) => None,
+        }))
     }
 
     async fn close(&self) -> Result<(), StoreError> {
