@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use issuance_simulator::{Config, FaultRule, Simulator, WebhookTarget};
+use issuance_simulator::{Config, Simulator, WebhookTarget, parse_faults};
 
 /// A false UQPAY.
 #[derive(Parser)]
@@ -40,8 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .webhook_secret_env
         .map(std::env::var)
         .transpose()?;
-    let faults: Vec<FaultRule> = match arguments.faults {
-        Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
+    let faults = match arguments.faults {
+        Some(file) => parse_faults(&std::fs::read(file)?)?,
         None => Vec::new(),
     };
     let config = Config {

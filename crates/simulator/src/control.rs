@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use crate::clock::rfc3339;
 use crate::config::WebhookTarget;
-use crate::faults::{FaultRule, IdvOutcome};
+use crate::faults::{FaultRule, IdvOutcome, parse_faults};
 use crate::idv;
 use crate::state::IdvError;
 use crate::world::{Ticket, World};
@@ -71,12 +72,8 @@ async fn faults(Shared(world): Shared<Arc<World>>) -> Json<Vec<FaultRule>> {
     Json(world.read(|state, _| state.faults.rules.clone()))
 }
 
-async fn add_faults(Shared(world): Shared<Arc<World>>, Json(body): Json<Value>) -> Response {
-    let rules = match body {
-        Value::Array(rules) => rules,
-        rule => vec![rule],
-    };
-    let rules: Vec<FaultRule> = match rules.into_iter().map(serde_json::from_value).collect() {
+async fn add_faults(Shared(world): Shared<Arc<World>>, body: Bytes) -> Response {
+    let rules = match parse_faults(&body) {
         Ok(rules) => rules,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
     };

@@ -46,7 +46,9 @@ pub mod product {
 
 pub use self::config::{Config, Naming, SUB_ACCOUNT, TimestampUnit, WebhookTarget};
 pub use self::durable::DurableError;
-pub use self::faults::{Endpoint, ErrorAnswer, Fault, FaultMatch, FaultRule, IdvOutcome, Moment};
+pub use self::faults::{
+    Endpoint, ErrorAnswer, Fault, FaultMatch, FaultRule, IdvOutcome, Moment, parse_faults,
+};
 pub use self::ledger::{
     Answer, Attempt, CardEntry, CardOrderEntry, CardholderEntry, DeliveryEntry, DeliveryState,
     Ledger, RequestEntry,

@@ -109,3 +109,39 @@ async fn a_repeat_while_the_first_runs_hears_processing() {
     );
     assert_eq!(world.ledger().cards.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_with_one_key_make_one_card() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = issuance_simulator::Config {
+        data: Some(directory.path().to_owned()),
+        ..quick()
+    };
+    let world = std::sync::Arc::new(World::with(config).await);
+    let (key, body) = (key(), simple());
+    let calls: Vec<_> = (0..50)
+        .map(|_| {
+            let (world, key, body) = (std::sync::Arc::clone(&world), key.clone(), body.clone());
+            tokio::spawn(async move { world.post_keyed("/v1/issuing/cards", &key, &body).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    assert!(
+        answers
+            .iter()
+            .all(|answer| *answer == answers[0] && answer.0 == 200)
+    );
+    let ledger = world.ledger();
+    assert_eq!(ledger.cards.len(), 1);
+    assert_eq!(
+        ledger
+            .requests
+            .iter()
+            .filter(|request| request.effect && request.card_id.is_some())
+            .count(),
+        1
+    );
+}
