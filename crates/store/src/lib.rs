@@ -12,7 +12,7 @@ pub mod conformance;
 mod error;
 mod handler;
 #[cfg(feature = "embedded")]
-mod journal;
+pub mod journal;
 mod message;
 mod position;
 mod projection;
