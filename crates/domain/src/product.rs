@@ -209,6 +209,10 @@ const ALWAYS_WHOLE: [(&str, &[&str]); 2] =
 fn check_objects(fields: &Map<String, Value>, problems: &mut Vec<Problem>) {
     for (name, members) in ALWAYS_WHOLE {
         let Some(Value::Object(object)) = fields.get(name) else { continue };
+        if object.is_empty() {
+            // Not present, so nothing of it is owed (contract §3.6).
+            continue;
+        }
         for member in members {
             let path = format!("cardholder.{name}.{member}");
             let told = problems.iter().any(|problem| problem.path() == path);

@@ -71,7 +71,7 @@ pub enum Cardholder {
 
 /// How the person is verified (contract §4.6).
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "method", rename_all = "snake_case", try_from = "WrittenKyc")]
 pub enum Kyc {
     /// The product asks for nothing.
     #[default]
@@ -85,6 +85,32 @@ pub enum Kyc {
         /// 10 to 64 characters, unique across the provider.
         reference_id: String,
     },
+}
+
+/// What stands under `kyc`, flat: a tagged enum would let strangers pass beside a method without members.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenKyc {
+    method: KycMethod,
+    provider: Option<String>,
+    reference_id: Option<String>,
+}
+
+impl TryFrom<WrittenKyc> for Kyc {
+    type Error = &'static str;
+    fn try_from(written: WrittenKyc) -> Result<Self, Self::Error> {
+        match (written.method, written.provider, written.reference_id) {
+            (KycMethod::None, None, None) => Ok(Self::None),
+            (KycMethod::SumsubRedirect, None, None) => Ok(Self::SumsubRedirect),
+            (KycMethod::ThirdParty, Some(provider), Some(reference_id)) => {
+                Ok(Self::ThirdParty { provider, reference_id })
+            }
+            (KycMethod::ThirdParty, _, _) => Err("`third_party` needs `provider` and `reference_id`"),
+            (KycMethod::None | KycMethod::SumsubRedirect, _, _) => {
+                Err("only `third_party` takes `provider` and `reference_id`")
+            }
+        }
+    }
 }
 
 impl Kyc {
