@@ -1,5 +1,7 @@
 //! Where an event lies, small enough for an index row.
 
+use super::segment::file_name;
+
 /// The place of one event: the segment's first position and the byte its line starts at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
@@ -10,6 +12,11 @@ pub struct Location {
 }
 
 impl Location {
+    /// The name of the file it lies in.
+    pub fn file_name(self) -> String {
+        file_name(self.segment)
+    }
+
     /// Twelve bytes, big endian, so that places sort like positions.
     pub fn to_bytes(self) -> [u8; 12] {
         let mut bytes = [0; 12];
