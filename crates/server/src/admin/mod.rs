@@ -1,0 +1,85 @@
+//! What operators call, on a listener of its own: what is stuck and why, one order's story, and the acts that free it.
+//!
+//! Nothing is answered without a credential, not even that a path does not exist; what changes something needs the role.
+
+mod actions;
+mod orders;
+mod status;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use issuance::Engine;
+
+use crate::body::BodyLimit;
+use crate::credentials::{AdminCredentials, Role};
+use crate::edge;
+use crate::problem::{Code, Problem, no_method, no_route};
+
+/// Limits of every admin request.
+const BODY: BodyLimit = BodyLimit {
+    bytes: 64 * 1024,
+    timeout: Duration::from_secs(8),
+};
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who asks.
+#[derive(Debug, Clone)]
+struct Principal {
+    name: String,
+    role: Role,
+}
+
+/// The routes operators call.
+pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
+    let acts = Router::new()
+        .route("/admin/v1/orders/{id}/actions/{action}", post(actions::act))
+        .route_layer(from_fn(only_operators));
+    let routes = Router::new()
+        .route("/admin/v1/attention", get(orders::attention))
+        .route("/admin/v1/orders", get(orders::list))
+        .route("/admin/v1/orders/{id}", get(orders::show))
+        .route("/admin/v1/inbox", get(status::inbox))
+        .route("/admin/v1/health", get(status::health))
+        .merge(acts)
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(credentials, authenticate))
+        .with_state(engine);
+    edge::around(Router::new().merge(routes), HANDLER_TIMEOUT)
+}
+
+async fn authenticate(
+    State(credentials): State<AdminCredentials>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let found = credentials
+        .find(request.headers())
+        .ok_or(Code::Unauthenticated)?;
+    // Every role reads; see `only_operators` for the rest.
+    if !found.role.allows(Role::Viewer) {
+        return Err(Code::Forbidden.into());
+    }
+    let principal = Principal {
+        name: found.name.clone(),
+        role: found.role,
+    };
+    request.extensions_mut().insert(principal);
+    Ok(next.run(request).await)
+}
+
+async fn only_operators(request: Request, next: Next) -> Result<Response, Problem> {
+    let principal = request
+        .extensions()
+        .get::<Principal>()
+        .ok_or(Code::Unauthenticated)?;
+    if !principal.role.allows(Role::Operator) {
+        return Err(Code::Forbidden.into());
+    }
+    Ok(next.run(request).await)
+}

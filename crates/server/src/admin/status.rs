@@ -1,0 +1,47 @@
+//! The inbox nobody could settle, and how the engine is.
+
+use axum::Json;
+use axum::extract::State;
+use issuance::Engine;
+use serde::Deserialize;
+
+use crate::listing::{self, MAX_LIMIT, Params};
+use crate::problem::Problem;
+use crate::views::{BreakerView, CountsView, HealthView, InboxView, MessageView};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InboxParams {
+    limit: Option<String>,
+}
+
+/// Webhooks that stand parked or quarantined, oldest first.
+pub(super) async fn inbox(
+    State(engine): State<Engine>,
+    Params(params): Params<InboxParams>,
+) -> Result<Json<InboxView>, Problem> {
+    let limit = listing::limit(params.limit.as_deref(), MAX_LIMIT)?;
+    let found = engine.unsettled_messages(limit + 1).await?;
+    let messages = found.iter().take(limit).map(MessageView::from).collect();
+    Ok(Json(InboxView {
+        messages,
+        more: found.len() > limit,
+    }))
+}
+
+pub(super) async fn health(State(engine): State<Engine>) -> Json<HealthView> {
+    let health = engine.health().await;
+    let (head, store_problem) = match health.store {
+        Ok(head) => (Some(head), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    Json(HealthView {
+        ready: health.ready,
+        store_problem,
+        head,
+        breaker: health
+            .breaker
+            .map(|(reason, until)| BreakerView { reason, until }),
+        counts: health.counts.map(CountsView::from),
+    })
+}

@@ -1,0 +1,18 @@
+//! What goes out, as types of its own: names here are the interface and never change with the domain's. An order, as the
+//! log has it, holds nothing of a person; so neither can these.
+
+mod admin;
+mod event;
+mod order;
+
+pub(crate) use admin::action_names;
+pub use admin::{
+    ActionView, AttentionGroupView, AttentionOrderView, AttentionView as AttentionListView,
+    BreakerView, CountsView, HealthView, InboxView, MessageView, OrderDetailView, TaskView,
+    TimelineEntryView,
+};
+pub use event::{EventData, EventView, EvidenceView};
+pub use order::{
+    AttentionView, CompensationView, DiscrepancyView, FailureView, IdvView, NextStepView,
+    OrderPageView, OrderView, by_word,
+};

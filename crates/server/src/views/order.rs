@@ -1,0 +1,282 @@
+//! An order, as hosts and operators see it.
+
+use issuance::domain::{
+    Account, Amount, Attention, AttentionReason, By, CardId, CardOrderId, CardholderId,
+    Compensation, Currency, Discrepancy, Failure, FailureKind, Idv, Order, OrderId, ProductId,
+    Reference, State, Timestamp, Version, Who,
+};
+use issuance::store::TaskRow;
+use serde::Serialize;
+
+/// One order.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderView {
+    /// Our id.
+    pub id: OrderId,
+    /// The host's name for it.
+    pub reference: Reference,
+    /// The provider's sub-account; none is the main one.
+    pub account: Option<Account>,
+    /// The provider's product.
+    pub product_id: ProductId,
+    /// Of the card.
+    pub currency: Currency,
+    /// Spending cap or first load.
+    pub limit: Option<Amount>,
+    /// `requested`, `accepted`, `idv_pending`, `active` or `failed`.
+    pub state: &'static str,
+    /// Counts its events; names what was seen.
+    pub version: Version,
+    /// When the host asked.
+    pub placed_at: Timestamp,
+    /// When its newest event was recorded.
+    pub updated_at: Timestamp,
+    /// The provider's card, as soon as it is known; usable only when the state is `active`.
+    pub card_id: Option<CardId>,
+    /// The provider's cardholder.
+    pub cardholder_id: Option<CardholderId>,
+    /// The provider's card order.
+    pub card_order_id: Option<CardOrderId>,
+    /// The identity check, while a person must act.
+    pub idv: Option<IdvView>,
+    /// Why there will be no card.
+    pub failure: Option<FailureView>,
+    /// Why an operator should look.
+    pub attention: Option<AttentionView>,
+    /// What the provider says that the log contradicts.
+    pub discrepancy: Option<DiscrepancyView>,
+    /// The cancelling of its card.
+    pub compensation: Option<CompensationView>,
+    /// An operator stopped it.
+    pub paused: bool,
+    /// What is done for it next, and when. None: it is at rest.
+    pub next_step: Option<NextStepView>,
+}
+
+/// The identity check of an order. The link has a route of its own.
+#[derive(Debug, Clone, Serialize)]
+pub struct IdvView {
+    /// Since when a person is asked.
+    pub since: Timestamp,
+    /// When the newest link stops working.
+    pub expires_at: Option<Timestamp>,
+    /// There is a link and the person has not done their part. In its last minutes the link's route answers 404 already.
+    pub link_available: bool,
+    /// When the person had done their part.
+    pub submitted_at: Option<Timestamp>,
+}
+
+/// Why an order ended without a card.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailureView {
+    /// What happened.
+    pub kind: &'static str,
+    /// The provider's code.
+    pub code: Option<Box<str>>,
+    /// Dotted paths the provider missed.
+    pub missing_fields: Vec<Box<str>>,
+    /// `host`, `operator`, `provider` or `nobody`.
+    pub who_must_act: &'static str,
+    /// Whether a new order, once they acted, could succeed.
+    pub new_order_could_succeed: bool,
+}
+
+/// Why an operator should look.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttentionView {
+    /// The reason's name.
+    pub reason: &'static str,
+    /// The provider's code, if it is about one.
+    pub code: Option<Box<str>>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What the provider says that the log contradicts.
+#[derive(Debug, Clone, Serialize)]
+pub struct DiscrepancyView {
+    /// `late_success`, `second_card` or `active_card_failed`.
+    pub kind: &'static str,
+    /// The card it is about.
+    pub card_id: Option<CardId>,
+}
+
+/// The cancelling of an order's card.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompensationView {
+    /// `policy`, `operator` or `host`.
+    pub by: &'static str,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether it is over.
+    pub done: bool,
+}
+
+/// What is done for an order next.
+#[derive(Debug, Clone, Serialize)]
+pub struct NextStepView {
+    /// The task's name.
+    pub action: &'static str,
+    /// When it is due.
+    pub due_at: Timestamp,
+}
+
+/// A page of orders, newest first.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderPageView {
+    /// The orders.
+    pub orders: Vec<OrderView>,
+    /// Pass as `cursor` for the next page; none when this is the last.
+    pub next_cursor: Option<String>,
+}
+
+impl OrderView {
+    /// An order and what it owes.
+    #[must_use]
+    pub fn of(order: &Order, tasks: &[TaskRow]) -> Self {
+        Self {
+            id: order.id,
+            reference: order.terms.reference.clone(),
+            account: order.terms.account.clone(),
+            product_id: order.terms.product_id.clone(),
+            currency: order.terms.currency.clone(),
+            limit: order.terms.limit,
+            state: order.state.name(),
+            version: order.version,
+            placed_at: order.placed_at,
+            updated_at: order.updated_at,
+            card_id: order.ids.card.clone(),
+            cardholder_id: order.ids.cardholder.clone(),
+            card_order_id: order.ids.card_order.clone(),
+            idv: match &order.state {
+                State::IdvPending { idv } => Some(idv.into()),
+                State::Requested { .. }
+                | State::Accepted { .. }
+                | State::Active { .. }
+                | State::Failed { .. } => None,
+            },
+            failure: match &order.state {
+                State::Failed { failure, .. } => Some(failure.into()),
+                State::Requested { .. }
+                | State::Accepted { .. }
+                | State::IdvPending { .. }
+                | State::Active { .. } => None,
+            },
+            attention: order.attention.as_ref().map(Into::into),
+            discrepancy: order.discrepancy.as_ref().map(Into::into),
+            compensation: order.compensation.as_ref().map(Into::into),
+            paused: order.paused,
+            next_step: NextStepView::first_of(tasks),
+        }
+    }
+}
+
+impl NextStepView {
+    /// The task that is due first.
+    pub(crate) fn first_of(tasks: &[TaskRow]) -> Option<Self> {
+        let first = tasks.iter().min_by_key(|task| task.due)?;
+        Some(Self {
+            action: first.id.action.name(),
+            due_at: first.due,
+        })
+    }
+}
+
+impl From<&Idv> for IdvView {
+    fn from(idv: &Idv) -> Self {
+        Self {
+            since: idv.since,
+            expires_at: idv.link.as_ref().map(|link| link.expires_at),
+            link_available: idv.link.is_some() && idv.submitted_at.is_none(),
+            submitted_at: idv.submitted_at,
+        }
+    }
+}
+
+impl From<&Failure> for FailureView {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            kind: match failure.kind {
+                FailureKind::Refused => "refused",
+                FailureKind::Duplicate => "duplicate",
+                FailureKind::CreationFailed => "creation_failed",
+                FailureKind::KycRejected => "kyc_rejected",
+                FailureKind::IdvExpired => "idv_expired",
+                FailureKind::CancelledByProvider => "cancelled_by_provider",
+                FailureKind::Cancelled => "cancelled",
+                FailureKind::OperatorFailed => "operator_failed",
+            },
+            code: failure.code.clone(),
+            missing_fields: failure.missing_fields.clone(),
+            who_must_act: match failure.who {
+                Who::Host => "host",
+                Who::Operator => "operator",
+                Who::Provider => "provider",
+                Who::Nobody => "nobody",
+            },
+            new_order_could_succeed: failure.new_order_could_succeed,
+        }
+    }
+}
+
+impl From<&Attention> for AttentionView {
+    fn from(attention: &Attention) -> Self {
+        Self {
+            reason: attention.reason.name(),
+            code: attention_code(&attention.reason),
+            since: attention.since,
+        }
+    }
+}
+
+/// The provider's code in a reason.
+pub(crate) fn attention_code(reason: &AttentionReason) -> Option<Box<str>> {
+    match reason {
+        AttentionReason::Capacity { code }
+        | AttentionReason::PossibleLeftover { code }
+        | AttentionReason::Refused { code }
+        | AttentionReason::CancelRefused { code } => Some(code.clone()),
+        AttentionReason::UnknownWord { word, .. } => Some(word.clone()),
+        AttentionReason::OutcomeUnknown
+        | AttentionReason::BodyChanged
+        | AttentionReason::DataMissing
+        | AttentionReason::KeyConflict
+        | AttentionReason::ActivationOverdue
+        | AttentionReason::ReviewOverdue
+        | AttentionReason::IdvLinkMissing
+        | AttentionReason::IdvExpired
+        | AttentionReason::CardNotFound
+        | AttentionReason::Discrepancy
+        | AttentionReason::Paused => None,
+    }
+}
+
+impl From<&Discrepancy> for DiscrepancyView {
+    fn from(discrepancy: &Discrepancy) -> Self {
+        let (kind, card_id) = match discrepancy {
+            Discrepancy::LateSuccess { card } => ("late_success", Some(card.clone())),
+            Discrepancy::SecondCard { card } => ("second_card", Some(card.clone())),
+            Discrepancy::ActiveCardFailed => ("active_card_failed", None),
+        };
+        Self { kind, card_id }
+    }
+}
+
+impl From<&Compensation> for CompensationView {
+    fn from(compensation: &Compensation) -> Self {
+        Self {
+            by: by_word(&compensation.by),
+            since: compensation.since,
+            done: compensation.done,
+        }
+    }
+}
+
+/// Who started something.
+pub fn by_word(by: &By) -> &'static str {
+    match by {
+        By::Policy => "policy",
+        By::Operator => "operator",
+        By::Host => "host",
+    }
+}
