@@ -222,23 +222,32 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
         Fact::Cardholder { status, link } => {
             // Asked again after they did their part: the same link is news to the person.
             let again = status == CardholderStatus::Incomplete && source.is_read() && idv.submitted_at.is_some();
+            let still_open = link.is_some();
             let fresh = link.filter(|link| again || is_newer(idv.link.as_ref(), link));
             let answers_renewal = matches!(source, Source::Answer { purpose: Purpose::RenewIdvLink, .. });
             match (status, fresh) {
                 (CardholderStatus::Success, _) => vec![EventBody::IdvPassed { source }],
                 (CardholderStatus::Failed, _) => person_rejected(order, source, context),
-                (
-                    CardholderStatus::Incomplete | CardholderStatus::Pending | CardholderStatus::Unknown(_),
-                    Some(link),
-                ) => {
+                (CardholderStatus::Incomplete | CardholderStatus::Pending, Some(link)) => {
                     vec![EventBody::IdvLinkIssued { link, source }]
+                }
+                (CardholderStatus::Unknown(word), Some(link)) => {
+                    let mut events = vec![EventBody::IdvLinkIssued { link, source }];
+                    let known = fold(order, &events, context);
+                    events.extend(unknown(&known, "cardholder_status", word));
+                    events
                 }
                 (_, None) if answers_renewal => renewal_without_link(order, source),
                 (CardholderStatus::Incomplete, None) if source.is_read() => Vec::new(),
+                // They have this link, or a newer one.
+                (CardholderStatus::Incomplete, None) if still_open && idv.submitted_at.is_none() => Vec::new(),
                 // More is wanted of the person; the link that goes with it is to be read.
                 (CardholderStatus::Incomplete, None) => look(order, source, context),
-                // A fresh link and a running review can both read `PENDING` (contract §4.5); only a message says so.
-                (CardholderStatus::Pending, None) if source.is_read() || idv.submitted_at.is_some() => Vec::new(),
+                // A fresh link and a running review can both read `PENDING` (contract §4.5); only a message without a
+                // link says so.
+                (CardholderStatus::Pending, None) if still_open || source.is_read() || idv.submitted_at.is_some() => {
+                    Vec::new()
+                }
                 (CardholderStatus::Pending, None) => vec![EventBody::IdvSubmitted { source }],
                 (CardholderStatus::Unknown(word), None) => unknown(order, "cardholder_status", word),
             }
@@ -477,9 +486,14 @@ fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<Eve
     events
 }
 
-/// A running cancel answers every contradiction but a second card.
+/// A cancel answers every contradiction but a second card.
 fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> Vec<EventBody> {
-    let answered = order.is_compensating() && !matches!(discrepancy, Discrepancy::SecondCard { .. });
+    let answered = match discrepancy {
+        Discrepancy::SecondCard { .. } => false,
+        Discrepancy::LateSuccess { .. } => order.is_compensating(),
+        // Nobody wants that card any more, however it ended.
+        Discrepancy::ActiveCardFailed => order.compensation.is_some(),
+    };
     if answered || order.discrepancy.as_ref() == Some(&discrepancy) {
         return Vec::new();
     }
