@@ -421,7 +421,7 @@ pub enum Discrepancy {
         /// The other card.
         card: CardId,
     },
-    /// The provider now calls an active order's card failed.
+    /// The provider calls, or called, an active order's card failed.
     ActiveCardFailed,
 }
 

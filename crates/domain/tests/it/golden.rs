@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use issuance_domain::{
-    AttentionReason, By, CardStatus, Discrepancy, EventBody, Failure, FailureKind, Generation, OperatorAction,
-    Purpose, Refusal, RefusalClass, SilenceCause, Source, Version, Who,
+    AttentionReason, By, CardStatus, Discrepancy, EventBody, Failure, FailureKind, Generation, OperatorAction, Purpose,
+    Refusal, RefusalClass, SilenceCause, Source, Version, Who,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;

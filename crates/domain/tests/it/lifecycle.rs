@@ -32,7 +32,9 @@ fn states() -> [(&'static str, Vec<EventBody>, &'static str); 5] {
 }
 
 /// What may be heard or done, with the time it takes to matter.
-fn signals() -> Vec<(&'static str, Vec<(String, Duration, Command)>)> {
+type Row = (String, Duration, Command);
+
+fn signals() -> Vec<(&'static str, Vec<Row>)> {
     let row = |name: &str, command| (name.to_owned(), minutes(2), command);
     let answers = [
         ("`PENDING`", Fact::Created(creation())),
@@ -91,7 +93,10 @@ fn signals() -> Vec<(&'static str, Vec<(String, Duration, Command)>)> {
         cards.iter().map(|word| row(&format!("`card.status.update.succeeded`: `{word}`"), card(word, status_hook()))),
     );
     hooks.extend(people.iter().filter(|(_, _, link)| link.is_none()).map(|(name, status, link)| {
-        row(&format!("`cardholder.kyc.status_changed`: {name}"), learn(person(status.clone(), link.clone()), kyc_hook()))
+        row(
+            &format!("`cardholder.kyc.status_changed`: {name}"),
+            learn(person(status.clone(), link.clone()), kyc_hook()),
+        )
     }));
 
     let mut reads = vec![
@@ -120,12 +125,7 @@ fn signals() -> Vec<(&'static str, Vec<(String, Duration, Command)>)> {
         row("the host cancels", Command::Cancel),
     ];
     others.extend(acts.into_iter().map(|action| row(&format!("operator: {}", action.name()), operate(action))));
-    vec![
-        ("Our create call", calls),
-        ("Webhooks, verified", hooks),
-        ("Look-ups", reads),
-        ("Time and people", others),
-    ]
+    vec![("Our create call", calls), ("Webhooks, verified", hooks), ("Look-ups", reads), ("Time and people", others)]
 }
 
 /// Transitions seen while the tables were made: (from, to) → events.

@@ -77,16 +77,17 @@ fn contract_3_2_blank_null_and_empty_are_missing() {
 fn contract_3_4_types_are_checked() {
     let product = requiring(vec![text("phone_number"), object("identity", true, vec![])]);
     let wrong = person(json!({"phone_number": 81_230_947, "identity": "passport"}));
-    assert_eq!(
-        found(&product, wrong),
-        ["cardholder.phone_number: a string", "cardholder.identity: an object"]
-    );
+    assert_eq!(found(&product, wrong), ["cardholder.phone_number: a string", "cardholder.identity: an object"]);
 }
 
 #[test]
 fn contract_3_5_every_nested_gap_is_named() {
     let product = requiring(vec![
-        object("residential_address", true, vec![text("country"), text("city"), text("line1"), field("line2", false, FieldKind::Text)]),
+        object(
+            "residential_address",
+            true,
+            vec![text("country"), text("city"), text("line1"), field("line2", false, FieldKind::Text)],
+        ),
         object("identity", true, vec![text("type"), text("number"), text("front_file"), text("back_file")]),
     ]);
     let gaps = person(json!({
@@ -174,13 +175,14 @@ fn verification_is_asked_for_and_named_as_the_request_knows_it() {
     };
     assert_eq!(with(json!({"method": "none"})), ["kyc missing"]);
     assert_eq!(with(json!({"method": "sumsub_redirect"})), ["kyc.kyc_proof missing"]);
-    let third = |provider: &str, id: &str| with(json!({"method": "third_party", "provider": provider, "reference_id": id}));
+    let third =
+        |provider: &str, id: &str| with(json!({"method": "third_party", "provider": provider, "reference_id": id}));
     assert!(third("JUMIO", "0123456789").is_empty());
     let providers = "one of SUMSUB, MYINFO, JUMIO, DIDIT, SHUFTI, REGTANK";
-    assert_eq!(third("ACME", "012345678"), [
-        format!("kyc.provider: {providers}"),
-        "kyc.reference_id: 10 to 64 characters".into()
-    ]);
+    assert_eq!(
+        third("ACME", "012345678"),
+        [format!("kyc.provider: {providers}"), "kyc.reference_id: 10 to 64 characters".into()]
+    );
     assert_eq!(third("", "0123456789"), ["kyc.provider missing".into(), format!("kyc.provider: {providers}")]);
     assert_eq!(third("JUMIO", &"x".repeat(65)), ["kyc.reference_id: 10 to 64 characters"]);
 }
@@ -230,11 +232,14 @@ fn one_bin_has_region_rules() {
 #[test]
 fn the_product_itself_must_fit() {
     let off = Product { enabled: false, is_virtual: false, currencies: vec!["HKD".parse().unwrap()], ..product() };
-    assert_eq!(found(&off, request().split()), [
-        "product_id: a product that is enabled at the provider",
-        "product_id: a product that issues virtual cards",
-        "currency: one of HKD",
-    ]);
+    assert_eq!(
+        found(&off, request().split()),
+        [
+            "product_id: a product that is enabled at the provider",
+            "product_id: a product that issues virtual cards",
+            "currency: one of HKD",
+        ]
+    );
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use issuance_domain::{
-    Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody, Fact,
-    Generation, IdvExpired, LateSuccess, Link, Observation, OperatorAct, OperatorAction, Order, Phase, Policy,
-    ProviderIds, Purpose, RefusalClass, SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
+    Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody, Fact, Generation, IdvExpired,
+    LateSuccess, Link, Observation, OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose,
+    RefusalClass, SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -137,7 +137,6 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         1 => Just(Fact::CancelTaken),
     ]
 }
-
 
 fn any_ids() -> impl Strategy<Value = ProviderIds> {
     let card_only = ProviderIds { card: ids().card, ..ProviderIds::default() };
