@@ -9,6 +9,8 @@
 mod book;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod error;
 mod handler;
 #[cfg(feature = "embedded")]
@@ -24,8 +26,10 @@ mod signal;
 mod simulated;
 mod store;
 #[cfg(feature = "embedded")]
-mod vault;
+pub mod vault;
 
+#[cfg(feature = "embedded")]
+pub use embedded::{EmbeddedReport, EmbeddedStore, IndexReport, Limits, OpenError, Options};
 pub use error::{AppendError, StoreError};
 pub use handler::{CommandHandler, Decision, HandleError, Request};
 pub use message::{Alias, HostReference, Message, Receipt, Standing};

@@ -24,7 +24,7 @@ pub(crate) use ground::Nothing;
 pub(crate) use ground::{Entries, Ground, Span, TableId};
 pub(crate) use group::{Group, Marked};
 pub(crate) use list::list;
-pub(crate) use row::{OrderRow, Place, Places};
+pub(crate) use row::Place;
 #[cfg(feature = "embedded")]
 pub(crate) use rows::Frozen;
 pub(crate) use rows::{Rows, Totals};

@@ -45,7 +45,7 @@ pub(crate) struct Totals {
     pub(crate) inbox_records: u64,
 }
 
-/// Rows on their way to the ground, with the place in the log they reflect.
+/// Rows on their way to the ground.
 #[cfg(feature = "embedded")]
 #[derive(Debug, Clone)]
 pub(crate) struct Frozen {
@@ -59,7 +59,6 @@ pub(crate) struct Frozen {
     inbox: Arc<Layer<issuance_domain::MessageId>>,
     parked: Arc<Layer<issuance_domain::MessageId>>,
     pub(crate) totals: Totals,
-    pub(crate) head: Position,
 }
 
 impl Rows {
@@ -209,7 +208,6 @@ impl Rows {
             inbox: self.inbox.freeze(),
             parked: self.parked.freeze(),
             totals: self.totals.clone(),
-            head: self.head,
         }
     }
 

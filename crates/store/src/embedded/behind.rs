@@ -1,0 +1,216 @@
+//! The index, written behind: one thread takes the rows that changed since its last write, however often, and writes each
+//! once. Appends are held back when too many rows wait.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::index::{Index, IndexError};
+use super::replay::{ReplayError, catch_up};
+use super::shared::{Shared, chain};
+use crate::error::StoreError;
+use crate::journal::Head;
+
+/// Rows are left alone this long, so that those that change often are written once.
+const LINGER: Duration = Duration::from_millis(200);
+/// Between two tries to mend the index.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the committer and the index's thread tell each other.
+#[derive(Debug)]
+pub(super) struct Behind {
+    flow: Mutex<Flow>,
+    changed: Condvar,
+    rows_max: usize,
+}
+
+#[derive(Debug)]
+struct Flow {
+    /// Rows that wait.
+    rows: usize,
+    end: Option<End>,
+    /// Why nothing is written just now.
+    stuck: Option<StoreError>,
+}
+
+/// How the thread is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Everything written, files closed.
+    Written,
+    /// As it is; the next open catches up.
+    AsItIs,
+}
+
+impl Behind {
+    pub(super) fn new(rows_max: usize) -> Arc<Self> {
+        let flow = Mutex::new(Flow { rows: 0, end: None, stuck: None });
+        Arc::new(Self { flow, changed: Condvar::new(), rows_max: rows_max.max(1) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Flow> {
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many rows wait now.
+    pub(super) fn grown(&self, rows: usize) {
+        let mut flow = self.lock();
+        let eager = self.rows_max / 2;
+        let wakes = (flow.rows < eager) != (rows < eager);
+        flow.rows = rows;
+        if wakes {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until fewer rows wait. An error when that may take long.
+    pub(super) fn wait_for_room(&self) -> Result<(), StoreError> {
+        let mut flow = self.lock();
+        while flow.rows >= self.rows_max {
+            if let Some(stuck) = &flow.stuck {
+                return Err(stuck.clone());
+            }
+            flow = self.changed.wait(flow).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&self, end: End) {
+        self.lock().end.get_or_insert(end);
+        self.changed.notify_all();
+    }
+
+    fn set_stuck(&self, stuck: Option<StoreError>) {
+        self.lock().stuck = stuck;
+        self.changed.notify_all();
+    }
+
+    /// Waits for enough rows, for some time, or for the end.
+    fn linger(&self, wait: Duration, rows: usize) -> Option<End> {
+        let waits = |flow: &mut Flow| flow.end.is_none() && flow.rows < rows;
+        let waited = self.changed.wait_timeout_while(self.lock(), wait, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.end
+    }
+}
+
+/// Says that the thread is gone if it panicked: nobody may wait for it.
+struct Farewell(Arc<Shared>, Arc<Behind>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.1.set_stuck(Some(self.0.stop("its index writer panicked".into())));
+        }
+    }
+}
+
+/// The thread that writes the index.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: Index,
+    pub(super) behind: Arc<Behind>,
+    /// The head of what is in the index for good.
+    pub(super) reflected: Head,
+}
+
+impl Writer {
+    /// Runs until the end.
+    pub(super) fn run(mut self) {
+        let _farewell = Farewell(Arc::clone(&self.shared), Arc::clone(&self.behind));
+        loop {
+            let end = self.behind.linger(LINGER, self.behind.rows_max / 2);
+            if end == Some(End::AsItIs) {
+                return self.index.drop_files();
+            }
+            let written = self.write_behind();
+            if end == Some(End::Written) {
+                return self.close(written);
+            }
+        }
+    }
+
+    fn close(&self, written: bool) {
+        let closed = if written { self.index.close() } else { Err(IndexError::Closed) };
+        if let Err(error) = closed {
+            tracing::warn!(error = %chain(&error), "the index was not closed; the next start catches up");
+            self.index.drop_files();
+        }
+    }
+
+    /// Writes what waits. False when it was told to end first.
+    fn write_behind(&mut self) -> bool {
+        let (frozen, head) = {
+            let mut book = self.shared.book_mut();
+            if book.rows.fresh() == 0 || self.shared.has_stopped() {
+                return true;
+            }
+            self.behind.grown(0);
+            (book.rows.freeze(), book.head)
+        };
+        while let Err(error) = self.index.write(&frozen, head) {
+            tracing::error!(error = %chain(&error), "the index cannot be written; it will be mended");
+            if !self.mend(error) {
+                return false;
+            }
+        }
+        self.reflected = head;
+        self.shared.book_mut().rows.thaw();
+        metrics::counter!("issuance_store_index_writes_total").increment(1);
+        true
+    }
+
+    /// Opens the index again, or makes it anew, up to what had been written. False when it was told to end first.
+    fn mend(&self, mut error: IndexError) -> bool {
+        loop {
+            let stuck = if error.is_full() { StoreError::DiskFull } else { StoreError::Overloaded };
+            self.behind.set_stuck(Some(stuck));
+            // Rows do not end this wait, only the end does.
+            if self.behind.linger(PAUSE, usize::MAX).is_some() {
+                return false;
+            }
+            // sled cannot be opened on a full disk, but what is open can be read.
+            if !self.index.has_room() {
+                continue;
+            }
+            match self.reopen() {
+                Ok(()) => {
+                    tracing::info!("the index is mended");
+                    self.behind.set_stuck(None);
+                    return true;
+                }
+                Err(ReplayError::Index(again)) => error = again,
+                Err(ReplayError::Store(again)) => {
+                    // Acknowledged records do not fit: nothing may be built on them.
+                    self.shared.stop(chain(&again));
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn reopen(&self) -> Result<(), ReplayError> {
+        let at_hand = 0;
+        let catch_up = |meta| {
+            catch_up(&self.index, &meta, &self.shared.journal, self.reflected, &self.shared.policy, at_hand).map(drop)
+        };
+        {
+            // Nobody reads while the files change hands; until it is open again, cold reads are refused.
+            let _book = self.shared.book_mut();
+            self.index.drop_files();
+        }
+        let opened = self.index.open().and_then(|meta| {
+            let known = meta.head()?.position <= self.reflected.position;
+            if known { Ok(meta) } else { Err(IndexError::Ahead { position: meta.head()?.position }) }
+        });
+        match opened.map_err(ReplayError::from).and_then(catch_up) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the index is made anew");
+                let _book = self.shared.book_mut();
+                self.index.drop_files();
+                drop(_book);
+                catch_up(self.index.begin()?)
+            }
+        }
+    }
+}

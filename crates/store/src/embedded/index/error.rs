@@ -1,0 +1,68 @@
+//! What can be wrong with the index. Nothing of it loses anything: the journal has it all.
+
+use crate::error::StoreError;
+
+/// Why the index cannot be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub(in super::super) enum IndexError {
+    /// There is none, or it was never finished.
+    #[error("there is none")]
+    Empty,
+    /// It was open when the machine stopped.
+    #[error("the machine stopped while it was open")]
+    Untrusted,
+    /// Another version wrote it.
+    #[error("another version wrote it (format {found})")]
+    Format {
+        /// Its number.
+        found: u32,
+    },
+    /// It reflects a journal that is not there.
+    #[error("it reflects event {position}, which the journal does not hold")]
+    Ahead {
+        /// What it reflects.
+        position: u64,
+    },
+    /// A row cannot be read.
+    #[error("a row of it cannot be read")]
+    Row,
+    /// A row cannot be written.
+    #[error("a row of it cannot be written")]
+    Encode(#[from] serde_json::Error),
+    /// sled refused.
+    #[error("sled failed")]
+    Sled(#[from] sled::Error),
+    /// sled panicked.
+    #[error("sled panicked: {what}")]
+    Panicked {
+        /// What it said.
+        what: String,
+    },
+    /// The operating system refused.
+    #[error("a file of it failed")]
+    Io(#[from] std::io::Error),
+    /// It is being made anew.
+    #[error("it is being made anew")]
+    Closed,
+}
+
+impl IndexError {
+    /// Whether room on the disk would help.
+    pub(in super::super) fn is_full(&self) -> bool {
+        match self {
+            Self::Io(error) | Self::Sled(sled::Error::Io(error)) => crate::journal::disk::is_full(error),
+            _ => false,
+        }
+    }
+}
+
+impl From<IndexError> for StoreError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            // Soon over.
+            IndexError::Closed => Self::Overloaded,
+            error if error.is_full() => Self::DiskFull,
+            error => Self::Damaged { what: format!("the index: {}", super::super::shared::chain(&error)) },
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The rows in sled, and what it takes to believe them.
+//!
+//! sled does not survive a power cut, and a batch of it keeps every reader waiting. So rows are put one by one, after a
+//! note of all of them (the *redo* file) was written; a *mark* beside the index says under which boot of the machine it
+//! was opened, and after another boot without a farewell the index is made anew from the journal.
+
+mod error;
+mod mark;
+mod meta;
+mod redo;
+mod sled;
+mod values;
+
+pub(super) use error::IndexError;
+pub(super) use meta::Meta;
+pub(super) use self::sled::Sled;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::book::Frozen;
+use crate::journal::Head;
+
+/// Where the index lies and how much memory it may use.
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    dir: PathBuf,
+    cache_bytes: u64,
+    /// Stands for the policy by which orders are open.
+    policy: String,
+    ground: Arc<Sled>,
+}
+
+impl Index {
+    /// Nothing is opened yet.
+    pub(super) fn new(dir: &Path, cache_bytes: u64, policy: &issuance_domain::Policy) -> Self {
+        Self { dir: dir.into(), cache_bytes, policy: meta::policy_mark(policy), ground: Arc::default() }
+    }
+
+    /// The rows to read through.
+    pub(super) fn ground(&self) -> Arc<Sled> {
+        Arc::clone(&self.ground)
+    }
+
+    /// Opens what is there and finishes an interrupted write. An error means: make it anew.
+    pub(super) fn open(&self) -> Result<Meta, IndexError> {
+        if !mark::is_trusted(&self.dir) {
+            return Err(IndexError::Untrusted);
+        }
+        mark::set(&self.dir)?;
+        self.ground.open(&self.path(), self.cache_bytes)?;
+        if let Some(note) = redo::read(&self.redo())? {
+            self.ground.put(&note)?;
+        }
+        redo::remove(&self.redo())?;
+        let bytes = self.ground.meta()?.ok_or(IndexError::Empty)?;
+        Meta::decode(&bytes)
+    }
+
+    /// Throws away what is there and begins with nothing.
+    pub(super) fn begin(&self) -> Result<Meta, IndexError> {
+        self.ground.close();
+        redo::remove(&self.redo())?;
+        match std::fs::remove_dir_all(self.path()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        mark::set(&self.dir)?;
+        self.ground.open(&self.path(), self.cache_bytes)?;
+        Ok(Meta::empty(self.policy.clone()))
+    }
+
+    /// Makes the rows those of this head.
+    pub(super) fn write(&self, frozen: &Frozen, head: Head) -> Result<(), IndexError> {
+        let meta = Meta::new(head, frozen.totals.clone(), self.policy.clone());
+        let note = redo::note(frozen, &meta)?;
+        redo::write(&self.redo(), &note)?;
+        self.ground.put(&note)?;
+        self.ground.flush()?;
+        redo::remove(&self.redo())?;
+        Ok(())
+    }
+
+    /// Whether orders are open in it by today's policy.
+    pub(super) fn is_of_policy(&self, meta: &Meta) -> bool {
+        meta.policy == self.policy
+    }
+
+    /// Lets go of the files without a farewell.
+    pub(super) fn drop_files(&self) {
+        self.ground.close();
+    }
+
+    /// Lets go of the files; what they hold survives a power cut.
+    pub(super) fn close(&self) -> Result<(), IndexError> {
+        self.ground.flush()?;
+        self.ground.close();
+        mark::clear(&self.dir, &self.path())
+    }
+
+    /// Whether the disk takes some bytes.
+    pub(super) fn has_room(&self) -> bool {
+        const PROBE: usize = 4 << 20;
+        let path = self.dir.join("index.probe");
+        let probed = redo::write_file(&path, &[&vec![0; PROBE]]);
+        redo::remove(&path).is_ok() && probed.is_ok()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    fn redo(&self) -> PathBuf {
+        self.dir.join("index.redo")
+    }
+}

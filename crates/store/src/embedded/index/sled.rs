@@ -1,0 +1,118 @@
+//! sled, with its panics caught.
+
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use sled::{Config, Db, Mode};
+
+use super::error::IndexError;
+use super::redo::Note;
+use super::values::{self, META};
+use crate::book::{Entries, Ground, Span, TableId};
+use crate::error::StoreError;
+
+/// The rows in sled. Closed while the index is made anew.
+#[derive(Debug, Default)]
+pub(in super::super) struct Sled {
+    db: RwLock<Option<Db>>,
+}
+
+fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(done) => Ok(done?),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let what = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            Err(IndexError::Panicked { what: what.into() })
+        }
+    }
+}
+
+impl Sled {
+    pub(super) fn open(&self, path: &Path, cache_bytes: u64) -> Result<(), IndexError> {
+        let config = Config::new()
+            .path(path)
+            .mode(Mode::HighThroughput)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None);
+        let db = guarded(|| config.open())?;
+        *self.db.write().unwrap_or_else(PoisonError::into_inner) = Some(db);
+        Ok(())
+    }
+
+    /// Ends all use of the files. Reads under way must be over.
+    pub(super) fn close(&self) {
+        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Err(error) = guarded(|| Ok(drop(db))) {
+            tracing::warn!(%error, "the index did not close");
+        }
+    }
+
+    fn db(&self) -> Result<Db, IndexError> {
+        self.db.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(IndexError::Closed)
+    }
+
+    pub(super) fn meta(&self) -> Result<Option<Vec<u8>>, IndexError> {
+        let db = self.db()?;
+        Ok(guarded(|| db.get(META))?.map(|bytes| bytes.to_vec()))
+    }
+
+    /// One by one: a batch would keep every reader waiting until its end.
+    pub(super) fn put(&self, note: &Note) -> Result<(), IndexError> {
+        let db = self.db()?;
+        note.each(|key, value| {
+            guarded(|| match value {
+                Some(value) => db.insert(key, value),
+                None => db.remove(key),
+            })
+            .map(drop)
+        })
+    }
+
+    pub(super) fn flush(&self) -> Result<(), IndexError> {
+        let db = self.db()?;
+        guarded(|| db.flush()).map(drop)
+    }
+
+    fn row(db: &Db, key: &[u8], held: &[u8]) -> Result<Vec<u8>, IndexError> {
+        values::join(key, held, |part| guarded(|| db.get(part)))
+    }
+}
+
+impl Ground for Sled {
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let db = self.db()?;
+        let key = values::key(table, key);
+        let Some(held) = guarded(|| db.get(&key))? else { return Ok(None) };
+        Ok(Some(Self::row(&db, &key, &held)?))
+    }
+
+    fn range(&self, table: TableId, span: &Span) -> Entries<'_> {
+        let db = match self.db() {
+            Ok(db) => db,
+            Err(error) => return Box::new(std::iter::once(Err(error.into()))),
+        };
+        let from = match &span.from {
+            Bound::Included(key) => Bound::Included(values::key(table, key)),
+            Bound::Excluded(key) => Bound::Excluded(values::key(table, key)),
+            Bound::Unbounded => Bound::Included(vec![table as u8]),
+        };
+        let to = match &span.to {
+            Bound::Included(key) => Bound::Included(values::key(table, key)),
+            Bound::Excluded(key) => Bound::Excluded(values::key(table, key)),
+            Bound::Unbounded => Bound::Excluded(vec![table as u8 + 1]),
+        };
+        let descending = span.descending;
+        let mut rows = db.range((from, to));
+        Box::new(std::iter::from_fn(move || {
+            let next = guarded(|| if descending { rows.next_back() } else { rows.next() }.transpose());
+            let next = next.transpose()?.and_then(|(key, held)| {
+                let value = Self::row(&db, &key, &held)?;
+                Ok((key[1..].to_vec(), value))
+            });
+            Some(next.map_err(StoreError::from))
+        }))
+    }
+}

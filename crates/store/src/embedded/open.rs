@@ -1,0 +1,159 @@
+//! Opening: the directory is locked, the vault proves its key, the journal is believed or refused, the index catches up or
+//! is made anew, and two threads start.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::EmbeddedStore;
+use super::behind::{self, Behind};
+use super::committer::Committer;
+use super::index::{Index, IndexError, Meta};
+use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
+use super::replay::{self, ReplayError};
+use super::shared::{Book, Shared, chain};
+use super::work;
+use crate::book::{Rows, Tasks};
+use crate::journal::{self, DataDir, Head, JournalError};
+use crate::vault::{Vault, VaultOptions};
+
+impl EmbeddedStore {
+    /// Opens a data directory, or begins one.
+    ///
+    /// # Errors
+    /// When the directory is not ours alone, when journal or vault are damaged, or the key is not theirs. Never for the
+    /// index's sake, as long as another can be made.
+    pub fn open(options: Options) -> Result<(Self, EmbeddedReport), OpenError> {
+        let Options { dir, keys, policy, limits } = options;
+        let data_dir = DataDir::open(&dir)?;
+        let vault_options = VaultOptions { file_bytes: limits.vault_file_bytes };
+        let (vault, vault_report) = Vault::open(Arc::new(data_dir.directory("vault")?), keys, &vault_options)?;
+        let index = Index::new(&dir, limits.index_cache_bytes, &policy);
+        let found = index.open().and_then(|meta| Ok((meta.head()?, meta)));
+        let mut found = found.map_err(|error| (chain(&error), None));
+
+        let disk = Arc::new(data_dir.directory("journal")?);
+        let open_journal = |known: Option<Head>| {
+            let journal_options = journal::Options { segment_bytes: limits.segment_bytes, known };
+            journal::Writer::open(disk.clone(), &journal_options)
+        };
+        let known = found.as_ref().ok().map(|(head, _)| *head).filter(|head| head.position > 0);
+        let opened = match open_journal(known) {
+            Err(error @ (JournalError::RolledBack { .. } | JournalError::Diverged { .. })) => {
+                found = Err((chain(&error), known.map(|head| head.position)));
+                open_journal(None)
+            }
+            opened => opened,
+        };
+        let (journal, journal_report) = opened?;
+        let reader = journal.reader();
+
+        let bring_up = |meta: &Meta| {
+            let (rows, replayed) =
+                replay::catch_up(&index, meta, &reader, reader.head(), &policy, limits.orders_at_hand)?;
+            let (tasks, open) = replay::tasks(&rows, &policy)?;
+            Ok::<_, ReplayError>(Ready { rows, tasks, replayed, open })
+        };
+        let (ready, index_report) = make_ready(&index, found, bring_up)?;
+
+        let book = Book { rows: ready.rows, head: reader.head() };
+        let (sealer, vault_reader) = (vault.sealer(), vault.reader());
+        let shared = Shared::new(book, ready.tasks, policy, reader, vault_reader);
+        let behind = Behind::new(limits.unindexed_rows);
+        let (queue, waiting) = work::queue(limits.queue, limits.queue_bytes);
+        let reflected = shared.journal.head();
+        let writer =
+            behind::Writer { shared: Arc::clone(&shared), index, behind: Arc::clone(&behind), reflected };
+        let committer =
+            Committer { shared: Arc::clone(&shared), journal, vault, waiting, behind: Arc::clone(&behind), limits };
+        let store = Self { shared, sealer, queue: Arc::new(queue), behind, threads: Arc::default() };
+        // The directory is ours until both threads have ended.
+        let data_dir = Arc::new(data_dir);
+        let owner = Arc::clone(&data_dir);
+        store.start("issuance-index", move || {
+            writer.run();
+            drop(owner);
+        })?;
+        store.start("issuance-commit", move || {
+            committer.run();
+            drop(data_dir);
+        })?;
+        let report = EmbeddedReport {
+            journal: journal_report,
+            vault: vault_report,
+            index: index_report,
+            open_orders: ready.open,
+        };
+        log(&dir, &report);
+        Ok((store, report))
+    }
+
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let started: Result<JoinHandle<()>, _> = thread::Builder::new().name(name.into()).spawn(run);
+        match started {
+            Ok(thread) => {
+                self.threads.add(thread);
+                Ok(())
+            }
+            Err(error) => {
+                self.behind.end(behind::End::AsItIs);
+                Err(OpenError::Thread(error))
+            }
+        }
+    }
+}
+
+struct Ready {
+    rows: Rows,
+    tasks: Tasks,
+    replayed: u64,
+    open: u64,
+}
+
+/// What is wrong with the index that was found, and the position it reflects if the journal never got there.
+type Unfit = (String, Option<u64>);
+
+/// Takes the index that was found, or makes it anew when that does not work out.
+fn make_ready(
+    index: &Index,
+    found: Result<(Head, Meta), Unfit>,
+    bring_up: impl Fn(&Meta) -> Result<Ready, ReplayError>,
+) -> Result<(Ready, IndexReport), OpenError> {
+    let unfit = match found {
+        Ok((_, meta)) => match bring_up(&meta) {
+            Ok(ready) => {
+                let replayed = ready.replayed;
+                return Ok((ready, IndexReport { replayed, ..IndexReport::default() }));
+            }
+            Err(error) => (chain(&error), None),
+        },
+        Err(unfit) => unfit,
+    };
+    let (why, ahead_of) = unfit;
+    let cannot = |error: IndexError| OpenError::Index { why: chain(&error) };
+    let ready = bring_up(&index.begin().map_err(cannot)?).map_err(|error| match error {
+        ReplayError::Store(error) => OpenError::Replay(error),
+        ReplayError::Index(error) => cannot(error),
+    })?;
+    let replayed = ready.replayed;
+    // Where there is no journal there need not be an index.
+    let rebuilt = (replayed > 0 || ahead_of.is_some()).then_some(why);
+    Ok((ready, IndexReport { rebuilt, replayed, ahead_of }))
+}
+
+fn log(dir: &Path, report: &EmbeddedReport) {
+    let EmbeddedReport { journal, vault, index, open_orders } = report;
+    tracing::info!(?dir, events = journal.head.position, open_orders, replayed = index.replayed, "the store is open");
+    if let Some(cut) = &journal.cut {
+        tracing::warn!(file = %cut.file, byte = cut.byte, bytes = cut.bytes, "cut what was never acknowledged");
+    }
+    if vault.damaged_count > 0 {
+        tracing::error!(records = vault.damaged_count, "the vault is damaged; restore it from a copy");
+    }
+    if let Some(why) = &index.rebuilt {
+        tracing::warn!(%why, events = index.replayed, "the index was made anew");
+    }
+    if let Some(position) = index.ahead_of {
+        tracing::error!(position, "the journal had been further: an older copy was put in its place, or events are lost");
+    }
+}
