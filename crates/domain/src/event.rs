@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attention::{AttentionReason, Discrepancy};
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, Source};
 use crate::ids::{CardId, Digest, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
-use crate::order::{AttentionReason, Discrepancy, Failure, SilenceCause};
+use crate::order::{Failure, SilenceCause};
 use crate::request::Terms;
 use crate::time::Timestamp;
 

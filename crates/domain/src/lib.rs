@@ -8,9 +8,11 @@
 //! somebody wants, [`Event`] is what happened, [`Order`] is where that leaves us.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod attention;
 mod command;
 mod decide;
 mod event;
+mod evolve;
 mod fact;
 mod ids;
 mod key;
@@ -21,9 +23,11 @@ mod product;
 mod request;
 mod time;
 
+pub use attention::{Attention, AttentionReason, Discrepancy};
 pub use command::{Command, Context, Placement, Rejection};
 pub use decide::{allowed_actions, decide};
 pub use event::{By, Event, EventBody, LookUpCause, OperatorAct, OperatorAction};
+pub use evolve::{CorruptHistory, evolve};
 pub use fact::{
     CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds, Refusal,
     RefusalClass, Source, Verification,
@@ -34,8 +38,8 @@ pub use ids::{
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Attention, AttentionReason, Compensation, CorruptHistory, Discrepancy, Failure, FailureClaim, FailureKind, Idv,
-    LookUp, Notice, Order, Phase, SilenceCause, State, Submission, Watch, Who, evolve,
+    Compensation, Failure, FailureClaim, FailureKind, Idv, LookUp, Notice, Order, Phase, SilenceCause, State,
+    Submission, Watch, Who,
 };
 pub use outbox::{Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox};
 pub use product::{Field, FieldKind, Problem, Product};

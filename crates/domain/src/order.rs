@@ -1,8 +1,9 @@
-//! An order as its events left it. `evolve` only remembers; it judges nothing but whether a history can be true.
+//! An order as its events left it, and the questions that can be asked of it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{By, Event, EventBody, LookUpCause, OperatorAction};
+use crate::attention::{Attention, Discrepancy};
+use crate::event::By;
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, RefusalClass};
 use crate::ids::{CardId, Digest, OrderId, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
@@ -157,7 +158,13 @@ pub enum Phase {
 }
 
 impl Submission {
-    fn new(order: OrderId, purpose: Purpose, generation: Generation, cause: Version, due: Timestamp) -> Self {
+    pub(crate) fn new(
+        order: OrderId,
+        purpose: Purpose,
+        generation: Generation,
+        cause: Version,
+        due: Timestamp,
+    ) -> Self {
         Self {
             purpose,
             generation,
@@ -318,113 +325,6 @@ pub enum Who {
     Nobody,
 }
 
-/// A mark that a person should look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attention {
-    /// Why.
-    pub reason: AttentionReason,
-    /// Since when.
-    pub since: Timestamp,
-}
-
-/// Why a person should look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum AttentionReason {
-    /// A create call was sent and nobody can say what became of it.
-    OutcomeUnknown,
-    /// The bytes we would send differ from the bytes we recorded under the same key.
-    BodyChanged,
-    /// The personal data needed for the call is gone from the vault.
-    DataMissing,
-    /// The provider says our key was used with another body.
-    KeyConflict,
-    /// No cards, no money or no quota at the provider.
-    Capacity {
-        /// The provider's code.
-        code: Box<str>,
-    },
-    /// E-mail or phone is taken, maybe by an earlier attempt of this same order.
-    PossibleLeftover {
-        /// The provider's code.
-        code: Box<str>,
-    },
-    /// The provider refused with a code that means our set-up, or that nobody documented.
-    Refused {
-        /// The provider's code.
-        code: Box<str>,
-    },
-    /// The provider used a word we do not know.
-    UnknownWord {
-        /// Where.
-        field: Box<str>,
-        /// Which.
-        word: Box<str>,
-    },
-    /// Accepted long ago and not active yet.
-    ActivationOverdue,
-    /// The review takes very long.
-    ReviewOverdue,
-    /// A person must act but there is no link to send them to.
-    IdvLinkMissing,
-    /// The link's time is over and policy leaves the rest to a person.
-    IdvExpired,
-    /// The provider does not know a card it named to us.
-    CardNotFound,
-    /// Log and provider disagree; see the discrepancy.
-    Discrepancy,
-    /// The card cannot be cancelled.
-    CancelRefused {
-        /// The provider's code.
-        code: Box<str>,
-    },
-    /// An operator stopped it.
-    Paused,
-}
-
-impl AttentionReason {
-    /// The name used in lists and metrics.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::BodyChanged => "body_changed",
-            Self::DataMissing => "data_missing",
-            Self::KeyConflict => "key_conflict",
-            Self::Capacity { .. } => "capacity",
-            Self::PossibleLeftover { .. } => "possible_leftover",
-            Self::Refused { .. } => "refused",
-            Self::UnknownWord { .. } => "unknown_word",
-            Self::ActivationOverdue => "activation_overdue",
-            Self::ReviewOverdue => "review_overdue",
-            Self::IdvLinkMissing => "idv_link_missing",
-            Self::IdvExpired => "idv_expired",
-            Self::CardNotFound => "card_not_found",
-            Self::Discrepancy => "discrepancy",
-            Self::CancelRefused { .. } => "cancel_refused",
-            Self::Paused => "paused",
-        }
-    }
-}
-
-/// What the provider says that the log contradicts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Discrepancy {
-    /// A live card behind a failed order.
-    LateSuccess {
-        /// The card.
-        card: CardId,
-    },
-    /// Another card for the same order: maybe issued twice.
-    SecondCard {
-        /// The other card.
-        card: CardId,
-    },
-    /// The provider calls, or called, an active order's card failed.
-    ActiveCardFailed,
-}
-
 /// The cancelling of an order's card (contract §2.7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compensation {
@@ -461,56 +361,6 @@ pub struct Watch {
     pub since: Timestamp,
 }
 
-/// A history that cannot be true: a broken store or an event of a newer engine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("event `{event}` cannot follow version {version} in state `{state}`")]
-pub struct CorruptHistory {
-    /// The event that does not fit.
-    pub event: &'static str,
-    /// The version before it.
-    pub version: Version,
-    /// The state before it; `none` before the first event.
-    pub state: &'static str,
-}
-
-/// Applies one event.
-///
-/// # Errors
-/// When the event cannot follow the order's history.
-pub fn evolve(id: OrderId, order: Option<Order>, event: &Event) -> Result<Order, CorruptHistory> {
-    let Some(order) = order else { return begin(id, event) };
-    let misfit = CorruptHistory { event: event.body.name(), version: order.version, state: order.state.name() };
-    order.apply(event).ok_or(misfit)
-}
-
-fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
-    let EventBody::OrderRequested { terms, personal_digest } = &event.body else {
-        return Err(CorruptHistory { event: event.body.name(), version: Version::NONE, state: "none" });
-    };
-    let version = Version::NONE.next();
-    Ok(Order {
-        id,
-        version,
-        placed_at: event.at,
-        updated_at: event.at,
-        terms: terms.clone(),
-        personal_digest: personal_digest.clone(),
-        state: State::Requested {
-            submission: Submission::new(id, Purpose::CreateCard, Generation(1), version, event.at),
-        },
-        ids: ProviderIds { cardholder: terms.cardholder_id.clone(), ..ProviderIds::default() },
-        look_up: None,
-        claim: None,
-        attention: None,
-        discrepancy: None,
-        compensation: None,
-        renewals: 0,
-        notice: Notice { owed: Version::NONE, owed_at: event.at, told: Version::NONE },
-        watch: Watch { cause: version, since: event.at },
-        paused: false,
-    })
-}
-
 impl Order {
     /// The submission of one purpose, if the order has one now.
     #[must_use]
@@ -528,268 +378,10 @@ impl Order {
         }
     }
 
-    fn submission_mut(&mut self, purpose: Purpose, generation: Generation) -> Option<&mut Submission> {
-        let found = match purpose {
-            Purpose::CreateCard => {
-                let State::Requested { submission } = &mut self.state else { return None };
-                Some(submission)
-            }
-            Purpose::RenewIdvLink => {
-                let State::IdvPending { idv } = &mut self.state else { return None };
-                idv.renewal.as_mut()
-            }
-            Purpose::CancelCard => self.compensation.as_mut().and_then(|running| running.submission.as_mut()),
-        };
-        found.filter(|submission| submission.generation == generation)
-    }
-
     /// Whether a compensation is on its way.
     #[must_use]
     pub fn is_compensating(&self) -> bool {
         self.compensation.as_ref().is_some_and(|running| !running.done)
-    }
-
-    /// `None` when the event cannot follow.
-    fn apply(mut self, event: &Event) -> Option<Self> {
-        self.version = self.version.next();
-        self.updated_at = event.at;
-        let (version, at) = (self.version, event.at);
-        match &event.body {
-            EventBody::OrderRequested { .. } => return None,
-            EventBody::SubmissionStarted { purpose, generation, attempt, body_digest, .. } => {
-                let submission = self.submission_mut(*purpose, *generation)?;
-                submission.attempts = *attempt;
-                submission.first_started_at.get_or_insert(at);
-                submission.body_digest = Some(body_digest.clone());
-                // A call in flight that is started again was lost with its process; it may have arrived.
-                submission.maybe_sent |= matches!(submission.phase, Phase::InFlight { .. });
-                submission.phase = Phase::InFlight { since: at };
-            }
-            EventBody::SubmissionUnanswered { purpose, generation, cause, retry_at, .. } => {
-                let submission = self.submission_mut(*purpose, *generation)?;
-                submission.maybe_sent |= cause.maybe_sent();
-                submission.phase = Phase::Owed { due: *retry_at };
-            }
-            EventBody::SubmissionRefused { purpose, generation, refusal, .. } => {
-                self.submission_mut(*purpose, *generation)?.phase = Phase::Refused { refusal: refusal.clone() };
-            }
-            EventBody::SubmissionAnswered { purpose, generation, .. } => {
-                self.submission_mut(*purpose, *generation)?.phase = Phase::Done;
-            }
-            EventBody::KeyExpired { purpose, generation } => {
-                let submission = self.submission_mut(*purpose, *generation)?;
-                // A call in flight that is given up may have arrived.
-                submission.maybe_sent |= matches!(submission.phase, Phase::InFlight { .. });
-                submission.phase = Phase::Expired;
-                self.look_up = Some(LookUp { cause: version, at, at_once: true });
-            }
-            EventBody::OrderAccepted { ids, under_review, .. } => {
-                let State::Requested { .. } = self.state else { return None };
-                self.ids.learn(ids);
-                self.enter(State::Accepted { since: at, under_review: *under_review }, at);
-            }
-            EventBody::ProviderIdsLearned { ids, .. } => self.ids.learn(ids),
-            EventBody::IdvRequired { link, .. } => {
-                let State::Accepted { .. } = self.state else { return None };
-                let idv = Idv { since: at, link: link.clone(), number: 1, submitted_at: None, renewal: None };
-                self.enter(State::IdvPending { idv }, at);
-                // Without a link there is one to be found.
-                self.look_up = Some(LookUp { cause: version, at, at_once: link.is_none() });
-                self.owe_notice(version, at);
-            }
-            EventBody::IdvLinkIssued { link, .. } => {
-                let State::IdvPending { idv } = &mut self.state else { return None };
-                idv.number += u32::from(idv.link.is_some());
-                idv.link = Some(link.clone());
-                idv.submitted_at = None;
-                idv.renewal = None;
-                self.attention = self.attention.take().filter(Attention::outlives_progress);
-                self.owe_notice(version, at);
-            }
-            EventBody::IdvSubmitted { .. } => match &mut self.state {
-                State::IdvPending { idv } => {
-                    idv.submitted_at.get_or_insert(at);
-                }
-                State::Accepted { under_review, .. } => *under_review = true,
-                State::Requested { .. } | State::Active { .. } | State::Failed { .. } => return None,
-            },
-            EventBody::IdvLinkExpired { .. } => self.owe_renewal(version, at)?,
-            EventBody::IdvPassed { .. } => {
-                let (State::IdvPending { .. } | State::Accepted { under_review: true, .. }) = self.state else {
-                    return None;
-                };
-                self.enter(State::Accepted { since: at, under_review: false }, at);
-            }
-            EventBody::FailureReported { code, .. } => {
-                if !self.is_waiting() {
-                    return None;
-                }
-                let claim = self.claim.get_or_insert(FailureClaim { code: None, at });
-                claim.code = claim.code.take().or_else(|| code.clone());
-                self.look_up = Some(LookUp { cause: version, at, at_once: true });
-            }
-            EventBody::LookUpRequested { cause: LookUpCause::Confirm { .. } | LookUpCause::Operator } => {
-                self.look_up = Some(LookUp { cause: version, at, at_once: true });
-            }
-            EventBody::CardActivated { card, .. } => {
-                if !self.is_waiting() {
-                    return None;
-                }
-                self.enter(State::Active { card: card.clone(), since: at }, at);
-                self.owe_cancel(version, at);
-                self.owe_notice(version, at);
-            }
-            EventBody::OrderFailed { failure, .. } => {
-                if self.state.is_terminal() {
-                    return None;
-                }
-                self.enter(State::Failed { failure: failure.clone(), since: at }, at);
-                self.owe_notice(version, at);
-            }
-            EventBody::AttentionRaised { reason } => {
-                self.attention = Some(Attention { reason: reason.clone(), since: at });
-            }
-            EventBody::DiscrepancyNoted { discrepancy, .. } => {
-                self.discrepancy = Some(discrepancy.clone());
-                self.attention = Some(Attention { reason: AttentionReason::Discrepancy, since: at });
-            }
-            EventBody::CompensationStarted { by } => {
-                self.compensation =
-                    Some(Compensation { by: by.clone(), since: at, submission: None, done: false, ended: None });
-                if self.state.is_terminal() {
-                    self.owe_cancel(version, at);
-                }
-            }
-            EventBody::CompensationCompleted { status } => {
-                let running = self.compensation.as_mut()?;
-                running.done = true;
-                running.ended = status.clone();
-                running.submission = None;
-                if matches!(self.discrepancy, Some(Discrepancy::LateSuccess { .. })) {
-                    self.discrepancy = None;
-                }
-                self.settle_attention(at);
-                self.look_up = None;
-                self.owe_notice(version, at);
-            }
-            EventBody::HostNotified { through } => self.notice.told = self.notice.told.max(*through),
-            EventBody::OperatorActed { act } => self.act(act.action, version, at)?,
-        }
-        Some(self)
-    }
-
-    fn owe_notice(&mut self, version: Version, at: Timestamp) {
-        self.notice.owed = version;
-        self.notice.owed_at = at;
-    }
-
-    /// Enters a state: what belonged to the one before is over.
-    fn enter(&mut self, state: State, at: Timestamp) {
-        self.attention = self.attention.take().filter(Attention::outlives_progress);
-        // A reported failure outlives the identity check: only an end, or a read, settles it.
-        self.claim = self.claim.take().filter(|_| !state.is_terminal());
-        self.watch = Watch { cause: self.version, since: at };
-        self.look_up = (!state.is_terminal()).then_some(LookUp { cause: self.version, at, at_once: false });
-        self.state = state;
-    }
-
-    fn owe_renewal(&mut self, version: Version, at: Timestamp) -> Option<()> {
-        let State::IdvPending { idv } = &mut self.state else { return None };
-        self.renewals += 1;
-        idv.renewal = Some(Submission::new(self.id, Purpose::RenewIdvLink, Generation(self.renewals), version, at));
-        Some(())
-    }
-
-    /// A running compensation can cancel once the card's making is over.
-    fn owe_cancel(&mut self, version: Version, at: Timestamp) {
-        let Some(running) = self.compensation.as_mut().filter(|running| !running.done) else { return };
-        let generation = running.submission.as_ref().map_or(1, |spent| spent.generation.0 + 1);
-        running.submission = Some(Submission::new(self.id, Purpose::CancelCard, Generation(generation), version, at));
-        // The cancel's end is read like everything else.
-        self.look_up = Some(LookUp { cause: version, at, at_once: false });
-    }
-
-    fn act(&mut self, action: OperatorAction, version: Version, at: Timestamp) -> Option<()> {
-        if action != OperatorAction::Note {
-            self.watch = Watch { cause: version, since: at };
-        }
-        match action {
-            OperatorAction::RetryNow => self.retry_now(version, at),
-            OperatorAction::RefreshIdvLink => self.owe_renewal(version, at)?,
-            OperatorAction::Pause => {
-                self.paused = true;
-                self.attention = Some(Attention { reason: AttentionReason::Paused, since: at });
-            }
-            OperatorAction::Resume => {
-                self.paused = false;
-                self.settle_attention(at);
-            }
-            OperatorAction::ResolveDiscrepancy => {
-                self.discrepancy = None;
-                self.settle_attention(at);
-            }
-            // What follows from these stands in the events after them.
-            OperatorAction::LookUpNow | OperatorAction::Fail | OperatorAction::Cancel | OperatorAction::Note => {}
-        }
-        Some(())
-    }
-
-    fn retry_now(&mut self, version: Version, at: Timestamp) {
-        let id = self.id;
-        for purpose in [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard] {
-            let Some(generation) = self.submission(purpose).map(|submission| submission.generation) else { continue };
-            let Some(submission) = self.submission_mut(purpose, generation) else { continue };
-            match &submission.phase {
-                Phase::Owed { .. } => {
-                    submission.cause = version;
-                    submission.phase = Phase::Owed { due: at };
-                }
-                // The refusal is cached under the spent key (contract §6.4).
-                Phase::Refused { .. } => {
-                    *submission = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
-                    self.count_renewal(purpose, generation.0 + 1);
-                }
-                // Asking twice for a link, or twice for a cancel, makes no second card.
-                Phase::Expired | Phase::Done if purpose != Purpose::CreateCard => {
-                    *submission = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
-                    self.count_renewal(purpose, generation.0 + 1);
-                }
-                Phase::InFlight { .. } | Phase::Expired | Phase::Done => {}
-            }
-        }
-        self.attention = self.attention.take().filter(Attention::outlives_progress);
-    }
-
-    fn count_renewal(&mut self, purpose: Purpose, renewals: u32) {
-        if purpose == Purpose::RenewIdvLink {
-            self.renewals = renewals;
-        }
-    }
-
-    /// Something was answered: what is left for a person, so that clearing one mark never hides another.
-    fn settle_attention(&mut self, at: Timestamp) {
-        self.attention = self.standing().map(|reason| Attention { reason, since: at });
-    }
-
-    fn standing(&self) -> Option<AttentionReason> {
-        if self.paused {
-            return Some(AttentionReason::Paused);
-        }
-        if self.discrepancy.is_some() {
-            return Some(AttentionReason::Discrepancy);
-        }
-        [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard].into_iter().find_map(|purpose| {
-            match &self.submission(purpose)?.phase {
-                Phase::Refused { refusal } => Some(AttentionReason::behind(purpose, refusal)),
-                Phase::Expired => Some(AttentionReason::OutcomeUnknown),
-                Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => None,
-            }
-        })
-    }
-
-    /// Accepted and not ended: the provider has the next word.
-    fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Accepted { .. } | State::IdvPending { .. })
     }
 
     /// Whether it waits for a person and for nothing else: paused, or behind a definite refusal of its create call. An
@@ -815,34 +407,5 @@ impl Order {
     #[must_use]
     pub fn cancel_is_complete(status: &CardStatus) -> bool {
         matches!(status, CardStatus::PreCancel | CardStatus::Cancelled)
-    }
-}
-
-impl AttentionReason {
-    /// What a person is called for after a definite refusal.
-    pub(crate) fn behind(purpose: Purpose, refusal: &Refusal) -> Self {
-        let code = refusal.code.clone();
-        match (purpose, refusal.class) {
-            (Purpose::CancelCard, _) => Self::CancelRefused { code },
-            (Purpose::RenewIdvLink, _) => Self::IdvLinkMissing,
-            (Purpose::CreateCard, RefusalClass::Duplicate) => Self::PossibleLeftover { code },
-            (Purpose::CreateCard, RefusalClass::Capacity) => Self::Capacity { code },
-            (Purpose::CreateCard, RefusalClass::KeyConflict) => Self::KeyConflict,
-            (Purpose::CreateCard, RefusalClass::Input | RefusalClass::Configuration | RefusalClass::Unknown) => {
-                Self::Refused { code }
-            }
-        }
-    }
-
-    /// Raised by what a read shows, and by the next read again.
-    pub(crate) fn is_read_off(&self) -> bool {
-        matches!(self, Self::UnknownWord { .. } | Self::CardNotFound)
-    }
-}
-
-impl Attention {
-    /// Progress of the order answers every reason but these.
-    pub(crate) fn outlives_progress(&self) -> bool {
-        matches!(self.reason, AttentionReason::Discrepancy | AttentionReason::Paused)
     }
 }

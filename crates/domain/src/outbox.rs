@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attention::AttentionReason;
 use crate::ids::{OrderId, Version};
 use crate::key::Purpose;
-use crate::order::{AttentionReason, Idv, Order, Phase, State, Submission};
+use crate::order::{Idv, Order, Phase, State, Submission};
 use crate::time::Timestamp;
 
 /// One thing an order owes.

@@ -1,15 +1,17 @@
 //! What a fact makes of an order (contract §9). Outer match by state, inner by fact, so that a new fact or state cannot
 //! slip through in silence. The order in which facts arrive must not matter once a look-up has followed them.
 
+use crate::attention::{AttentionReason, Discrepancy};
 use crate::command::Context;
 use crate::event::{By, EventBody, LookUpCause};
+use crate::evolve::evolve;
 use crate::fact::{
     CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds, Refusal,
     RefusalClass, Source, Verification,
 };
 use crate::ids::CardId;
 use crate::key::Purpose;
-use crate::order::{AttentionReason, Discrepancy, Failure, FailureKind, Order, Phase, State, Submission, Who, evolve};
+use crate::order::{Failure, FailureKind, Order, Phase, State, Submission, Who};
 use crate::outbox::{Activation, LateSuccess};
 
 use super::{attention, failed};

@@ -7,9 +7,10 @@ mod submit;
 
 pub use operate::allowed_actions;
 
+use crate::attention::AttentionReason;
 use crate::command::{Command, Context, Rejection};
 use crate::event::{By, Event, EventBody};
-use crate::order::{AttentionReason, Failure, FailureKind, Order, State, Who};
+use crate::order::{Failure, FailureKind, Order, State, Who};
 use crate::outbox::{IdvExpired, alarm};
 
 /// Decides one command. Pure: the same order, command and context give the same events.

@@ -1,10 +1,11 @@
 //! What an operator may do, and when.
 
+use crate::attention::Discrepancy;
 use crate::command::{Context, Rejection};
 use crate::event::{By, EventBody, LookUpCause, OperatorAct, OperatorAction};
 use crate::ids::Version;
 use crate::key::Purpose;
-use crate::order::{Compensation, Discrepancy, Failure, FailureKind, Order, Phase, State, Who};
+use crate::order::{Compensation, Failure, FailureKind, Order, Phase, State, Who};
 
 use super::failed;
 

@@ -1,10 +1,11 @@
 //! The discipline of sending: intent before effect, one key with one body, never an old key.
 
+use crate::attention::AttentionReason;
 use crate::command::{Context, Rejection};
 use crate::event::EventBody;
 use crate::ids::Digest;
 use crate::key::{Generation, Purpose};
-use crate::order::{AttentionReason, FailureKind, Order, Phase, SilenceCause, Submission};
+use crate::order::{FailureKind, Order, Phase, SilenceCause, Submission};
 use crate::time::Timestamp;
 
 use super::operate::ended_by;

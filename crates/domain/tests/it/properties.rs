@@ -232,7 +232,12 @@ impl Keys {
                     prop_assert!(self.refused.contains(&before), "a new key without a refusal");
                 }
             }
-            EventBody::SubmissionRefused { purpose, generation, .. } => self.refused.push((*purpose, generation.0)),
+            // Only want of capacity leaves nothing behind and can be cured without other input.
+            EventBody::SubmissionRefused { purpose, generation, refusal, .. }
+                if refusal.class == RefusalClass::Capacity =>
+            {
+                self.refused.push((*purpose, generation.0));
+            }
             _ => {}
         }
         Ok(())
@@ -288,9 +293,9 @@ fn survives_storage(order: &Order, event: &Event) -> TestCaseResult {
 fn live(mut life: Given, moves: Vec<(u64, Move)>) -> TestCaseResult {
     let mut keys = Keys::default();
     // Histories that begin with a send have used a key already.
-    if let Some(submission) = life.order().submission(Purpose::CreateCard).filter(|owed| owed.attempts > 0) {
+    if life.order().submission(Purpose::CreateCard).is_some_and(|owed| owed.attempts > 0) {
         keys.used.insert((Purpose::CreateCard, 1), (digest(), start()));
-        if matches!(submission.phase, Phase::Refused { .. }) {
+        if life.order().is_refused_for_capacity() {
             keys.refused.push((Purpose::CreateCard, 1));
         }
     }
@@ -387,6 +392,10 @@ fn a_history_that_cannot_be_true_is_refused() {
     }
     for event in requested() {
         assert!(!fits(accepted(), event), "a second beginning");
+    }
+    for history in [active(), failed()] {
+        let end = ended(issuance_domain::FailureKind::OperatorFailed, issuance_domain::Who::Nobody, None, None);
+        assert!(!fits(history, end), "a second end");
     }
     let refused = was_refused(2, refusal(RefusalClass::Input, "no"));
     assert!(!fits(sent(), refused), "a refusal of a key never used");

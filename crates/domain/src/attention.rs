@@ -1,0 +1,144 @@
+//! Why a person should look at an order, and what the provider says that the log contradicts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{Refusal, RefusalClass};
+use crate::ids::CardId;
+use crate::key::Purpose;
+use crate::time::Timestamp;
+
+/// A mark that a person should look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// Why.
+    pub reason: AttentionReason,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why a person should look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AttentionReason {
+    /// A create call was sent and nobody can say what became of it.
+    OutcomeUnknown,
+    /// The bytes we would send differ from the bytes we recorded under the same key.
+    BodyChanged,
+    /// The personal data needed for the call is gone from the vault.
+    DataMissing,
+    /// The provider says our key was used with another body.
+    KeyConflict,
+    /// No cards, no money or no quota at the provider.
+    Capacity {
+        /// The provider's code.
+        code: Box<str>,
+    },
+    /// E-mail or phone is taken, maybe by an earlier attempt of this same order.
+    PossibleLeftover {
+        /// The provider's code.
+        code: Box<str>,
+    },
+    /// The provider refused with a code that means our set-up, or that nobody documented.
+    Refused {
+        /// The provider's code.
+        code: Box<str>,
+    },
+    /// The provider used a word we do not know.
+    UnknownWord {
+        /// Where.
+        field: Box<str>,
+        /// Which.
+        word: Box<str>,
+    },
+    /// Accepted long ago and not active yet.
+    ActivationOverdue,
+    /// The review takes very long.
+    ReviewOverdue,
+    /// A person must act but there is no link to send them to.
+    IdvLinkMissing,
+    /// The link's time is over and policy leaves the rest to a person.
+    IdvExpired,
+    /// The provider does not know a card it named to us.
+    CardNotFound,
+    /// Log and provider disagree; see the discrepancy.
+    Discrepancy,
+    /// The card cannot be cancelled.
+    CancelRefused {
+        /// The provider's code.
+        code: Box<str>,
+    },
+    /// An operator stopped it.
+    Paused,
+}
+
+impl AttentionReason {
+    /// The name used in lists and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::BodyChanged => "body_changed",
+            Self::DataMissing => "data_missing",
+            Self::KeyConflict => "key_conflict",
+            Self::Capacity { .. } => "capacity",
+            Self::PossibleLeftover { .. } => "possible_leftover",
+            Self::Refused { .. } => "refused",
+            Self::UnknownWord { .. } => "unknown_word",
+            Self::ActivationOverdue => "activation_overdue",
+            Self::ReviewOverdue => "review_overdue",
+            Self::IdvLinkMissing => "idv_link_missing",
+            Self::IdvExpired => "idv_expired",
+            Self::CardNotFound => "card_not_found",
+            Self::Discrepancy => "discrepancy",
+            Self::CancelRefused { .. } => "cancel_refused",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+/// What the provider says that the log contradicts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Discrepancy {
+    /// A live card behind a failed order.
+    LateSuccess {
+        /// The card.
+        card: CardId,
+    },
+    /// Another card for the same order: maybe issued twice.
+    SecondCard {
+        /// The other card.
+        card: CardId,
+    },
+    /// The provider calls, or called, an active order's card failed.
+    ActiveCardFailed,
+}
+
+impl AttentionReason {
+    /// What a person is called for after a definite refusal.
+    pub(crate) fn behind(purpose: Purpose, refusal: &Refusal) -> Self {
+        let code = refusal.code.clone();
+        match (purpose, refusal.class) {
+            (Purpose::CancelCard, _) => Self::CancelRefused { code },
+            (Purpose::RenewIdvLink, _) => Self::IdvLinkMissing,
+            (Purpose::CreateCard, RefusalClass::Duplicate) => Self::PossibleLeftover { code },
+            (Purpose::CreateCard, RefusalClass::Capacity) => Self::Capacity { code },
+            (Purpose::CreateCard, RefusalClass::KeyConflict) => Self::KeyConflict,
+            (Purpose::CreateCard, RefusalClass::Input | RefusalClass::Configuration | RefusalClass::Unknown) => {
+                Self::Refused { code }
+            }
+        }
+    }
+
+    /// Raised by what a read shows, and by the next read again.
+    pub(crate) fn is_read_off(&self) -> bool {
+        matches!(self, Self::UnknownWord { .. } | Self::CardNotFound)
+    }
+}
+
+impl Attention {
+    /// Progress of the order answers every reason but these.
+    pub(crate) fn outlives_progress(&self) -> bool {
+        matches!(self.reason, AttentionReason::Discrepancy | AttentionReason::Paused)
+    }
+}
