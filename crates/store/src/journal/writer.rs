@@ -57,8 +57,8 @@ pub struct Writer {
     shared: Arc<Shared>,
     segment_bytes: u64,
     active: Option<Active>,
-    /// The last event written, and the last that is durable.
-    head: Head,
+    /// The last event written, durable or not.
+    written: Head,
     durable: Head,
     buffer: Vec<u8>,
     poisoned: bool,
@@ -116,7 +116,7 @@ impl Writer {
             )),
             segment_bytes: options.segment_bytes.clamp(1, UNSYNCED_MAX),
             active,
-            head,
+            written: head,
             durable: head,
             buffer: Vec::new(),
             poisoned: false,
@@ -153,15 +153,15 @@ impl Writer {
         }
         if batches.is_empty() {
             return Ok(Written {
-                first: self.head.position + 1,
-                head: self.head,
+                first: self.written.position + 1,
+                head: self.written,
                 locations: vec![],
             });
         }
         let (first, offset, dirty) = self.make_room()?;
         self.buffer.clear();
-        let first_position = self.head.position + 1;
-        let mut head = self.head;
+        let first_position = self.written.position + 1;
+        let mut head = self.written;
         let mut locations = Vec::with_capacity(batches.iter().map(Vec::len).sum());
         for batch in batches {
             let parts = u32::try_from(batch.len()).map_err(|_| Invalid::Unsynced)?;
@@ -188,7 +188,7 @@ impl Writer {
             }
         }
         self.append()?;
-        self.head = head;
+        self.written = head;
         Ok(Written {
             first: first_position,
             head,
@@ -205,7 +205,7 @@ impl Writer {
         let synced = active.file.sync();
         let (first, size) = (active.first, active.file.durable());
         synced.map_err(|fault| self.fail("sync", first, fault))?;
-        self.durable = self.head;
+        self.durable = self.written;
         self.shared.advance(Segment { first, size }, self.durable);
         Ok(self.durable)
     }
@@ -235,7 +235,7 @@ impl Writer {
     }
 
     fn begin_segment(&mut self) -> Result<Active, JournalError> {
-        let first = self.head.position + 1;
+        let first = self.written.position + 1;
         let disk = &self.shared.disk;
         let file = match disk.create(&file_name(first)) {
             Ok(file) => file,
@@ -273,7 +273,7 @@ impl Writer {
         let file = file_name(first);
         match fault {
             Fault::Full(source) => {
-                self.head = self.durable;
+                self.written = self.durable;
                 JournalError::Full {
                     file,
                     durable: self.durable,

@@ -109,3 +109,28 @@ impl Index {
         self.orders.values().map(|slots| slots.len() as u64).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_replaced_while_it_is_copied_stays_replaced() {
+        let (order, field) = (Uuid::from_u128(1), FieldHash::of("request"));
+        let place = |file, offset| Place { file, offset };
+        let mut index = Index::default();
+        index.put(order, field, place(1, 0));
+        index.put(order, FieldHash::of("body/1"), place(1, 9));
+        index.put(order, field, place(2, 0));
+        assert_eq!((index.garbage(1), index.records()), (1, 2));
+
+        assert!(!index.moved(order, field, place(1, 0), place(1, 7)));
+        assert_eq!(index.get(order, field), Some(place(2, 0)));
+        assert!(index.moved(order, field, place(2, 0), place(3, 0)));
+        assert_eq!(index.get(order, field), Some(place(3, 0)));
+
+        index.erase(order, place(4, 0));
+        assert!(!index.moved(order, field, place(3, 0), place(5, 0)));
+        assert_eq!((index.get(order, field), index.records()), (None, 1));
+    }
+}

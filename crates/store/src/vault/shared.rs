@@ -12,6 +12,9 @@ use crate::journal::append::Fault;
 use crate::journal::disk::{Disk, DiskFile};
 use crate::journal::shared::Handles;
 
+/// A record's place, and the file it is in.
+pub(super) type Found = (Place, Arc<dyn DiskFile>);
+
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
@@ -59,7 +62,7 @@ impl Shared {
     pub(super) fn locate(
         &self,
         find: impl FnOnce(&Index) -> Option<Place>,
-    ) -> Result<Option<(Place, Arc<dyn DiskFile>)>, VaultError> {
+    ) -> Result<Option<Found>, VaultError> {
         let index = self.index();
         let Some(place) = find(&index) else {
             return Ok(None);

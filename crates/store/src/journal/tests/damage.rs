@@ -1,5 +1,6 @@
 //! No changed byte is read as truth, none makes it panic, and none is taken for a torn tail.
 
+use super::super::hash::seal_line;
 use super::*;
 
 /// Everything a reader can be asked, on a disk somebody changed: sound events or an error.
@@ -85,13 +86,15 @@ fn every_truncation_of_the_last_segment_is_cut_to_a_whole_batch() {
         // The head is the end of a batch, and nothing whole was given up.
         let end =
             |record: &&Record| record.part == record.parts && record.location.segment == first;
-        let whole = truth.iter().filter(end).filter(|record| {
+        let mut whole = truth.iter().filter(end).filter(|record| {
             let next = truth.get(record.position as usize);
             next.map_or(bytes.len(), |next| next.location.offset as usize) <= size
         });
         assert_eq!(
             report.head.position,
-            whole.last().map_or(first - 1, |record| record.position)
+            whole
+                .next_back()
+                .map_or(first - 1, |record| record.position)
         );
         let kept = report.cut.as_ref().map_or(size as u64, |cut| cut.byte);
         assert_eq!(copy.bytes(&name).unwrap().len() as u64, kept);
@@ -148,6 +151,107 @@ fn a_line_moved_repeated_or_left_out_is_refused() {
             let copy = disk.copy();
             copy.put(&name, game.as_bytes());
             assert!(probe(&copy, &truth, true).1.is_some());
+        }
+    }
+}
+
+/// Writes events as the writer does, but with places the writer would never give.
+fn forged(places: &[(u64, u32, u32)]) -> SimulatedDisk {
+    let (mut bytes, mut prev) = (Vec::new(), ChainHash::GENESIS);
+    for &(position, part, parts) in places {
+        let place = super::super::line::Place {
+            position,
+            prev,
+            barrier: true,
+            part,
+            parts,
+        };
+        prev = super::super::line::encode(&entry(position), place, &mut bytes).unwrap();
+    }
+    let disk = SimulatedDisk::new();
+    disk.put("journal-00000000000000000001.jsonl", &bytes);
+    disk
+}
+
+#[test]
+fn sound_lines_in_a_wrong_order_are_refused() {
+    let cases: [(&[(u64, u32, u32)], Option<Damage>); 8] = [
+        (&[(1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 1, 1)], None),
+        (
+            &[(1, 1, 1), (3, 1, 1)],
+            Some(Damage::Position {
+                expected: 2,
+                found: 3,
+            }),
+        ),
+        (
+            &[(1, 1, 1), (1, 1, 1)],
+            Some(Damage::Position {
+                expected: 2,
+                found: 1,
+            }),
+        ),
+        (&[(1, 1, 2), (2, 1, 1)], Some(Damage::Batch)),
+        (&[(1, 1, 3), (2, 3, 3)], Some(Damage::Batch)),
+        (&[(1, 1, 3), (2, 2, 2)], Some(Damage::Batch)),
+        (&[(1, 2, 2)], Some(Damage::Batch)),
+        (&[(1, 3, 2)], Some(Damage::Shape)),
+    ];
+    for (places, expected) in cases {
+        match (open(&forged(places), Options::default()), expected) {
+            (Ok((_, report)), None) => assert_eq!(report.head.position, 4),
+            (Err(JournalError::Damaged { damage, .. }), Some(expected)) => {
+                assert_eq!(damage, expected)
+            }
+            (other, _) => panic!("{places:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_changed_line_with_a_new_hash_breaks_the_chain_behind_it() {
+    let (disk, truth) = sample();
+    for name in names(&disk) {
+        let text = String::from_utf8(disk.bytes(&name).unwrap()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        for changed in 0..lines.len() {
+            let mut bytes = Vec::new();
+            for (index, line) in lines.iter().enumerate() {
+                let from = bytes.len();
+                if index == changed {
+                    let covered = &line[..line.rfind(",\"hash\"").unwrap()];
+                    bytes.extend_from_slice(
+                        covered
+                            .replace("order_requested", "order_Requested")
+                            .as_bytes(),
+                    );
+                    seal_line(&mut bytes, from);
+                } else {
+                    bytes.extend_from_slice(line.as_bytes());
+                    bytes.push(b'\n');
+                }
+            }
+            let copy = disk.copy();
+            copy.put(&name, &bytes);
+            let known = truth.last().map(|last| Head {
+                position: last.position,
+                hash: last.hash,
+            });
+            // Behind the last line of all there is no other; a known head takes its part.
+            let refused = match Reader::open(Arc::new(copy), known) {
+                Ok((reader, _)) => reader.verify_all().map(|_| ()),
+                Err(error) => Err(error),
+            };
+            match refused {
+                Err(
+                    JournalError::Damaged {
+                        damage: Damage::Chain,
+                        ..
+                    }
+                    | JournalError::Diverged { .. },
+                ) => {}
+                other => panic!("{name} line {changed}: {other:?}"),
+            }
         }
     }
 }

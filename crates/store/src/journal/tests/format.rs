@@ -36,6 +36,28 @@ fn lines_are_as_documented() {
 }
 
 #[test]
+fn the_documented_example_is_what_is_written() {
+    let document = include_str!("../../../../../docs/journal.md");
+    let example = document
+        .lines()
+        .find(|line| line.starts_with("{\"position\":1,"));
+    let disk = SimulatedDisk::new();
+    let (mut writer, _) = open(&disk, Options::default()).unwrap();
+    let body = RawValue::from_string(r#"{"number":1}"#.into()).unwrap();
+    let entry = Entry {
+        version: 1,
+        body: Cow::Owned(body),
+        ..entry(3)
+    };
+    writer.write(&[vec![entry]]).unwrap();
+    let written = disk.bytes("journal-00000000000000000001.jsonl").unwrap();
+    assert_eq!(
+        example.unwrap().as_bytes(),
+        written.strip_suffix(b"\n").unwrap()
+    );
+}
+
+#[test]
 fn barrier_marks_the_first_line_after_a_sync() {
     let disk = SimulatedDisk::new();
     let (mut writer, _) = open(&disk, Options::default()).unwrap();

@@ -29,7 +29,7 @@ fn entry(number: u64) -> Entry<'static> {
         schema: 1,
         recorded_at: "2025-01-02T03:04:05.678Z".into(),
         body: Cow::Owned(RawValue::from_string(body).unwrap()),
-        message: (number % 4 == 0).then(|| format!("evt_{number}").into()),
+        message: (number.is_multiple_of(4)).then(|| format!("evt_{number}").into()),
     }
 }
 

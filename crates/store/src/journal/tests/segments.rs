@@ -31,9 +31,9 @@ fn a_missing_segment_is_named_by_its_events() {
     let (disk, truth) = sample();
     let names = names(&disk);
     let first = |index: usize| names[index][8..28].parse::<u64>().unwrap();
-    for index in 0..names.len() - 1 {
+    for (index, name) in names.iter().enumerate().take(names.len() - 1) {
         let copy = disk.copy();
-        copy.remove(&names[index]).unwrap();
+        copy.remove(name).unwrap();
         match refused(&copy) {
             JournalError::Missing { from, to } => {
                 assert_eq!((from, to), (first(index), first(index + 1) - 1))
@@ -96,9 +96,9 @@ fn extra_renamed_and_emptied_segments_are_refused() {
             "{name}"
         );
     }
-    for index in 0..names.len() - 1 {
+    for (index, name) in names.iter().enumerate().take(names.len() - 1) {
         let copy = disk.copy();
-        copy.put(&names[index], b"");
+        copy.put(name, b"");
         assert!(matches!(
             refused(&copy),
             JournalError::Damaged {
@@ -108,12 +108,12 @@ fn extra_renamed_and_emptied_segments_are_refused() {
         ));
 
         let copy = disk.copy();
-        copy.rename(&names[index], "journal-00000000000000000050.jsonl")
+        copy.rename(name, "journal-00000000000000000050.jsonl")
             .unwrap();
         refused(&copy);
 
         let copy = disk.copy();
-        copy.put(&names[index], &bytes(index + 1));
+        copy.put(name, &bytes(index + 1));
         refused(&copy);
     }
     // Files of others are left alone.
