@@ -1,5 +1,7 @@
 //! Reading what a request brings: bodies within size and time, JSON with the path of what is wrong, and never its value.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -9,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use issuance::domain::InvalidMoney;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Code, FieldError, Problem};
 
@@ -19,14 +22,56 @@ pub(crate) struct BodyLimit {
     pub(crate) timeout: Duration,
 }
 
-/// The whole body, exactly as it came.
-pub(crate) async fn read(body: Body, limit: BodyLimit) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > u64::try_from(limit.bytes).unwrap_or(u64::MAX) {
+/// What all bodies under way may hold together, so that many large ones at once are refused and not run out of memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+/// What room is given out in.
+const UNIT: usize = 1024;
+
+impl Room {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(
+            (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS),
+        )))
+    }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let taken = self.0.clone().try_acquire_many_owned(units);
+        taken.map_err(|_| Problem::from(Code::Overloaded).retry_after(1))
+    }
+}
+
+/// A whole body, exactly as it came, and the room it takes.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Deref for Whole {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads a body to its end.
+pub(crate) async fn read(body: Body, limit: BodyLimit, room: &Room) -> Result<Whole, Problem> {
+    let size = body.size_hint();
+    let most = u64::try_from(limit.bytes).unwrap_or(u64::MAX);
+    if size.lower() > most {
         return Err(Code::BodyTooLarge.into());
     }
+    let declared = size.exact().and_then(|size| usize::try_from(size).ok());
+    let room = room.take(declared.unwrap_or(limit.bytes))?;
     let whole = Limited::new(body, limit.bytes).collect();
     match tokio::time::timeout(limit.timeout, whole).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Ok(collected)) => Ok(Whole {
+            bytes: collected.to_bytes(),
+            _room: room,
+        }),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge.into()),
         // The caller went away or broke the framing; nobody will read this.
         Ok(Err(_)) => Err(Problem::from(Code::InvalidJson).because("the body ended early")),

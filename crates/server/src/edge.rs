@@ -18,13 +18,17 @@ use crate::problem::{Code, Problem, explain, no_method, no_route};
 /// Carries the request's id both ways.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Puts the edge around routes, and problems where there is no route.
-pub(crate) fn around(routes: Router, handler_timeout: Duration) -> Router {
+/// Adds what every router answers: the table of problems, and problems where there is no route.
+pub(crate) fn completed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes
         .route("/problems/{code}", get(explain))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(handler_timeout, enter))
+}
+
+/// Puts the edge around routes.
+pub(crate) fn around(routes: Router, handler_timeout: Duration) -> Router {
+    routes.layer(from_fn_with_state(handler_timeout, enter))
 }
 
 async fn enter(State(handler_timeout): State<Duration>, request: Request, next: Next) -> Response {
@@ -71,7 +75,12 @@ async fn enter(State(handler_timeout): State<Duration>, request: Request, next: 
 
     let took = begun.elapsed();
     let status = response.status().as_u16();
-    tracing::debug!(parent: &span, status, milliseconds = took.as_millis(), "request answered");
+    let milliseconds = took.as_millis();
+    if response.status().is_server_error() {
+        tracing::warn!(parent: &span, status, milliseconds, "request not served");
+    } else {
+        tracing::debug!(parent: &span, status, milliseconds, "request answered");
+    }
     let labels = [
         ("method", method_label(&method)),
         ("route", route),
@@ -105,5 +114,45 @@ fn method_label(method: &axum::http::Method) -> String {
             known.to_owned()
         }
         _ => "other".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    async fn ask(path: &str) -> (u16, Value) {
+        async fn panics() {
+            panic!("an invariant with somebody's name in it")
+        }
+        let routes = Router::new()
+            .route("/panics", get(panics))
+            .route("/hangs", get(std::future::pending::<()>));
+        let router = around(completed(routes), Duration::from_millis(50));
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_a_hang_are_problems_like_any_other() {
+        for (path, code) in [
+            ("/panics", Code::Internal),
+            ("/hangs", Code::TimedOut),
+            ("/", Code::NotFound),
+        ] {
+            let (status, problem) = ask(path).await;
+            assert_eq!(
+                (status, &problem["code"]),
+                (code.status().as_u16(), &Value::from(code.word()))
+            );
+            assert!(!problem.to_string().contains("somebody"));
+        }
     }
 }

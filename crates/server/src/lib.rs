@@ -32,7 +32,7 @@ mod problem;
 mod public;
 mod serve;
 mod trouble;
-pub mod views;
+mod views;
 
 pub use admin::admin;
 pub use credentials::{
@@ -44,3 +44,9 @@ pub use notify::{HttpNotifier, NotifierError, NotifierOptions};
 pub use problem::{Code, FieldError, Problem};
 pub use public::{PublicOptions, public};
 pub use serve::{ServeError, ServeOptions, Server, Stopping};
+pub use views::{
+    ActionView, AttentionGroupView, AttentionListView, AttentionOrderView, AttentionView,
+    BreakerView, CompensationView, CountsView, DiscrepancyView, EventData, EventView, EvidenceView,
+    FailureView, HealthView, IdvView, InboxView, MessageView, NextStepView, OrderDetailView,
+    OrderPageView, OrderView, TaskView, TimelineEntryView,
+};

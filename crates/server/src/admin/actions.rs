@@ -6,13 +6,12 @@ use axum::http::HeaderMap;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use issuance::Engine;
 use issuance::domain::{OperatorAct, OperatorAction, OrderId, Version};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
-use super::{BODY, Principal};
+use super::{App, BODY, Principal};
 use crate::body;
 use crate::listing;
 use crate::order_path::{etag, if_match};
@@ -32,7 +31,7 @@ struct ActBody {
 }
 
 pub(super) async fn act(
-    State(engine): State<Engine>,
+    State(App { engine, room }): State<App>,
     Path((id, action)): Path<(String, String)>,
     Extension(principal): Extension<Principal>,
     headers: HeaderMap,
@@ -44,7 +43,7 @@ pub(super) async fn act(
     let ActBody {
         reason,
         expected_version,
-    } = body::parse(&body::read(body, BODY).await?)?;
+    } = body::parse(&body::read(body, BODY, &room).await?)?;
     let reason = reason_of(&reason)?;
     let expected = match (if_match(&headers)?, expected_version) {
         (Some(tag), Some(version)) if tag != version => {

@@ -9,17 +9,19 @@ mod status;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use issuance::Engine;
 
-use crate::body::BodyLimit;
+use crate::body::{BodyLimit, Room};
 use crate::credentials::{AdminCredentials, Role};
 use crate::edge;
-use crate::problem::{Code, Problem, no_method, no_route};
+use crate::problem::{Code, Problem};
 
+/// Bytes of all bodies under way together.
+const ROOM: usize = 4 * 1024 * 1024;
 /// Limits of every admin request.
 const BODY: BodyLimit = BodyLimit {
     bytes: 64 * 1024,
@@ -34,6 +36,19 @@ struct Principal {
     role: Role,
 }
 
+/// What handlers have.
+#[derive(Debug, Clone)]
+struct App {
+    engine: Engine,
+    room: Room,
+}
+
+impl FromRef<App> for Engine {
+    fn from_ref(app: &App) -> Self {
+        app.engine.clone()
+    }
+}
+
 /// The routes operators call.
 pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
     let acts = Router::new()
@@ -45,12 +60,14 @@ pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
         .route("/admin/v1/orders/{id}", get(orders::show))
         .route("/admin/v1/inbox", get(status::inbox))
         .route("/admin/v1/health", get(status::health))
-        .merge(acts)
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+        .merge(acts);
+    let routes = edge::completed(routes)
         .layer(from_fn_with_state(credentials, authenticate))
-        .with_state(engine);
-    edge::around(Router::new().merge(routes), HANDLER_TIMEOUT)
+        .with_state(App {
+            engine,
+            room: Room::new(ROOM),
+        });
+    edge::around(routes, HANDLER_TIMEOUT)
 }
 
 async fn authenticate(

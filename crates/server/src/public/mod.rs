@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use issuance::Engine;
 use tokio::sync::Semaphore;
 
-use crate::body::BodyLimit;
+use crate::body::{BodyLimit, Room};
 use crate::credentials::Access;
 use crate::edge;
 use crate::metrics::Metrics;
@@ -31,6 +31,8 @@ pub struct PublicOptions {
     pub metrics: Option<Metrics>,
     /// Largest order: it can carry identity images.
     pub max_order_bytes: usize,
+    /// Bytes of all bodies under way together; webhooks have as much again for themselves.
+    pub max_body_bytes: usize,
     /// For a body to arrive.
     pub body_timeout: Duration,
     /// For an answer to begin, its request's body included.
@@ -49,6 +51,7 @@ impl PublicOptions {
             access,
             metrics: None,
             max_order_bytes: 12 * 1024 * 1024,
+            max_body_bytes: 64 * 1024 * 1024,
             body_timeout: Duration::from_secs(8),
             handler_timeout: Duration::from_secs(10),
             max_feeds: 64,
@@ -63,6 +66,9 @@ struct App {
     engine: Engine,
     options: Arc<PublicOptions>,
     feeds: Arc<Semaphore>,
+    host_room: Room,
+    /// Apart, because anybody can send webhooks that turn out to be none.
+    webhook_room: Room,
 }
 
 impl App {
@@ -77,12 +83,13 @@ impl App {
 /// The routes hosts and the provider call.
 pub fn public(engine: Engine, options: PublicOptions) -> Router {
     let handler_timeout = options.handler_timeout;
-    let feeds = Arc::new(Semaphore::new(options.max_feeds));
     let has_metrics = options.metrics.is_some();
     let app = App {
         engine,
+        feeds: Arc::new(Semaphore::new(options.max_feeds)),
+        host_room: Room::new(options.max_body_bytes),
+        webhook_room: Room::new(options.max_body_bytes),
         options: Arc::new(options),
-        feeds,
     };
     let mut hosts = Router::new()
         .route("/v1/orders", post(orders::place).get(orders::list))
@@ -100,7 +107,7 @@ pub fn public(engine: Engine, options: PublicOptions) -> Router {
         .route("/healthz", get(status::alive))
         .route("/readyz", get(status::ready))
         .with_state(app);
-    edge::around(routes, handler_timeout)
+    edge::around(edge::completed(routes), handler_timeout)
 }
 
 async fn only_hosts(

@@ -32,9 +32,8 @@ pub(super) async fn place(
 ) -> Result<Response, Problem> {
     body::declared_json(&headers)?;
     let key = idempotency_key(&headers)?;
-    let bytes = body::read(body, app.limit(app.options.max_order_bytes)).await?;
+    let bytes = body::read(body, app.limit(app.options.max_order_bytes), &app.host_room).await?;
     let request = request(&bytes, key)?;
-    drop(bytes);
     let placed = app.engine.place(request).await?;
     let status = if placed.is_new {
         StatusCode::CREATED
@@ -117,7 +116,7 @@ pub(super) async fn cancel(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let bytes = body::read(body, app.limit(SMALL_BODY)).await?;
+    let bytes = body::read(body, app.limit(SMALL_BODY), &app.host_room).await?;
     if !bytes.is_empty() {
         body::declared_json(&headers)?;
         let Nothing {} = body::parse(&bytes)?;

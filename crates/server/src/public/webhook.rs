@@ -21,7 +21,7 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, StatusCode> {
-    let bytes = body::read(body, app.limit(MAX_BYTES))
+    let bytes = body::read(body, app.limit(MAX_BYTES), &app.webhook_room)
         .await
         .map_err(|problem: Problem| problem.code().status())?;
     let values = |name| {

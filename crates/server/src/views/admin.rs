@@ -11,7 +11,7 @@ use super::order::OrderView;
 
 /// Orders a person should look at, by reason.
 #[derive(Debug, Clone, Serialize)]
-pub struct AttentionView {
+pub struct AttentionListView {
     /// One for each reason there is.
     pub groups: Vec<AttentionGroupView>,
     /// Pass as `cursor` for more orders; none when these are all.

@@ -7,12 +7,11 @@ mod order;
 
 pub(crate) use admin::action_names;
 pub use admin::{
-    ActionView, AttentionGroupView, AttentionOrderView, AttentionView as AttentionListView,
-    BreakerView, CountsView, HealthView, InboxView, MessageView, OrderDetailView, TaskView,
-    TimelineEntryView,
+    ActionView, AttentionGroupView, AttentionListView, AttentionOrderView, BreakerView, CountsView,
+    HealthView, InboxView, MessageView, OrderDetailView, TaskView, TimelineEntryView,
 };
 pub use event::{EventData, EventView, EvidenceView};
 pub use order::{
     AttentionView, CompensationView, DiscrepancyView, FailureView, IdvView, NextStepView,
-    OrderPageView, OrderView, by_word,
+    OrderPageView, OrderView,
 };

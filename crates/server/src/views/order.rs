@@ -273,7 +273,7 @@ impl From<&Compensation> for CompensationView {
 }
 
 /// Who started something.
-pub fn by_word(by: &By) -> &'static str {
+pub(crate) fn by_word(by: &By) -> &'static str {
     match by {
         By::Policy => "policy",
         By::Operator => "operator",
