@@ -76,7 +76,11 @@ async fn a_dripping_body_is_answered_and_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_a_head_but_not_for_ever() {
-    let world = impatient().await;
+    let limits = ServeOptions {
+        idle_timeout: Duration::from_millis(900),
+        ..quick()
+    };
+    let world = World::with(PublicOptions::standard(Access::Open), limits).await;
     let mut stream = TcpStream::connect(world.public).await.unwrap();
     let mut answer = [0; 4096];
     for _ in 0..2 {

@@ -66,7 +66,7 @@ pub(crate) fn tokens() -> Access {
 pub(crate) fn quick() -> ServeOptions {
     ServeOptions {
         header_timeout: Duration::from_millis(400),
-        idle_timeout: Duration::from_millis(900),
+        idle_timeout: Duration::from_secs(6),
         write_timeout: Duration::from_millis(500),
         grace: Duration::from_millis(600),
         ..ServeOptions::standard()
