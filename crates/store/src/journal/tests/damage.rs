@@ -155,8 +155,11 @@ fn a_line_moved_repeated_or_left_out_is_refused() {
     }
 }
 
+/// Position, part and parts.
+type Claim = (u64, u32, u32);
+
 /// Writes events as the writer does, but with places the writer would never give.
-fn forged(places: &[(u64, u32, u32)]) -> SimulatedDisk {
+fn forged(places: &[Claim]) -> SimulatedDisk {
     let (mut bytes, mut prev) = (Vec::new(), ChainHash::GENESIS);
     for &(position, part, parts) in places {
         let place = super::super::line::Place {
@@ -175,7 +178,7 @@ fn forged(places: &[(u64, u32, u32)]) -> SimulatedDisk {
 
 #[test]
 fn sound_lines_in_a_wrong_order_are_refused() {
-    let cases: [(&[(u64, u32, u32)], Option<Damage>); 8] = [
+    let cases: [(&[Claim], Option<Damage>); 8] = [
         (&[(1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 1, 1)], None),
         (
             &[(1, 1, 1), (3, 1, 1)],
