@@ -14,7 +14,7 @@ use super::replay::{self, ReplayError};
 use super::shared::{Book, Shared, chain};
 use super::work;
 use crate::book::{Rows, Tasks};
-use crate::journal::{self, DataDir, Head, JournalError};
+use crate::journal::{self, DataDir, Disk, Head, JournalError};
 use crate::vault::{Vault, VaultOptions};
 
 impl EmbeddedStore {
@@ -24,18 +24,41 @@ impl EmbeddedStore {
     /// When the directory is not ours alone, when journal or vault are damaged, or the key is not theirs. Never for the
     /// index's sake, as long as another can be made.
     pub fn open(options: Options) -> Result<(Self, EmbeddedReport), OpenError> {
+        let data_dir = DataDir::open(&options.dir)?;
+        let journal = Arc::new(data_dir.directory("journal")?);
+        let vault = Arc::new(data_dir.directory("vault")?);
+        Self::assemble(options, journal, vault, Some(data_dir))
+    }
+
+    /// As [`open`](Self::open), with journal and vault on disks of the caller's making; the index stays in the directory,
+    /// which must exist.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    #[cfg(any(test, feature = "testing"))]
+    pub fn open_on(
+        options: Options,
+        journal: Arc<dyn Disk>,
+        vault: Arc<dyn Disk>,
+    ) -> Result<(Self, EmbeddedReport), OpenError> {
+        Self::assemble(options, journal, vault, None)
+    }
+
+    fn assemble(
+        options: Options,
+        journal: Arc<dyn Disk>,
+        vault: Arc<dyn Disk>,
+        owned: Option<DataDir>,
+    ) -> Result<(Self, EmbeddedReport), OpenError> {
         let Options { dir, keys, policy, limits } = options;
-        let data_dir = DataDir::open(&dir)?;
-        let vault_options = VaultOptions { file_bytes: limits.vault_file_bytes };
-        let (vault, vault_report) = Vault::open(Arc::new(data_dir.directory("vault")?), keys, &vault_options)?;
+        let (vault, vault_report) = Vault::open(vault, keys, &VaultOptions { file_bytes: limits.vault_file_bytes })?;
         let index = Index::new(&dir, limits.index_cache_bytes, &policy);
         let found = index.open().and_then(|meta| Ok((meta.head()?, meta)));
         let mut found = found.map_err(|error| (chain(&error), None));
 
-        let disk = Arc::new(data_dir.directory("journal")?);
         let open_journal = |known: Option<Head>| {
             let journal_options = journal::Options { segment_bytes: limits.segment_bytes, known };
-            journal::Writer::open(disk.clone(), &journal_options)
+            journal::Writer::open(Arc::clone(&journal), &journal_options)
         };
         let known = found.as_ref().ok().map(|(head, _)| *head).filter(|head| head.position > 0);
         let opened = match open_journal(known) {
@@ -68,15 +91,15 @@ impl EmbeddedStore {
             Committer { shared: Arc::clone(&shared), journal, vault, waiting, behind: Arc::clone(&behind), limits };
         let store = Self { shared, sealer, queue: Arc::new(queue), behind, threads: Arc::default() };
         // The directory is ours until both threads have ended.
-        let data_dir = Arc::new(data_dir);
-        let owner = Arc::clone(&data_dir);
+        let owned = Arc::new(owned);
+        let also = Arc::clone(&owned);
         store.start("issuance-index", move || {
             writer.run();
-            drop(owner);
+            drop(also);
         })?;
         store.start("issuance-commit", move || {
             committer.run();
-            drop(data_dir);
+            drop(owned);
         })?;
         let report = EmbeddedReport {
             journal: journal_report,

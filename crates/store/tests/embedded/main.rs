@@ -2,6 +2,11 @@
 #![cfg(feature = "embedded")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed test is a panic")]
 
+mod bounds;
+mod faults;
+mod files;
+mod hands;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +14,7 @@ use async_trait::async_trait;
 use issuance_domain::Policy;
 use issuance_store::conformance::Subject;
 use issuance_store::vault::{Keyring, MasterKey};
-use issuance_store::{EmbeddedReport, EmbeddedStore, Limits, Options, Store};
+use issuance_store::{EmbeddedStore, Limits, Options, Store};
 use tempfile::TempDir;
 
 fn options(dir: &Path) -> Options {
@@ -17,11 +22,6 @@ fn options(dir: &Path) -> Options {
     // Small, so that segments roll.
     let limits = Limits { segment_bytes: 16 << 10, vault_file_bytes: 16 << 10, ..Limits::default() };
     Options { dir: dir.join("data"), keys, policy: Policy::standard(), limits }
-}
-
-fn open(dir: &Path) -> (Arc<EmbeddedStore>, EmbeddedReport) {
-    let (store, report) = EmbeddedStore::open(options(dir)).unwrap();
-    (Arc::new(store), report)
 }
 
 struct Embedded {

@@ -1,0 +1,165 @@
+//! Disks that fail under a running store: at every call, in every way, nothing acknowledged is lost and nothing is
+//! acknowledged after the first error.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use issuance_store::journal::{SimulatedDisk, SimulatedFault};
+use issuance_store::{AppendError, EmbeddedStore, Field, Options, Store, StoreError};
+
+use super::hands::{follow, id, requested, sealing};
+use super::options;
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+#[derive(Clone)]
+struct Disks {
+    journal: SimulatedDisk,
+    vault: SimulatedDisk,
+}
+
+impl Disks {
+    fn new() -> Self {
+        Self { journal: SimulatedDisk::new(), vault: SimulatedDisk::new() }
+    }
+
+    fn open(&self, dir: &Path) -> Result<EmbeddedStore, issuance_store::OpenError> {
+        let mut options: Options = options(dir);
+        options.dir = dir.into();
+        let opened = EmbeddedStore::open_on(options, Arc::new(self.journal.clone()), Arc::new(self.vault.clone()));
+        opened.map(|(store, _)| store)
+    }
+}
+
+/// Appends orders one after another; says which were acknowledged, and asserts that none is after an error that is not
+/// to be tried again.
+async fn load(store: &dyn Store, count: u64) -> (BTreeSet<u64>, bool) {
+    let (mut acknowledged, mut stopped) = (BTreeSet::new(), false);
+    for number in 0..count {
+        let mut append = follow(id(number), None, vec![requested(number)]);
+        append.sealed = vec![sealing(&format!("sealed {number}"))];
+        match store.append(append).await {
+            Ok(_) => {
+                assert!(!stopped, "acknowledged after the store had stopped");
+                acknowledged.insert(number);
+            }
+            Err(AppendError::Store(StoreError::DiskFull)) => {}
+            Err(AppendError::Store(StoreError::Stopped { .. } | StoreError::Closed)) => stopped = true,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    (acknowledged, stopped)
+}
+
+async fn check(disks: &Disks, acknowledged: &BTreeSet<u64>, what: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = disks.open(dir.path()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    for number in acknowledged {
+        let order = store.order(id(*number)).await.unwrap();
+        assert!(order.is_some(), "{what}: acknowledged order {number} is lost");
+        let sealed = store.open_sealed(id(*number), &Field::Request).await.unwrap();
+        assert_eq!(sealed.unwrap().to_vec(), format!("sealed {number}").into_bytes(), "{what}");
+    }
+    store.append(follow(id(9_999), None, vec![requested(9_999)])).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_call_may_fail() {
+    const COUNT: u64 = 6;
+    let disks = Disks::new();
+    let dir = tempfile::tempdir().unwrap();
+    let store = disks.open(dir.path()).unwrap();
+    load(&store, COUNT).await;
+    drop(store);
+    let calls = [disks.journal.calls(), disks.vault.calls()];
+    assert!(calls.iter().all(|calls| *calls > COUNT), "{calls:?}");
+    let faults = [
+        SimulatedFault::Errno(EIO),
+        SimulatedFault::Errno(ENOSPC),
+        SimulatedFault::ShortErrno(EIO),
+        SimulatedFault::ShortErrno(ENOSPC),
+        SimulatedFault::Short,
+    ];
+    let mut stops = 0;
+    for (disk, calls) in calls.into_iter().enumerate() {
+        for call in 0..calls {
+            for (kind, fault) in faults.into_iter().enumerate() {
+                let what = format!("disk {disk}, call {call}, fault {kind}");
+                let disks = Disks::new();
+                [&disks.journal, &disks.vault][disk].arm(call, fault);
+                let dir = tempfile::tempdir().unwrap();
+                let Ok(store) = disks.open(dir.path()) else { continue };
+                let (acknowledged, stopped) = load(&store, COUNT).await;
+                stops += u64::from(stopped);
+                assert!(stopped || acknowledged.len() as u64 >= COUNT - 1, "{what}: {acknowledged:?}");
+                drop(store);
+                let cut = Disks { journal: disks.journal.power_cut(call), vault: disks.vault.power_cut(call + 1) };
+                check(&disks, &acknowledged, &what).await;
+                check(&cut, &acknowledged, &format!("{what}, power cut")).await;
+            }
+        }
+    }
+    assert!(stops > 10, "{stops}");
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_reads_alive_and_is_waited_out() {
+    for full in [0, 1] {
+        let disks = Disks::new();
+        let dir = tempfile::tempdir().unwrap();
+        let store = disks.open(dir.path()).unwrap();
+        let (acknowledged, _) = load(&store, 5).await;
+        assert_eq!(acknowledged.len(), 5);
+        [&disks.journal, &disks.vault][full].set_capacity(Some(10));
+        let mut append = follow(id(100), None, vec![requested(100)]);
+        append.sealed = vec![sealing("sealed 100")];
+        let refused = store.append(append.clone()).await;
+        assert!(matches!(refused, Err(AppendError::Store(StoreError::DiskFull))), "{refused:?}");
+        assert!(store.order(id(3)).await.unwrap().is_some());
+        assert_eq!(store.history(id(3)).await.unwrap().len(), 1);
+        assert!(store.order(id(100)).await.unwrap().is_none());
+        [&disks.journal, &disks.vault][full].set_capacity(None);
+        store.append(append).await.unwrap();
+        drop(store);
+        check(&disks, &(0..5).chain([100]).collect(), "after a full disk").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn power_cuts_under_load_lose_nothing_acknowledged() {
+    for seed in 0..20 {
+        let disks = Disks::new();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(disks.open(dir.path()).unwrap());
+        let tasks: Vec<_> = (0..8_u64)
+            .map(|caller| {
+                let (store, disks) = (Arc::clone(&store), disks.clone());
+                tokio::spawn(async move {
+                    let mut cuts = Vec::new();
+                    let mut acknowledged = BTreeSet::new();
+                    for number in 0..6 {
+                        let number = caller * 100 + number;
+                        let mut append = follow(id(number), None, vec![requested(number)]);
+                        append.sealed = vec![sealing(&format!("sealed {number}"))];
+                        store.append(append).await.unwrap();
+                        acknowledged.insert(number);
+                        if number % 3 == seed % 3 {
+                            // The journal first: the vault of the same moment or a later one belongs to it.
+                            let journal = disks.journal.power_cut(seed * 1_000 + number);
+                            let vault = disks.vault.power_cut(seed * 1_000 + number + 1);
+                            cuts.push((Disks { journal, vault }, acknowledged.clone()));
+                        }
+                    }
+                    cuts
+                })
+            })
+            .collect();
+        for task in tasks {
+            for (disks, acknowledged) in task.await.unwrap() {
+                check(&disks, &acknowledged, &format!("seed {seed}")).await;
+            }
+        }
+    }
+}
