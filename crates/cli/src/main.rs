@@ -4,9 +4,20 @@
 //! ends, [`output`] how it prints, `config` what it is told, `assemble` makes an engine of that. What must not live here:
 //! a decision about an order, a word of the provider's.
 
+mod address;
+mod assemble;
+mod audit;
+mod config;
+mod demo;
 mod exit;
+mod http;
+mod issue;
 mod logging;
+mod orders;
 mod output;
+mod serve;
+mod signals;
+mod simulate;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -28,7 +39,22 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Show everything on one machine: simulator, engine, server, host, and every fault.
+    Demo(demo::Args),
+    /// Run the engine with its HTTP listeners.
+    Serve(serve::Args),
+    /// Place the orders of a file; running it again places nothing twice.
+    Issue(issue::Args),
+    /// See and free orders.
+    Orders(orders::Args),
+    /// Prove, replay and hand out a log.
+    Audit(audit::Args),
+    /// Print or check a configuration.
+    Config(config::Args),
+    /// Run the false UQPAY alone.
+    Simulate(simulate::Args),
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -54,5 +80,88 @@ fn run(command: Command, output: Output) -> Result<(), Failure> {
         .build();
     let runtime = runtime
         .map_err(|error| Failure::new(Exit::Failed, "cannot start threads").because(&error))?;
-    runtime.block_on(async { match command {} })
+    runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(args, output).await,
+            Command::Serve(args) => serve::run(args, output).await,
+            Command::Issue(args) => issue::run(args, output).await,
+            Command::Orders(args) => orders::run(args, output).await,
+            Command::Audit(args) => audit::run(args, output),
+            Command::Config(args) => config::run(args, output),
+            Command::Simulate(args) => simulate::run(args, output).await,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+        assert!(Cli::command().render_long_help().to_string().contains("Exit status:"));
+    }
+
+    #[test]
+    fn json_can_be_asked_for_anywhere() {
+        for line in [
+            "issuance --json orders list",
+            "issuance orders --json list",
+            "issuance orders list --json",
+            "issuance audit verify data --json",
+            "issuance simulate --json",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(cli.json, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_every_command_takes() {
+        for line in [
+            "issuance serve --config a.toml",
+            "issuance issue orders.jsonl --server http://127.0.0.1:1 --concurrency 4 --patience 10",
+            "issuance orders list --state failed --limit 5",
+            "issuance orders list --attention",
+            "issuance orders list --attention capacity --server http://127.0.0.1:1",
+            "issuance orders show ref-1 --account acc",
+            "issuance orders watch",
+            "issuance orders watch ref-1",
+            "issuance orders retry ref-1 --reason r --expect 3",
+            "issuance orders fail ref-1 --reason r",
+            "issuance orders act ref-1 pause --reason r",
+            "issuance audit verify data",
+            "issuance audit replay data --until 2026-10-03T09:12:44Z",
+            "issuance audit replay data --until 17",
+            "issuance audit export data --out x.csv --format csv",
+            "issuance config init",
+            "issuance config check --config a.toml --no-secrets",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_status_two() {
+        for line in [
+            "issuance",
+            "issuance serve",
+            "issuance orders fail ref-1",
+            "issuance orders act ref-1 --reason r",
+            "issuance issue",
+            "issuance issue orders.jsonl --concurrency 0",
+            "issuance audit export data",
+            "issuance audit replay data --until yesterday",
+            "issuance audit verify data --head 3",
+            "issuance teleport",
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            assert_ne!(error.kind(), ErrorKind::DisplayHelp, "{line}");
+            assert_eq!(error.exit_code(), Exit::Usage as i32, "{line}");
+        }
+    }
 }

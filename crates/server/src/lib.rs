@@ -40,7 +40,7 @@ pub use credentials::{
     TokenDigest, UnknownRole,
 };
 pub use metrics::{Metrics, MetricsError};
-pub use notify::{HttpNotifier, NotifierError, NotifierOptions};
+pub use notify::{HttpNotifier, NoticeSecret, NotifierError, NotifierOptions};
 pub use problem::{Code, FieldError, Problem};
 pub use public::{PublicOptions, public};
 pub use serve::{ServeError, ServeOptions, Server, Stopping};

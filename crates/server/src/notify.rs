@@ -67,7 +67,7 @@ pub enum NotifierError {
 pub struct HttpNotifier {
     http: Client,
     url: Url,
-    secret: Zeroizing<Vec<u8>>,
+    secret: NoticeSecret,
     clock: Arc<dyn Clock>,
 }
 
@@ -103,19 +103,7 @@ impl HttpNotifier {
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
             return Err(NotifierError::Url);
         }
-        let encoded = options
-            .secret
-            .expose_secret()
-            .strip_prefix(SECRET_PREFIX)
-            .ok_or(NotifierError::Secret)?;
-        let secret = Zeroizing::new(
-            BASE64_STANDARD
-                .decode(encoded)
-                .map_err(|_| NotifierError::Secret)?,
-        );
-        if !SECRET_BYTES.contains(&secret.len()) {
-            return Err(NotifierError::Secret);
-        }
+        let secret = NoticeSecret::read(&options.secret)?;
         let mut builder = Client::builder()
             .user_agent(concat!("issuance/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -138,18 +126,59 @@ impl HttpNotifier {
             clock,
         })
     }
+}
+
+/// What notices are signed with: `whsec_` and the base64 of 24 to 64 random bytes. A host in Rust verifies with it, too.
+#[derive(Clone)]
+pub struct NoticeSecret(Zeroizing<Vec<u8>>);
+
+impl fmt::Debug for NoticeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NoticeSecret(***)")
+    }
+}
+
+impl NoticeSecret {
+    /// Reads its written form.
+    ///
+    /// # Errors
+    /// When it is not in the form, too short or too long.
+    pub fn read(text: &SecretString) -> Result<Self, NotifierError> {
+        let encoded = text.expose_secret().strip_prefix(SECRET_PREFIX).ok_or(NotifierError::Secret)?;
+        let bytes = Zeroizing::new(BASE64_STANDARD.decode(encoded).map_err(|_| NotifierError::Secret)?);
+        if SECRET_BYTES.contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(NotifierError::Secret) }
+    }
+
+    /// The written form of a new secret, from random bytes.
+    #[must_use]
+    pub fn write(random: &[u8; 32]) -> SecretString {
+        SecretString::from(format!("{SECRET_PREFIX}{}", BASE64_STANDARD.encode(random)))
+    }
 
     /// `v1,` and the base64 of the HMAC-SHA256 over `id.timestamp.body`.
-    fn sign(&self, id: &str, seconds: &str, body: &[u8]) -> Result<String, NotifyError> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret)
-            .map_err(|_| told_not("the secret is unusable"))?;
-        for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
+    fn sign(&self, id: &[u8], timestamp: &[u8], body: &[u8]) -> Option<String> {
+        let tag = self.mac(id, timestamp, body)?.finalize().into_bytes();
+        Some(format!("v1,{}", BASE64_STANDARD.encode(tag)))
+    }
+
+    /// Whether one of the signatures in the header `webhook-signature` is ours. The host still judges the age of
+    /// `webhook-timestamp`, and drops what it has had under the same `webhook-id`.
+    #[must_use]
+    pub fn verifies(&self, id: &[u8], timestamp: &[u8], signatures: &str, body: &[u8]) -> bool {
+        signatures.split(' ').filter_map(|signature| signature.strip_prefix("v1,")).any(|encoded| {
+            let (Ok(tag), Some(mac)) = (BASE64_STANDARD.decode(encoded), self.mac(id, timestamp, body)) else {
+                return false;
+            };
+            mac.verify_slice(&tag).is_ok()
+        })
+    }
+
+    fn mac(&self, id: &[u8], timestamp: &[u8], body: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
+        for part in [id, b".", timestamp, b".", body] {
             mac.update(part);
         }
-        Ok(format!(
-            "v1,{}",
-            BASE64_STANDARD.encode(mac.finalize().into_bytes())
-        ))
+        Some(mac)
     }
 }
 
@@ -166,12 +195,13 @@ impl Notifier for HttpNotifier {
         };
         let body = serde_json::to_vec(&envelope)
             .map_err(|_| told_not("the notice cannot be written as JSON"))?;
+        let signature = self.secret.sign(id.as_bytes(), seconds.as_bytes(), &body);
         let request = self
             .http
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
-            .header("webhook-signature", self.sign(&id, &seconds, &body)?)
+            .header("webhook-signature", signature.ok_or_else(|| told_not("the secret is unusable"))?)
             .header("webhook-timestamp", seconds)
             .body(body);
         match request.send().await {
