@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
 use issuance_audit::Log;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -80,6 +81,7 @@ async fn issue(world: &World, lines: &[Line], patience: Duration, output: Output
             .build()
             .map_err(|error| Failure::new(Exit::Failed, "cannot set up HTTP").because(&error))?,
         provider: provider(world)?,
+        token: OnceCell::new(),
         patience,
     };
     let rows = host.issue(lines, &progress).await;

@@ -9,8 +9,9 @@ use indicatif::ProgressBar;
 use issuance::Engine;
 use issuance::domain::{EventBody, Order, OrderId, State};
 use issuance::store::HostReference;
-use issuance::uqpay::{Auth, Body, Client};
+use issuance::uqpay::{Auth, Body, Client, Token};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::exit::{Exit, Failure};
@@ -34,6 +35,8 @@ pub(crate) struct Host<'a> {
     pub(crate) http: reqwest::Client,
     /// To the provider, with a credential of its own: for people it knew before.
     pub(crate) provider: Client,
+    /// One for all of them: each new one would end the one before.
+    pub(crate) token: OnceCell<Token>,
     /// The longest wait for one order.
     pub(crate) patience: Duration,
 }
@@ -132,11 +135,11 @@ impl Host<'_> {
     /// A person the provider knew before. The key is the same at every start, so there is one person.
     async fn holder(&self, line: &Line, person: &Value) -> Result<String, Failure> {
         let failed = |what: &dyn std::fmt::Debug| Failure::new(Exit::Failed, format!("no cardholder: {what:?}"));
-        let now = jiff_now();
-        let token = self.provider.mint_token(now).await.map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let token = self.token.get_or_try_init(|| self.provider.mint_token(jiff_now())).await;
+        let token = token.map_err(|error| Failure::of(Exit::Failed, &error))?;
         let key = uuid::Builder::from_random_bytes(*Uuid::new_v5(&HOLDERS, line.reference().as_bytes()).as_bytes());
         let body = Body::from_bytes(serde_json::to_vec(person).map_err(|error| Failure::of(Exit::Failed, &error))?);
-        let answer = self.provider.create_cardholder(Auth::new(&token), key.into_uuid(), &body).await;
+        let answer = self.provider.create_cardholder(Auth::new(token), key.into_uuid(), &body).await;
         match answer {
             issuance::uqpay::Answer::Ok(received) => Ok(received.value.cardholder_id.as_str().to_owned()),
             other => Err(failed(&other)),
