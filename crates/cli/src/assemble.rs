@@ -32,7 +32,10 @@ pub(crate) fn engine(
     notifier: Option<Arc<dyn Notifier>>,
 ) -> Result<(Engine, EmbeddedReport), Failure> {
     // The store must know what orders owe exactly as the engine does, which has nobody to tell without a notifier.
-    let policy = Policy { notify_host: notifier.is_some(), ..config.policy };
+    let policy = Policy {
+        notify_host: notifier.is_some(),
+        ..config.policy
+    };
     let options = Options {
         dir: config.data_dir,
         keys: config.keys,
@@ -52,16 +55,24 @@ pub(crate) fn engine(
     if let Some(verifier) = config.webhooks {
         builder = builder.webhooks(verifier);
     }
-    let engine = builder.build().map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let engine = builder
+        .build()
+        .map_err(|error| Failure::of(Exit::Usage, &error))?;
     Ok((engine, report))
 }
 
 fn not_opened(error: OpenError) -> Failure {
     let hint = match &error {
-        OpenError::DataDir(_) => "`store.data_dir` must be a private directory on a local disk; its parent must exist",
-        OpenError::Journal(_) => "`issuance audit verify DIR` reads the whole log and names what is wrong",
+        OpenError::DataDir(_) => {
+            "`store.data_dir` must be a private directory on a local disk; its parent must exist"
+        }
+        OpenError::Journal(_) => {
+            "`issuance audit verify DIR` reads the whole log and names what is wrong"
+        }
         OpenError::Vault(_) => "is `store.vault_key` the key this directory was made with?",
         _ => "the log itself was not changed",
     };
-    Failure::new(Exit::Failed, "cannot open the store").because(&error).hint(hint)
+    Failure::new(Exit::Failed, "cannot open the store")
+        .because(&error)
+        .hint(hint)
 }

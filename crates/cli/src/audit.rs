@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use issuance::domain::OrderId;
-use issuance_audit::{AuditError, ChainHash, Format, Head, JournalError, Log, Report, Tally, Until};
+use issuance_audit::{
+    AuditError, ChainHash, Format, Head, JournalError, Log, Report, Tally, Until,
+};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -72,7 +74,12 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Replay { dir, until, order } => {
             replay(&dir, until.unwrap_or(Until::End), order, output)
         }
-        Command::Export { dir, out, format, order } => export(&dir, &out, format, order, output),
+        Command::Export {
+            dir,
+            out,
+            format,
+            order,
+        } => export(&dir, &out, format, order, output),
     }
 }
 
@@ -83,28 +90,46 @@ fn verify(dir: &Path, known: Option<Head>, output: Output) -> Result<(), Failure
     };
     let log = log.map_err(failed)?;
     let bar = progress(log.opened().head.position);
-    let report = log.verify(|done, _| bar.set_position(done)).map_err(failed)?;
+    let report = log
+        .verify(|done, _| bar.set_position(done))
+        .map_err(failed)?;
     bar.finish_and_clear();
-    if output.json { output.document(&in_json(&report))? } else { in_words(&report, output)? }
+    if output.json {
+        output.document(&in_json(&report))?
+    } else {
+        in_words(&report, output)?
+    }
     if report.is_sound() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Failed, format!("{} events do not make sense", report.wrong))
-        .hint("the chain is whole, so they were written like this: a newer engine, or a broken one"))
+    Err(Failure::new(
+        Exit::Failed,
+        format!("{} events do not make sense", report.wrong),
+    )
+    .hint("the chain is whole, so they were written like this: a newer engine, or a broken one"))
 }
 
 fn in_words(report: &Report, output: Output) -> Result<(), Failure> {
     for finding in &report.findings {
-        output.line(&format!("{}: {} of {} {}", finding.place, finding.event, finding.stream, finding.problem))?;
+        output.line(&format!(
+            "{}: {} of {} {}",
+            finding.place, finding.event, finding.stream, finding.problem
+        ))?;
     }
     let Head { position, hash } = report.head;
-    output.line(&format!("{position} events in {} files, {} bytes; the chain is whole", report.segments, report.bytes))?;
+    output.line(&format!(
+        "{position} events in {} files, {} bytes; the chain is whole",
+        report.segments, report.bytes
+    ))?;
     if let Some((first, last)) = &report.span {
         output.line(&format!("recorded from {first} to {last}"))?;
     }
     if let Some(cut) = &report.cut {
         let bytes = cut.bytes;
-        output.line(&format!("{bytes} bytes at the end of {} were never acknowledged; that is no damage", cut.file))?;
+        output.line(&format!(
+            "{bytes} bytes at the end of {} were never acknowledged; that is no damage",
+            cut.file
+        ))?;
     }
     tally(&report.tally, output)?;
     output.line(&format!("head {position}:{hash}"))
@@ -126,8 +151,14 @@ fn in_json(report: &Report) -> serde_json::Value {
 }
 
 fn tally(tally: &Tally, output: Output) -> Result<(), Failure> {
-    let states = tally.states.iter().map(|(state, count)| vec![(*state).to_owned(), count.to_string()]);
-    let attention = tally.attention.iter().map(|(reason, count)| vec![format!("attention: {reason}"), count.to_string()]);
+    let states = tally
+        .states
+        .iter()
+        .map(|(state, count)| vec![(*state).to_owned(), count.to_string()]);
+    let attention = tally
+        .attention
+        .iter()
+        .map(|(reason, count)| vec![format!("attention: {reason}"), count.to_string()]);
     let all = std::iter::once(vec!["all".into(), tally.orders.to_string()]);
     output.table(&["orders", "count"], states.chain(attention).chain(all))
 }
@@ -137,10 +168,16 @@ fn replay(dir: &Path, until: Until, only: Option<OrderId>, output: Output) -> Re
     let book = log.replay(until).map_err(failed)?;
     let Some(id) = only else {
         if output.json {
-            return book.orders.values().try_for_each(|order| output.json_line(order));
+            return book
+                .orders
+                .values()
+                .try_for_each(|order| output.json_line(order));
         }
         let rows = book.orders.values().map(|order| {
-            let attention = order.attention.as_ref().map_or("", |attention| attention.reason.name());
+            let attention = order
+                .attention
+                .as_ref()
+                .map_or("", |attention| attention.reason.name());
             vec![
                 order.id.to_string(),
                 order.terms.reference.to_string(),
@@ -150,21 +187,47 @@ fn replay(dir: &Path, until: Until, only: Option<OrderId>, output: Output) -> Re
                 attention.to_owned(),
             ]
         });
-        output.table(&["order", "reference", "state", "version", "updated", "attention"], rows)?;
-        return output.line(&format!("{} orders after event {}", book.orders.len(), book.through));
+        output.table(
+            &[
+                "order",
+                "reference",
+                "state",
+                "version",
+                "updated",
+                "attention",
+            ],
+            rows,
+        )?;
+        return output.line(&format!(
+            "{} orders after event {}",
+            book.orders.len(),
+            book.through
+        ));
     };
     let Some(order) = book.orders.get(&id) else {
-        return Err(Failure::new(Exit::NotFound, format!("there was no order {id} then")));
+        return Err(Failure::new(
+            Exit::NotFound,
+            format!("there was no order {id} then"),
+        ));
     };
     let mut moments = log.timeline(id).map_err(failed)?;
     moments.retain(|moment| moment.version <= order.version);
     if output.json {
         return output.document(&json!({ "order": order, "timeline": moments }));
     }
-    output.line(&format!("order {id}: {} at version {}", order.state.name(), order.version))?;
+    output.line(&format!(
+        "order {id}: {} at version {}",
+        order.state.name(),
+        order.version
+    ))?;
     let rows = moments.iter().map(|moment| {
         let (version, at) = (moment.version.to_string(), moment.recorded_at.to_string());
-        vec![moment.position.to_string(), version, at, moment.event.name().to_owned()]
+        vec![
+            moment.position.to_string(),
+            version,
+            at,
+            moment.event.name().to_owned(),
+        ]
     });
     output.table(&["position", "version", "recorded", "event"], rows)
 }
@@ -182,17 +245,31 @@ fn export(
         ExportFormat::Csv => Format::Csv,
     };
     if out == Path::new("-") {
-        log.export(&mut BufWriter::new(io::stdout().lock()), format, only).map_err(failed)?;
+        log.export(&mut BufWriter::new(io::stdout().lock()), format, only)
+            .map_err(failed)?;
         return Ok(());
     }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(out);
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(out);
     let file = file.map_err(|error| {
-        let exit = if error.kind() == io::ErrorKind::AlreadyExists { Exit::Conflict } else { Exit::Failed };
-        Failure::new(exit, format!("cannot make {}", out.display())).because(&error).hint("give a file that does not exist yet")
+        let exit = if error.kind() == io::ErrorKind::AlreadyExists {
+            Exit::Conflict
+        } else {
+            Exit::Failed
+        };
+        Failure::new(exit, format!("cannot make {}", out.display()))
+            .because(&error)
+            .hint("give a file that does not exist yet")
     })?;
     let mut writer = BufWriter::new(file);
     let written = log.export(&mut writer, format, only).and_then(|exported| {
-        writer.flush().and_then(|()| writer.get_ref().sync_all()).map_err(AuditError::Write)?;
+        writer
+            .flush()
+            .and_then(|()| writer.get_ref().sync_all())
+            .map_err(AuditError::Write)?;
         Ok(exported)
     });
     let exported = match written {
@@ -211,10 +288,14 @@ fn export(
 
 fn failed(error: AuditError) -> Failure {
     let hint = match &error {
-        AuditError::Open { .. } | AuditError::NoLog { .. } => "give the data directory of `serve`, or a copy of its `journal`",
-        AuditError::Journal(JournalError::Damaged { .. } | JournalError::Missing { .. } | JournalError::Foreign { .. }) => {
-            "nothing from there on can be believed; restore the file from a copy"
+        AuditError::Open { .. } | AuditError::NoLog { .. } => {
+            "give the data directory of `serve`, or a copy of its `journal`"
         }
+        AuditError::Journal(
+            JournalError::Damaged { .. }
+            | JournalError::Missing { .. }
+            | JournalError::Foreign { .. },
+        ) => "nothing from there on can be believed; restore the file from a copy",
         AuditError::Journal(JournalError::RolledBack { .. } | JournalError::Diverged { .. }) => {
             "this is not the log that head was taken from, or its end was taken off"
         }
@@ -240,16 +321,22 @@ fn progress(events: u64) -> ProgressBar {
 /// `POSITION:HASH`, as a verification prints it.
 fn head(text: &str) -> Result<Head, String> {
     let parsed = text.split_once(':').and_then(|(position, hash)| {
-        Some(Head { position: position.parse().ok()?, hash: ChainHash::from_hex(hash.as_bytes())? })
+        Some(Head {
+            position: position.parse().ok()?,
+            hash: ChainHash::from_hex(hash.as_bytes())?,
+        })
     });
-    parsed.ok_or_else(|| "a head is a position, a colon and 64 lower-case hexadecimal digits".into())
+    parsed
+        .ok_or_else(|| "a head is a position, a colon and 64 lower-case hexadecimal digits".into())
 }
 
 /// A position or a time.
 fn until(text: &str) -> Result<Until, String> {
     let position = text.parse().ok().map(Until::Position);
     let time = || text.parse().ok().map(Until::Time);
-    position.or_else(time).ok_or_else(|| "give a position, or a time such as 2026-10-03T09:12:44Z".into())
+    position
+        .or_else(time)
+        .ok_or_else(|| "give a position, or a time such as 2026-10-03T09:12:44Z".into())
 }
 
 #[cfg(test)]
@@ -265,8 +352,14 @@ mod tests {
 
     #[test]
     fn a_head_is_what_verify_prints() {
-        let head_of = Head { position: 3, hash: ChainHash::GENESIS };
-        assert_eq!(head(&format!("{}:{}", head_of.position, head_of.hash)), Ok(head_of));
+        let head_of = Head {
+            position: 3,
+            hash: ChainHash::GENESIS,
+        };
+        assert_eq!(
+            head(&format!("{}:{}", head_of.position, head_of.hash)),
+            Ok(head_of)
+        );
         assert!(head("3").is_err() && head("x:00").is_err());
     }
 }

@@ -66,23 +66,36 @@ pub(crate) enum CallError {
 impl Api {
     /// A server, with the token of an environment variable if that is set.
     pub(crate) fn new(server: &str, token_env: &str) -> Result<Self, Failure> {
-        let token = std::env::var(token_env).ok().map(|token| token.trim().to_owned());
-        Self::with_token(server, token.filter(|token| !token.is_empty()).map(SecretString::from))
+        let token = std::env::var(token_env)
+            .ok()
+            .map(|token| token.trim().to_owned());
+        Self::with_token(
+            server,
+            token
+                .filter(|token| !token.is_empty())
+                .map(SecretString::from),
+        )
     }
 
     fn with_token(server: &str, token: Option<SecretString>) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::new(Exit::Usage, format!("server `{server}` {why}"));
-        let base = Url::parse(server).ok().filter(|url| url.has_host() && url.query().is_none());
+        let base = Url::parse(server)
+            .ok()
+            .filter(|url| url.has_host() && url.query().is_none());
         let base = base.ok_or_else(|| wrong("is not an address such as http://127.0.0.1:8080"))?;
         if !base.username().is_empty() || base.password().is_some() {
-            return Err(Failure::new(Exit::Usage, "a server's address holds no user and no password"));
+            return Err(Failure::new(
+                Exit::Usage,
+                "a server's address holds no user and no password",
+            ));
         }
         let loopback = is_loopback_host(base.host_str().unwrap_or_default());
         match base.scheme() {
             "https" => {}
             "http" if loopback || token.is_none() => {}
             "http" => {
-                return Err(wrong("would get the token over plain HTTP").hint("use https, or a tunnel to a loopback port"));
+                return Err(wrong("would get the token over plain HTTP")
+                    .hint("use https, or a tunnel to a loopback port"));
             }
             _ => return Err(wrong("is neither http nor https")),
         }
@@ -95,7 +108,9 @@ impl Api {
             // No TLS ever, so a machine without CA certificates will do.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder.build().map_err(|error| Failure::new(Exit::Failed, "cannot set up HTTP").because(&error))?;
+        let http = builder
+            .build()
+            .map_err(|error| Failure::new(Exit::Failed, "cannot set up HTTP").because(&error))?;
         Ok(Self { http, base, token })
     }
 
@@ -116,9 +131,16 @@ impl Api {
     }
 
     /// Reads something.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
         let request = self.request(Method::GET, path, query).timeout(TIMEOUT);
-        let answer = self.send(request).await.map_err(|error| self.failure(error))?;
+        let answer = self
+            .send(request)
+            .await
+            .map_err(|error| self.failure(error))?;
         self.read(answer).await
     }
 
@@ -129,31 +151,53 @@ impl Api {
         body: &serde_json::Value,
         expected: Option<u64>,
     ) -> Result<T, Failure> {
-        let mut request = self.request(Method::POST, path, &[]).json(body).timeout(TIMEOUT);
+        let mut request = self
+            .request(Method::POST, path, &[])
+            .json(body)
+            .timeout(TIMEOUT);
         if let Some(version) = expected {
             request = request.header(IF_MATCH, format!("\"{version}\""));
         }
-        let answer = self.send(request).await.map_err(|error| self.failure(error))?;
+        let answer = self
+            .send(request)
+            .await
+            .map_err(|error| self.failure(error))?;
         self.read(answer).await
     }
 
     /// Sends JSON as it is; the caller judges what comes back.
-    pub(crate) async fn post_raw(&self, path: &[&str], json: String) -> Result<Response, CallError> {
-        let request = self.request(Method::POST, path, &[]).header(CONTENT_TYPE, "application/json");
+    pub(crate) async fn post_raw(
+        &self,
+        path: &[&str],
+        json: String,
+    ) -> Result<Response, CallError> {
+        let request = self
+            .request(Method::POST, path, &[])
+            .header(CONTENT_TYPE, "application/json");
         self.send(request.body(json).timeout(TIMEOUT)).await
     }
 
     /// Opens an answer without end.
-    pub(crate) async fn follow(&self, path: &[&str], query: &[(&str, String)]) -> Result<Response, CallError> {
+    pub(crate) async fn follow(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Response, CallError> {
         self.send(self.request(Method::GET, path, query)).await
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
-        let answer = request.send().await.map_err(|error| CallError::Unanswered(error.without_url()))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| CallError::Unanswered(error.without_url()))?;
         if answer.status().is_success() {
             return Ok(answer);
         }
-        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         Err(CallError::Refused(Refusal {
             status: answer.status().as_u16(),
             retry_after: retry_after.map(Duration::from_secs),
@@ -164,9 +208,12 @@ impl Api {
 
     async fn read<T: DeserializeOwned>(&self, answer: Response) -> Result<T, Failure> {
         answer.json().await.map_err(|error| {
-            Failure::new(Exit::Failed, format!("{} answered what this version cannot read", self.base))
-                .because(&error.without_url())
-                .hint("is it the right address, and a server of this version?")
+            Failure::new(
+                Exit::Failed,
+                format!("{} answered what this version cannot read", self.base),
+            )
+            .because(&error.without_url())
+            .hint("is it the right address, and a server of this version?")
         })
     }
 
@@ -211,11 +258,23 @@ impl From<Refusal> for Failure {
         };
         let mut failure = Self::new(exit, what);
         failure.causes.extend(problem.detail);
-        failure.causes.extend(problem.errors.iter().map(ToString::to_string));
-        failure.causes.extend(problem.order_id.map(|order| format!("it is about order {order}")));
-        failure.causes.extend(problem.version.map(|version| format!("the order is at version {version}")));
+        failure
+            .causes
+            .extend(problem.errors.iter().map(ToString::to_string));
+        failure.causes.extend(
+            problem
+                .order_id
+                .map(|order| format!("it is about order {order}")),
+        );
+        failure.causes.extend(
+            problem
+                .version
+                .map(|version| format!("the order is at version {version}")),
+        );
         if exit == Exit::Failed {
-            failure.causes.extend(problem.request_id.map(|id| format!("request {id}")));
+            failure
+                .causes
+                .extend(problem.request_id.map(|id| format!("request {id}")));
         }
         failure.hint = problem.hint;
         failure
@@ -238,8 +297,16 @@ mod tests {
     #[test]
     fn every_answer_has_its_exit_status() {
         let exit = |status, code: &str| {
-            let problem = Problem { code: code.into(), ..Problem::default() };
-            Refusal { status, retry_after: None, problem }.exit()
+            let problem = Problem {
+                code: code.into(),
+                ..Problem::default()
+            };
+            Refusal {
+                status,
+                retry_after: None,
+                problem,
+            }
+            .exit()
         };
         assert_eq!(exit(401, "unauthenticated"), Exit::Auth);
         assert_eq!(exit(403, "forbidden"), Exit::Auth);
@@ -258,7 +325,12 @@ mod tests {
         assert!(Api::with_token("http://127.0.0.1:8080", token()).is_ok());
         assert!(Api::with_token("http://localhost:8080/", token()).is_ok());
         assert!(Api::with_token("http://shop.example", None).is_ok());
-        for wrong in ["http://shop.example", "ftp://127.0.0.1", "127.0.0.1:8080", "https://a:b@shop.example"] {
+        for wrong in [
+            "http://shop.example",
+            "ftp://127.0.0.1",
+            "127.0.0.1:8080",
+            "https://a:b@shop.example",
+        ] {
             let failure = Api::with_token(wrong, token()).unwrap_err();
             assert_eq!(failure.exit, Exit::Usage, "{wrong}");
         }

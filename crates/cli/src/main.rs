@@ -103,7 +103,12 @@ mod tests {
     #[test]
     fn the_command_line_holds_together() {
         Cli::command().debug_assert();
-        assert!(Cli::command().render_long_help().to_string().contains("Exit status:"));
+        assert!(
+            Cli::command()
+                .render_long_help()
+                .to_string()
+                .contains("Exit status:")
+        );
     }
 
     #[test]

@@ -59,9 +59,13 @@ impl Serving {
         }
         let metrics = Metrics::install().map_err(|error| Failure::of(Exit::Failed, &error))?;
         let (parts, notifier) = (checked.engine, checked.notifier);
-        let opened = tokio::task::spawn_blocking(|| assemble::engine(parts, Arc::new(SystemClock), notifier)).await;
-        let (engine, report) =
-            opened.map_err(|error| Failure::new(Exit::Failed, "cannot open the store").because(&error))??;
+        let opened = tokio::task::spawn_blocking(|| {
+            assemble::engine(parts, Arc::new(SystemClock), notifier)
+        })
+        .await;
+        let (engine, report) = opened.map_err(|error| {
+            Failure::new(Exit::Failed, "cannot open the store").because(&error)
+        })??;
         tracing::info!(
             environment = checked.environment.name(),
             position = report.journal.head.position,
@@ -69,15 +73,27 @@ impl Serving {
             "the store is open"
         );
         if let Some(position) = report.index.ahead_of {
-            tracing::error!(position, "the log is older than the index beside it: was a backup put back?");
+            tracing::error!(
+                position,
+                "the log is older than the index beside it: was a backup put back?"
+            );
         }
 
-        let options = PublicOptions { metrics: Some(metrics), ..PublicOptions::standard(checked.access) };
+        let options = PublicOptions {
+            metrics: Some(metrics),
+            ..PublicOptions::standard(checked.access)
+        };
         let serve = checked.serve;
-        let bound = Server::bind(checked.listen, public(engine.clone(), options), serve.clone()).await;
+        let bound = Server::bind(
+            checked.listen,
+            public(engine.clone(), options),
+            serve.clone(),
+        )
+        .await;
         let mut servers = vec![bind(bound, &engine).await?];
         if let Some((listen, credentials)) = checked.admin {
-            let bound = Server::bind(listen, admin(engine.clone(), credentials), serve.clone()).await;
+            let bound =
+                Server::bind(listen, admin(engine.clone(), credentials), serve.clone()).await;
             servers.push(bind(bound, &engine).await?);
         }
         let addresses: Vec<_> = servers.iter().map(Server::address).collect();
@@ -87,7 +103,10 @@ impl Serving {
             hosts: addresses[0],
             operators: addresses.get(1).copied(),
             grace: serve.grace,
-            listeners: servers.into_iter().map(|server| tokio::spawn(server.run(stop.clone()))).collect(),
+            listeners: servers
+                .into_iter()
+                .map(|server| tokio::spawn(server.run(stop.clone())))
+                .collect(),
             stop,
             running: tokio::spawn(async move { running.run().await }),
             engine,
@@ -97,7 +116,9 @@ impl Serving {
     fn announce(&self, output: Output) -> Result<(), Failure> {
         let url = |address: SocketAddr| format!("http://{address}");
         if output.json {
-            return output.json_line(&json!({ "server": url(self.hosts), "admin": self.operators.map(url) }));
+            return output.json_line(
+                &json!({ "server": url(self.hosts), "admin": self.operators.map(url) }),
+            );
         }
         output::note(&format!("orders and webhooks  {}", url(self.hosts)));
         if let Some(operators) = self.operators {
@@ -120,7 +141,9 @@ impl Serving {
         }
         let closed = self.engine.shutdown(self.grace).await;
         match ended {
-            None => closed.map(|finished| tracing::info!(finished, "stopped")).map_err(|error| stopped(&error)),
+            None => closed
+                .map(|finished| tracing::info!(finished, "stopped"))
+                .map_err(|error| stopped(&error)),
             Some(ended) => Err(ended_by_itself(ended)),
         }
     }

@@ -49,7 +49,9 @@ impl Settings {
         self.rule_counts()?;
         self.rule_listeners()?;
         let filter = EnvFilter::try_new(&self.log.filter);
-        filter.map_err(|error| ConfigError::rule("log.filter", format!("is not a log filter: {error}")))?;
+        filter.map_err(|error| {
+            ConfigError::rule("log.filter", format!("is not a log filter: {error}"))
+        })?;
         Ok(base_url)
     }
 
@@ -59,7 +61,10 @@ impl Settings {
         let url = BaseUrl::parse(&self.provider.base_url, local)
             .map_err(|error| ConfigError::rule(key, format!("does not do: {error}")))?;
         let parsed = reqwest::Url::parse(&url.to_string()).ok();
-        let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+        let host = parsed
+            .as_ref()
+            .and_then(|url| url.host_str())
+            .unwrap_or_default();
         let actual = if crate::address::is_loopback_host(host) {
             Environment::Local
         } else if host.contains("sandbox") {
@@ -71,27 +76,51 @@ impl Settings {
             return Ok(url);
         }
         let (said, is) = (self.environment.name(), actual.name());
-        Err(ConfigError::rule("environment", format!("says {said}, but `{key}` leads to {is} ({host})")))
+        Err(ConfigError::rule(
+            "environment",
+            format!("says {said}, but `{key}` leads to {is} ({host})"),
+        ))
     }
 
     fn rule_times(&self) -> Result<(), ConfigError> {
-        let Self { provider, limits, policy, .. } = self;
+        let Self {
+            provider,
+            limits,
+            policy,
+            ..
+        } = self;
         let shorter = |(key, wait): (&str, Duration), (than, bound): (&str, Duration)| {
             let why = || format!("must be above zero and shorter than `{than}`");
-            if !wait.is_zero() && wait < bound { Ok(()) } else { Err(ConfigError::rule(key, why())) }
+            if !wait.is_zero() && wait < bound {
+                Ok(())
+            } else {
+                Err(ConfigError::rule(key, why()))
+            }
         };
         let timeout = ("provider.timeout", provider.timeout);
         let task = ("limits.task_deadline", limits.task_deadline);
-        shorter(("provider.connect_timeout", provider.connect_timeout), timeout)?;
+        shorter(
+            ("provider.connect_timeout", provider.connect_timeout),
+            timeout,
+        )?;
         shorter(timeout, task)?;
         shorter(task, ("policy.call_deadline", policy.call_deadline))?;
         if policy.key_safe_age >= KEY_LIFE {
-            return Err(ConfigError::rule("policy.key_safe_age", "must be shorter than 24h, when UQPAY forgets keys"));
+            return Err(ConfigError::rule(
+                "policy.key_safe_age",
+                "must be shorter than 24h, when UQPAY forgets keys",
+            ));
         }
-        for (key, retry) in [("limits.retry", &limits.retry), ("limits.breaker", &limits.breaker)] {
+        for (key, retry) in [
+            ("limits.retry", &limits.retry),
+            ("limits.breaker", &limits.breaker),
+        ] {
             let Retry { first, cap, jitter } = retry;
             if first.is_zero() || first > cap || !(0.0..=1.0).contains(jitter) {
-                return Err(ConfigError::rule(key, "needs 0 < `first` <= `cap` and `jitter` from 0 to 1"));
+                return Err(ConfigError::rule(
+                    key,
+                    "needs 0 < `first` <= `cap` and `jitter` from 0 to 1",
+                ));
             }
         }
         let above_zero = [
@@ -129,7 +158,10 @@ impl Settings {
         }
         // The HTTP library takes no less.
         if server.max_header_bytes < 8192 {
-            return Err(ConfigError::rule("server.max_header_bytes", "must be 8192 or more"));
+            return Err(ConfigError::rule(
+                "server.max_header_bytes",
+                "must be 8192 or more",
+            ));
         }
         Ok(())
     }
@@ -142,17 +174,26 @@ impl Settings {
             return Err(ConfigError::rule("server.tokens", why));
         }
         if anonymous && !server.listen.ip().is_loopback() {
-            return Err(ConfigError::rule("server.listen", "is not loopback, so `server.tokens` must name who may enter"));
+            return Err(ConfigError::rule(
+                "server.listen",
+                "is not loopback, so `server.tokens` must name who may enter",
+            ));
         }
         if anonymous && self.environment == Environment::Production {
-            return Err(ConfigError::rule("server.tokens", "must name who may enter, in production"));
+            return Err(ConfigError::rule(
+                "server.tokens",
+                "must name who may enter, in production",
+            ));
         }
         if !admin.listen.ip().is_loopback() && !admin.allow_public {
             let why = "can be reached from other machines; use loopback, or set `admin.allow_public` and put TLS before it";
             return Err(ConfigError::rule("admin.listen", why));
         }
         if admin.listen == server.listen && server.listen.port() != 0 {
-            return Err(ConfigError::rule("admin.listen", "is the address of `server.listen`; operators have their own"));
+            return Err(ConfigError::rule(
+                "admin.listen",
+                "is the address of `server.listen`; operators have their own",
+            ));
         }
         Ok(())
     }
@@ -173,7 +214,10 @@ impl Settings {
         if admin.is_none() {
             warnings.push("`admin.tokens` is empty: there is no admin listener, and nobody can free a stuck order");
         }
-        let policy = Policy { notify_host: notifier.is_some(), ..self.policy };
+        let policy = Policy {
+            notify_host: notifier.is_some(),
+            ..self.policy
+        };
         Ok(Checked {
             environment: self.environment,
             base_url,
@@ -205,25 +249,40 @@ impl Settings {
 
     fn client(&self, base_url: BaseUrl, variables: &Variables) -> Result<Client, ConfigError> {
         let provider = &self.provider;
-        let client_id = place("provider.client_id", &provider.client_id_env, &provider.client_id_file);
+        let client_id = place(
+            "provider.client_id",
+            &provider.client_id_env,
+            &provider.client_id_file,
+        );
         let client_id = match &provider.client_id {
             Some(id) if client_id.is_nowhere() => SecretString::from(id.as_str()),
             Some(_) => return Err(ConfigError::rule("provider.client_id", "is given twice")),
             None => client_id.read(variables)?,
         };
-        let api_key = place("provider.api_key", &provider.api_key_env, &provider.api_key_file).read(variables)?;
-        let on_behalf_of = provider.on_behalf_of.as_ref().map(|account| AccountId::parse(account.as_str())).transpose();
+        let api_key = place(
+            "provider.api_key",
+            &provider.api_key_env,
+            &provider.api_key_file,
+        )
+        .read(variables)?;
+        let on_behalf_of = provider
+            .on_behalf_of
+            .as_ref()
+            .map(|account| AccountId::parse(account.as_str()))
+            .transpose();
         let config = Config {
             base_url,
             client_id: client_id.expose_secret().to_owned(),
             api_key,
-            on_behalf_of: on_behalf_of
-                .map_err(|error| ConfigError::rule("provider.on_behalf_of", format!("is {error}")))?,
+            on_behalf_of: on_behalf_of.map_err(|error| {
+                ConfigError::rule("provider.on_behalf_of", format!("is {error}"))
+            })?,
             connect_timeout: provider.connect_timeout,
             total_timeout: provider.timeout,
             max_answer: provider.max_answer,
         };
-        Client::new(config).map_err(|error| ConfigError::rule("provider", format!("does not do: {error}")))
+        Client::new(config)
+            .map_err(|error| ConfigError::rule("provider", format!("does not do: {error}")))
     }
 
     fn verifier(&self, variables: &Variables) -> Result<Option<Verifier>, ConfigError> {
@@ -232,21 +291,34 @@ impl Settings {
         for (index, entry) in webhooks.secrets.iter().enumerate() {
             let key = format!("webhooks.secrets[{index}]");
             let secret = place(&key, &entry.env, &entry.file).read(variables)?;
-            secrets.push(WebhookSecret { secret, valid_until: entry.valid_until.map(theirs) });
+            secrets.push(WebhookSecret {
+                secret,
+                valid_until: entry.valid_until.map(theirs),
+            });
         }
         match Verifier::new(secrets, webhooks.tolerance) {
             Ok(verifier) => Ok(Some(verifier.with_max_body(webhooks.max_body))),
             Err(InvalidVerifier::NoSecret) => Ok(None),
-            Err(error @ (InvalidVerifier::ShortSecret { .. } | InvalidVerifier::TooManySecrets)) => {
-                Err(ConfigError::rule("webhooks.secrets", format!("does not do: {error}")))
-            }
+            Err(
+                error @ (InvalidVerifier::ShortSecret { .. } | InvalidVerifier::TooManySecrets),
+            ) => Err(ConfigError::rule(
+                "webhooks.secrets",
+                format!("does not do: {error}"),
+            )),
         }
     }
 
     fn vault_keys(&self, variables: &Variables) -> Result<VaultKeys, ConfigError> {
         let store = &self.store;
-        let key = place("store.vault_key", &store.vault_key_env, &store.vault_key_file);
-        let mut keys = VaultKeys::new(key_name("store.vault_key_name", &store.vault_key_name)?, master(key, variables)?);
+        let key = place(
+            "store.vault_key",
+            &store.vault_key_env,
+            &store.vault_key_file,
+        );
+        let mut keys = VaultKeys::new(
+            key_name("store.vault_key_name", &store.vault_key_name)?,
+            master(key, variables)?,
+        );
         let mut names = vec![&store.vault_key_name];
         for (index, old) in store.old_vault_keys.iter().enumerate() {
             let key = format!("store.old_vault_keys[{index}]");
@@ -254,7 +326,10 @@ impl Settings {
                 return Err(ConfigError::rule(key, "has the name of another key"));
             }
             names.push(&old.name);
-            keys = keys.with_old(key_name(&key, &old.name)?, master(place(&key, &old.env, &old.file), variables)?);
+            keys = keys.with_old(
+                key_name(&key, &old.name)?,
+                master(place(&key, &old.env, &old.file), variables)?,
+            );
         }
         Ok(keys)
     }
@@ -265,19 +340,34 @@ impl Settings {
         let Some(url) = &notify.url else {
             return match secret.is_nowhere() {
                 true => Ok(None),
-                false => Err(ConfigError::rule("notify.url", "must be given when there is a secret for it")),
+                false => Err(ConfigError::rule(
+                    "notify.url",
+                    "must be given when there is a secret for it",
+                )),
             };
         };
         let secret = secret.read(variables)?;
-        let options = NotifierOptions { timeout: notify.timeout, ..NotifierOptions::standard(url, secret) };
+        let options = NotifierOptions {
+            timeout: notify.timeout,
+            ..NotifierOptions::standard(url, secret)
+        };
         let notifier = HttpNotifier::new(options, Arc::new(SystemClock));
-        let notifier = notifier.map_err(|error| ConfigError::rule("notify", format!("does not do: {error}")))?;
+        let notifier = notifier
+            .map_err(|error| ConfigError::rule("notify", format!("does not do: {error}")))?;
         Ok(Some(Arc::new(notifier)))
     }
 }
 
-fn place<'a>(key: &'a str, env: &'a Option<String>, file: &'a Option<std::path::PathBuf>) -> Place<'a> {
-    Place { key, env: env.as_deref(), file: file.as_deref().map(Path::new) }
+fn place<'a>(
+    key: &'a str,
+    env: &'a Option<String>,
+    file: &'a Option<std::path::PathBuf>,
+) -> Place<'a> {
+    Place {
+        key,
+        env: env.as_deref(),
+        file: file.as_deref().map(Path::new),
+    }
 }
 
 /// The client's clock speaks another type.
@@ -296,5 +386,8 @@ fn key_name<'a>(key: &str, name: &'a str) -> Result<&'a str, ConfigError> {
     if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
         return Ok(name);
     }
-    Err(ConfigError::rule(key, "must be 1 to 64 ASCII letters, digits, `-`, `_` or `.`"))
+    Err(ConfigError::rule(
+        key,
+        "must be 1 to 64 ASCII letters, digits, `-`, `_` or `.`",
+    ))
 }

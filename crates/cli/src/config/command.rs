@@ -38,7 +38,11 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
             let settings = read(Some(&config), &variables)?;
             if no_secrets {
                 settings.rules()?;
-                return said(output, &json!({ "ok": true, "secrets": false }), "sound, as far as can be told without secrets");
+                return said(
+                    output,
+                    &json!({ "ok": true, "secrets": false }),
+                    "sound, as far as can be told without secrets",
+                );
             }
             summary(&settings.check(&variables)?, output)
         }
@@ -49,7 +53,10 @@ fn summary(checked: &Checked, output: Output) -> Result<(), Failure> {
     let admin = checked.admin.as_ref().map(|(listen, _)| listen.to_string());
     let (environment, base_url) = (checked.environment.name(), checked.base_url.to_string());
     let data_dir = checked.engine.data_dir.display().to_string();
-    let (webhooks, notices) = (checked.engine.webhooks.is_some(), checked.notifier.is_some());
+    let (webhooks, notices) = (
+        checked.engine.webhooks.is_some(),
+        checked.notifier.is_some(),
+    );
     if output.json {
         return output.document(&json!({
             "ok": true, "secrets": true, "environment": environment, "base_url": base_url, "data_dir": data_dir,
@@ -67,7 +74,10 @@ fn summary(checked: &Checked, output: Output) -> Result<(), Failure> {
         ("takes webhooks", yes(webhooks)),
         ("tells the host", yes(notices)),
     ];
-    output.table(&["what", "is"], rows.into_iter().map(|(what, is)| vec![what.to_owned(), is]))?;
+    output.table(
+        &["what", "is"],
+        rows.into_iter().map(|(what, is)| vec![what.to_owned(), is]),
+    )?;
     for warning in &checked.warnings {
         crate::output::note(&format!("warning: {warning}"));
     }
@@ -75,5 +85,9 @@ fn summary(checked: &Checked, output: Output) -> Result<(), Failure> {
 }
 
 fn said(output: Output, json: &serde_json::Value, words: &str) -> Result<(), Failure> {
-    if output.json { output.document(json) } else { output.line(words) }
+    if output.json {
+        output.document(json)
+    } else {
+        output.line(words)
+    }
 }

@@ -47,9 +47,15 @@ impl Layers {
     /// Puts a TOML text over what is there.
     pub(super) fn add_text(&mut self, text: &str, origin: &Origin) -> Result<(), ConfigError> {
         let table = text.parse::<Table>().map_err(|error| {
-            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+            let before = text
+                .get(..error.span().map_or(0, |span| span.start))
+                .unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            ConfigError::Syntax { origin: origin.clone(), line, why: error.message().to_owned() }
+            ConfigError::Syntax {
+                origin: origin.clone(),
+                line,
+                why: error.message().to_owned(),
+            }
         })?;
         merge(&mut self.merged, table, "", origin, &mut self.origins);
         Ok(())
@@ -58,14 +64,27 @@ impl Layers {
     /// Puts `ISSUANCE__SECTION__KEY=value` over what is there. A value that reads as TOML is that, any other is text.
     pub(super) fn add_variables(&mut self, variables: &Variables) {
         for (name, text) in variables {
-            let Some(path) = name.strip_prefix(PREFIX) else { continue };
-            let value = format!("value = {text}").parse::<Table>().ok().filter(|table| table.len() == 1);
+            let Some(path) = name.strip_prefix(PREFIX) else {
+                continue;
+            };
+            let value = format!("value = {text}")
+                .parse::<Table>()
+                .ok()
+                .filter(|table| table.len() == 1);
             let value = value.and_then(|mut table| table.remove("value"));
             let value = value.unwrap_or_else(|| Value::String(text.clone()));
             let path = path.to_lowercase();
-            let nested = path.rsplit("__").fold(value, |value, key| Value::Table(Table::from_iter([(key.to_owned(), value)])));
+            let nested = path.rsplit("__").fold(value, |value, key| {
+                Value::Table(Table::from_iter([(key.to_owned(), value)]))
+            });
             if let Value::Table(table) = nested {
-                merge(&mut self.merged, table, "", &Origin::Variable(name.clone()), &mut self.origins);
+                merge(
+                    &mut self.merged,
+                    table,
+                    "",
+                    &Origin::Variable(name.clone()),
+                    &mut self.origins,
+                );
             }
         }
     }
@@ -77,9 +96,17 @@ impl Layers {
             if policy.contains_key("notify_host") {
                 let origin = self.origin("policy.notify_host");
                 let why = "unknown key; it follows from `notify.url`".to_owned();
-                return Err(ConfigError::Shape { key: "policy.notify_host".into(), origin, why });
+                return Err(ConfigError::Shape {
+                    key: "policy.notify_host".into(),
+                    origin,
+                    why,
+                });
             }
-            let told = self.merged.get("notify").and_then(|notify| notify.get("url")).is_some();
+            let told = self
+                .merged
+                .get("notify")
+                .and_then(|notify| notify.get("url"))
+                .is_some();
             if let Some(Value::Table(policy)) = self.merged.get_mut("policy") {
                 policy.insert("notify_host".into(), Value::Boolean(told));
             }
@@ -88,15 +115,25 @@ impl Layers {
         serde_path_to_error::deserialize(merged).map_err(|error| {
             let why = error.inner().message().to_owned();
             // A missing key is an error of the table around it.
-            let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let missing = why
+                .strip_prefix("missing field `")
+                .and_then(|rest| rest.split('`').next());
             let path = error.path().to_string();
             let path = if path == "." { String::new() } else { path };
             match missing {
                 Some(name) => {
                     let key = join(&path, name);
-                    ConfigError::Shape { key, origin: Origin::Nobody, why: "must be given".into() }
+                    ConfigError::Shape {
+                        key,
+                        origin: Origin::Nobody,
+                        why: "must be given".into(),
+                    }
                 }
-                None => ConfigError::Shape { origin: self.origin(&path), key: path, why },
+                None => ConfigError::Shape {
+                    origin: self.origin(&path),
+                    key: path,
+                    why,
+                },
             }
         })
     }
@@ -117,20 +154,35 @@ impl Layers {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
-fn merge(into: &mut Table, from: Table, path: &str, origin: &Origin, origins: &mut BTreeMap<String, Origin>) {
+fn merge(
+    into: &mut Table,
+    from: Table,
+    path: &str,
+    origin: &Origin,
+    origins: &mut BTreeMap<String, Origin>,
+) {
     for key in from.keys() {
         // One way to say a thing replaces the others, unless one layer has two of them: then a rule complains.
-        for other in other_ways(key).into_iter().filter(|other| !from.contains_key(other)) {
+        for other in other_ways(key)
+            .into_iter()
+            .filter(|other| !from.contains_key(other))
+        {
             into.remove(&other);
         }
     }
     for (key, value) in from {
         let path = join(path, &key);
         match (into.get_mut(&key), value) {
-            (Some(Value::Table(there)), Value::Table(table)) => merge(there, table, &path, origin, origins),
+            (Some(Value::Table(there)), Value::Table(table)) => {
+                merge(there, table, &path, origin, origins)
+            }
             (_, Value::Table(table)) => {
                 origins.insert(path.clone(), origin.clone());
                 let mut there = Table::new();
@@ -147,7 +199,14 @@ fn merge(into: &mut Table, from: Table, path: &str, origin: &Origin, origins: &m
 
 /// `x_env`, `x_file` and plain `x` say the same thing in three ways.
 fn other_ways(key: &str) -> Vec<String> {
-    let stem = key.strip_suffix("_env").or_else(|| key.strip_suffix("_file")).unwrap_or(key);
-    let ways = [stem.to_owned(), format!("{stem}_env"), format!("{stem}_file")];
+    let stem = key
+        .strip_suffix("_env")
+        .or_else(|| key.strip_suffix("_file"))
+        .unwrap_or(key);
+    let ways = [
+        stem.to_owned(),
+        format!("{stem}_env"),
+        format!("{stem}_file"),
+    ];
     ways.into_iter().filter(|way| way != key).collect()
 }

@@ -32,7 +32,9 @@ pub(crate) type Variables = BTreeMap<String, String>;
 
 /// The process's environment, without what is not UTF-8.
 pub(crate) fn variables() -> Variables {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// What is wrong with a configuration, and where.
@@ -78,29 +80,42 @@ pub(crate) enum ConfigError {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::of(Exit::Usage, &error).hint("`issuance config init` prints every key with its meaning")
+        Self::of(Exit::Usage, &error)
+            .hint("`issuance config init` prints every key with its meaning")
     }
 }
 
 impl ConfigError {
     fn rule(key: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Rule { key: key.into(), why: why.into() }
+        Self::Rule {
+            key: key.into(),
+            why: why.into(),
+        }
     }
 }
 
 /// Reads the layers into their shape.
 pub(crate) fn read(file: Option<&Path>, variables: &Variables) -> Result<Settings, ConfigError> {
     let text = file.map(|path| {
-        let read = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source });
+        let read = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        });
         Ok((path, read?))
     });
     let text = text.transpose()?;
-    let over: Vec<_> = text.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let over: Vec<_> = text
+        .iter()
+        .map(|(path, text)| (*path, text.as_str()))
+        .collect();
     layered(&over, variables)
 }
 
 /// The defaults, texts by the name of their file over them in order, and the environment over all.
-pub(crate) fn layered(over: &[(&Path, &str)], variables: &Variables) -> Result<Settings, ConfigError> {
+pub(crate) fn layered(
+    over: &[(&Path, &str)],
+    variables: &Variables,
+) -> Result<Settings, ConfigError> {
     let mut layers = Layers::default();
     layers.add_text(DEFAULT, &Origin::Default)?;
     for (name, text) in over {

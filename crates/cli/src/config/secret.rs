@@ -33,11 +33,24 @@ impl Place<'_> {
         let text = match (self.env, self.file) {
             (Some(name), None) => match variables.get(name) {
                 Some(text) => SecretString::from(text.trim()),
-                None => return Err(wrong(format!("is to come from environment variable {name}, which is not set"))),
+                None => {
+                    return Err(wrong(format!(
+                        "is to come from environment variable {name}, which is not set"
+                    )));
+                }
             },
-            (None, Some(path)) => from_file(path).map_err(|why| wrong(format!("cannot be read from {path:?}: {why}")))?,
-            (None, None) => return Err(wrong("must be given, by an environment variable or a file".into())),
-            (Some(_), Some(_)) => return Err(wrong("is given twice, by an environment variable and a file".into())),
+            (None, Some(path)) => from_file(path)
+                .map_err(|why| wrong(format!("cannot be read from {path:?}: {why}")))?,
+            (None, None) => {
+                return Err(wrong(
+                    "must be given, by an environment variable or a file".into(),
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(wrong(
+                    "is given twice, by an environment variable and a file".into(),
+                ));
+            }
         };
         if text.expose_secret().is_empty() {
             return Err(wrong("is empty".into()));
@@ -60,6 +73,8 @@ fn from_file(path: &Path) -> Result<SecretString, String> {
     }
     let mut text = zeroize::Zeroizing::new(String::new());
     // The parser's complaint about UTF-8 names no byte of it.
-    file.take(MAX_FILE).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    file.take(MAX_FILE)
+        .read_to_string(&mut text)
+        .map_err(|error| error.to_string())?;
     Ok(SecretString::from(text.trim()))
 }

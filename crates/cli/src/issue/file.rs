@@ -45,22 +45,38 @@ pub(super) fn check(path: &Path) -> Result<u64, Failure> {
     if broken.is_empty() {
         return Ok(count);
     }
-    let failure = Failure::new(Exit::Usage, format!("{} lines of {} are not orders", broken.len(), path.display()));
+    let failure = Failure::new(
+        Exit::Usage,
+        format!(
+            "{} lines of {} are not orders",
+            broken.len(),
+            path.display()
+        ),
+    );
     let more = broken.len().saturating_sub(SHOWN);
     broken.truncate(SHOWN);
     if more > 0 {
         broken.push(format!("and {more} more"));
     }
-    Err(Failure { causes: broken, ..failure.hint("nothing was sent; correct them and run it again") })
+    Err(Failure {
+        causes: broken,
+        ..failure.hint("nothing was sent; correct them and run it again")
+    })
 }
 
 /// The orders of the file, read as they are asked for.
-pub(super) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Line, Failure>> + use<>, Failure> {
+pub(super) fn lines(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<Line, Failure>> + use<>, Failure> {
     let changed = || Failure::new(Exit::Failed, "the file was changed while it was read");
     Ok(raw(path)?.map(move |line| {
         let (number, json) = line?;
         let (_, reference) = read(&json).map_err(|_| changed())?;
-        Ok(Line { number, reference, json })
+        Ok(Line {
+            number,
+            reference,
+            json,
+        })
     }))
 }
 
@@ -70,22 +86,37 @@ type Numbered = Result<(u64, String), Failure>;
 fn raw(path: &Path) -> Result<impl Iterator<Item = Numbered> + use<>, Failure> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
+        let exit = if error.kind() == std::io::ErrorKind::NotFound {
+            Exit::NotFound
+        } else {
+            Exit::Failed
+        };
         Failure::new(exit, format!("cannot open {name}")).because(&error)
     })?;
     let mut reader = BufReader::new(file);
     let mut number = 0;
-    Ok(std::iter::from_fn(move || loop {
-        let mut text = String::new();
-        number += 1;
-        match reader.by_ref().take(MAX_LINE + 1).read_line(&mut text) {
-            Ok(0) => return None,
-            Ok(read) if read as u64 > MAX_LINE => {
-                return Some(Err(Failure::new(Exit::Usage, format!("line {number} of {name} is longer than 12 MiB"))));
+    Ok(std::iter::from_fn(move || {
+        loop {
+            let mut text = String::new();
+            number += 1;
+            match reader.by_ref().take(MAX_LINE + 1).read_line(&mut text) {
+                Ok(0) => return None,
+                Ok(read) if read as u64 > MAX_LINE => {
+                    return Some(Err(Failure::new(
+                        Exit::Usage,
+                        format!("line {number} of {name} is longer than 12 MiB"),
+                    )));
+                }
+                Ok(_) if text.trim().is_empty() => {}
+                Ok(_) => return Some(Ok((number, text))),
+                Err(error) => {
+                    return Some(Err(Failure::new(
+                        Exit::Failed,
+                        format!("cannot read {name}"),
+                    )
+                    .because(&error)));
+                }
             }
-            Ok(_) if text.trim().is_empty() => {}
-            Ok(_) => return Some(Ok((number, text))),
-            Err(error) => return Some(Err(Failure::new(Exit::Failed, format!("cannot read {name}")).because(&error))),
         }
     }))
 }
@@ -99,14 +130,23 @@ fn read(json: &str) -> Result<(Option<String>, String), String> {
         if !error.inner().is_data() {
             "not JSON".into()
         } else if let Some(name) = named("missing field `") {
-            format!("`{name}` is missing{}", if path == "." { String::new() } else { format!(" in `{path}`") })
+            format!(
+                "`{name}` is missing{}",
+                if path == "." {
+                    String::new()
+                } else {
+                    format!(" in `{path}`")
+                }
+            )
         } else if let Some(name) = named("unknown field `") {
             format!("`{name}` is not a member of a card request")
         } else {
             format!("`{path}` is not as a card request has it")
         }
     })?;
-    reader.end().map_err(|_| "more than one JSON value".to_owned())?;
+    reader
+        .end()
+        .map_err(|_| "more than one JSON value".to_owned())?;
     Ok((request.account.map(Into::into), request.reference.into()))
 }
 
@@ -127,7 +167,10 @@ mod tests {
         let file = file(&format!("\n{GOOD}\n\n{}\n", GOOD.replace("r-1", "r-2")));
         assert_eq!(check(file.path()), Ok(2));
         let lines: Vec<_> = lines(file.path()).unwrap().map(Result::unwrap).collect();
-        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(
+            lines.iter().map(|line| line.number).collect::<Vec<_>>(),
+            [2, 4]
+        );
         assert_eq!(lines[1].reference, "r-2");
     }
 
@@ -147,6 +190,9 @@ mod tests {
         assert_eq!(failure.causes[1], "line 2: `currency` is missing");
         assert_eq!(failure.causes[4], "line 6 has the reference of line 5");
         assert!(!failure.lines().contains("sEcReT"), "{}", failure.lines());
-        assert_eq!(check(Path::new("/nowhere/at/all")).unwrap_err().exit, Exit::NotFound);
+        assert_eq!(
+            check(Path::new("/nowhere/at/all")).unwrap_err().exit,
+            Exit::NotFound
+        );
     }
 }

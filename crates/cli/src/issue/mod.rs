@@ -25,7 +25,12 @@ pub(crate) struct Args {
     /// One card request a line.
     file: PathBuf,
     /// The orders' listener of a running `issuance serve`; its token, if it wants one, comes from ISSUANCE_API_TOKEN.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "ISSUANCE_SERVER")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080",
+        env = "ISSUANCE_SERVER"
+    )]
     server: String,
     /// Requests under way at once.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -69,18 +74,27 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
     summary.show(count, output)?;
     ended.map_err(|failure: Failure| {
         let hint = "run it again when the server is back: nothing is placed twice";
-        if failure.exit == Exit::Unavailable { failure.hint(hint) } else { failure }
+        if failure.exit == Exit::Unavailable {
+            failure.hint(hint)
+        } else {
+            failure
+        }
     })?;
     match summary.refused() {
         0 => Ok(()),
-        refused => Err(Failure::new(Exit::Failed, format!("{refused} of {count} orders were refused"))
-            .hint("correct these lines and run it again: the others are not placed twice")),
+        refused => Err(Failure::new(
+            Exit::Failed,
+            format!("{refused} of {count} orders were refused"),
+        )
+        .hint("correct these lines and run it again: the others are not placed twice")),
     }
 }
 
 fn bar(count: u64) -> ProgressBar {
     let bar = ProgressBar::new(count);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {per_sec}, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {per_sec}, {eta} left")
+    {
         bar.set_style(style);
     }
     bar

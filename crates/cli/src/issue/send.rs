@@ -46,15 +46,28 @@ struct Order {
 
 impl Sender {
     pub(super) fn new(api: Api, patience: Duration) -> Self {
-        let retry = Retry { first: Duration::from_millis(250), cap: Duration::from_secs(15), jitter: 0.5 };
-        Self { api, patience, retry, clock: SystemClock }
+        let retry = Retry {
+            first: Duration::from_millis(250),
+            cap: Duration::from_secs(15),
+            jitter: 0.5,
+        };
+        Self {
+            api,
+            patience,
+            retry,
+            clock: SystemClock,
+        }
     }
 
     /// Places an order. The same reference is the same order, so an unanswered try is simply tried again.
     pub(super) async fn place(&self, line: &Line) -> Result<Outcome, Failure> {
         let until = self.clock.now().after(self.patience);
         for tries in 0.. {
-            let error = match self.api.post_raw(&["v1", "orders"], line.json.clone()).await {
+            let error = match self
+                .api
+                .post_raw(&["v1", "orders"], line.json.clone())
+                .await
+            {
                 Ok(answer) => {
                     let is_new = answer.status().as_u16() == 201;
                     match answer.json::<Order>().await {
@@ -67,7 +80,8 @@ impl Sender {
             };
             let asked = match error {
                 CallError::Refused(refusal) if refusal.status == 401 || refusal.status == 403 => {
-                    return Err(Failure::from(refusal).hint("set ISSUANCE_API_TOKEN to a token of `server.tokens`"));
+                    return Err(Failure::from(refusal)
+                        .hint("set ISSUANCE_API_TOKEN to a token of `server.tokens`"));
                 }
                 CallError::Refused(ref refusal) if refusal.is_transient() => refusal.retry_after,
                 CallError::Refused(refusal) if refusal.status == 404 => {
@@ -78,7 +92,9 @@ impl Sender {
                 CallError::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
                 CallError::Unanswered(_) => None,
             };
-            let Some(wait) = self.wait(tries, asked, until) else { return Err(self.api.failure(error)) };
+            let Some(wait) = self.wait(tries, asked, until) else {
+                return Err(self.api.failure(error));
+            };
             self.clock.sleep(wait).await;
         }
         Err(Failure::new(Exit::Unavailable, "the server stays busy"))

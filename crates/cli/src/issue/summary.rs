@@ -48,17 +48,39 @@ impl Summary {
         }
         if !self.first_refused.is_empty() {
             let rows = self.first_refused.iter().map(|(line, refusal)| {
-                let errors: Vec<_> = refusal.problem.errors.iter().map(ToString::to_string).collect();
-                let why = if errors.is_empty() { refusal.problem.title.clone() } else { errors.join("; ") };
-                vec![line.number.to_string(), line.reference.clone(), code(refusal), why]
+                let errors: Vec<_> = refusal
+                    .problem
+                    .errors
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
+                let why = if errors.is_empty() {
+                    refusal.problem.title.clone()
+                } else {
+                    errors.join("; ")
+                };
+                vec![
+                    line.number.to_string(),
+                    line.reference.clone(),
+                    code(refusal),
+                    why,
+                ]
             });
             output.table(&["line", "reference", "refused", "why"], rows)?;
         }
-        let mut rows = vec![("placed", placed), ("placed before", known), ("refused", refused)];
+        let mut rows = vec![
+            ("placed", placed),
+            ("placed before", known),
+            ("refused", refused),
+        ];
         if missing > 0 {
             rows.push(("not settled", missing));
         }
-        output.table(&["orders", "count"], rows.into_iter().map(|(what, count)| vec![what.into(), count.to_string()]))
+        output.table(
+            &["orders", "count"],
+            rows.into_iter()
+                .map(|(what, count)| vec![what.into(), count.to_string()]),
+        )
     }
 }
 
@@ -80,5 +102,9 @@ pub(super) fn row(line: &Line, outcome: &Outcome) -> Value {
 }
 
 fn code(refusal: &Refusal) -> String {
-    if refusal.problem.code.is_empty() { refusal.status.to_string() } else { refusal.problem.code.clone() }
+    if refusal.problem.code.is_empty() {
+        refusal.status.to_string()
+    } else {
+        refusal.problem.code.clone()
+    }
 }

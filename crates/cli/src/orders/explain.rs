@@ -27,20 +27,37 @@ pub(super) fn explain(detail: &Detail) -> Explanation {
 fn why(order: &Order) -> String {
     let mut sentences = vec![standing(order)];
     if let Some(attention) = &order.attention {
-        sentences.push(format!("A person should look since {}: {}", attention.since, reason(attention)));
+        sentences.push(format!(
+            "A person should look since {}: {}",
+            attention.since,
+            reason(attention)
+        ));
     }
     if let Some(discrepancy) = &order.discrepancy {
-        let card = discrepancy.card_id.as_deref().map(|card| format!(" (card {card})")).unwrap_or_default();
+        let card = discrepancy
+            .card_id
+            .as_deref()
+            .map(|card| format!(" (card {card})"))
+            .unwrap_or_default();
         sentences.push(match discrepancy.kind.as_str() {
             "late_success" => format!("UQPAY has a live card behind this failed order{card}."),
             "second_card" => format!("UQPAY has a second card for this order{card}."),
-            "active_card_failed" => "UQPAY now says that the card of this active order failed.".into(),
+            "active_card_failed" => {
+                "UQPAY now says that the card of this active order failed.".into()
+            }
             other => format!("Log and provider disagree: {other}{card}."),
         });
     }
     if let Some(compensation) = &order.compensation {
-        let how = if compensation.done { "was cancelled" } else { "is being cancelled" };
-        sentences.push(format!("Its card {how}, as the {} wished.", compensation.by));
+        let how = if compensation.done {
+            "was cancelled"
+        } else {
+            "is being cancelled"
+        };
+        sentences.push(format!(
+            "Its card {how}, as the {} wished.",
+            compensation.by
+        ));
     }
     if order.paused {
         sentences.push("An operator paused it.".into());
@@ -50,17 +67,24 @@ fn why(order: &Order) -> String {
 
 fn standing(order: &Order) -> String {
     match order.state.as_str() {
-        "requested" => "The order is to be sent to UQPAY, or it was and nobody knows yet what became of it.".into(),
+        "requested" => {
+            "The order is to be sent to UQPAY, or it was and nobody knows yet what became of it."
+                .into()
+        }
         "accepted" => "UQPAY has the order and makes the card.".into(),
         "idv_pending" => match &order.idv {
             Some(idv) if idv.submitted_at.is_some() => {
                 "The person has done their part of the identity check; UQPAY reviews it.".into()
             }
             Some(idv) if idv.link_available => {
-                let until = idv.expires_at.map(|at| format!(" until {at}")).unwrap_or_default();
+                let until = idv
+                    .expires_at
+                    .map(|at| format!(" until {at}"))
+                    .unwrap_or_default();
                 format!("A person must pass the identity check; their link works{until}.")
             }
-            _ => "A person must pass an identity check, and there is no link to send them to yet.".into(),
+            _ => "A person must pass an identity check, and there is no link to send them to yet."
+                .into(),
         },
         "active" => "The card is usable.".into(),
         "failed" => failed(order),
@@ -69,25 +93,45 @@ fn standing(order: &Order) -> String {
 }
 
 fn failed(order: &Order) -> String {
-    let Some(failure) = &order.failure else { return "There will be no card.".into() };
-    let code = failure.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let Some(failure) = &order.failure else {
+        return "There will be no card.".into();
+    };
+    let code = failure
+        .code
+        .as_deref()
+        .map(|code| format!(" ({code})"))
+        .unwrap_or_default();
     let missing = match failure.missing_fields.as_slice() {
         [] => String::new(),
         fields => format!(" Missing: {}.", fields.join(", ")),
     };
     let again = if failure.new_order_could_succeed {
-        format!(" Once the {} acted, a new order could succeed.", failure.who_must_act)
+        format!(
+            " Once the {} acted, a new order could succeed.",
+            failure.who_must_act
+        )
     } else {
         " A new order would fail as well.".into()
     };
-    format!("There will be no card: {}{code}.{missing}{again}", failure.kind.replace('_', " "))
+    format!(
+        "There will be no card: {}{code}.{missing}{again}",
+        failure.kind.replace('_', " ")
+    )
 }
 
 fn reason(attention: &Attention) -> String {
-    let code = attention.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let code = attention
+        .code
+        .as_deref()
+        .map(|code| format!(" ({code})"))
+        .unwrap_or_default();
     let words = match attention.reason.as_str() {
-        "outcome_unknown" => "a create call was sent and its outcome is still unknown; it is sent again with the same key",
-        "body_changed" => "the call would differ from the one first sent under its key, so it is not sent",
+        "outcome_unknown" => {
+            "a create call was sent and its outcome is still unknown; it is sent again with the same key"
+        }
+        "body_changed" => {
+            "the call would differ from the one first sent under its key, so it is not sent"
+        }
         "data_missing" => "the personal data needed for the call is gone",
         "key_conflict" => "UQPAY says the key was used with another body",
         "capacity" => "UQPAY has no card, money or quota for this now",
@@ -115,7 +159,9 @@ fn next(order: &Order) -> String {
                 "refresh_idv_link" => "a fresh link is asked for",
                 "cancel_card" => "the card is cancelled",
                 "look_up" => "UQPAY's record is read",
-                "expire_idv" => "the link has expired: UQPAY is asked, then it is renewed or the order fails",
+                "expire_idv" => {
+                    "the link has expired: UQPAY is asked, then it is renewed or the order fails"
+                }
                 "escalate" => "a person is told that it takes too long",
                 "notify_host" => "the host is told",
                 other => other,
@@ -129,12 +175,18 @@ fn next(order: &Order) -> String {
 
 /// The newest call that brought no or a bad answer.
 fn last_error(detail: &Detail) -> Option<String> {
-    let entry = detail
-        .timeline
-        .iter()
-        .rev()
-        .find(|entry| matches!(entry.name.as_str(), "submission_unanswered" | "submission_refused" | "failure_reported"))?;
-    Some(format!("{} at {}: {}", entry.name.replace('_', " "), entry.at, particulars(&entry.body)))
+    let entry = detail.timeline.iter().rev().find(|entry| {
+        matches!(
+            entry.name.as_str(),
+            "submission_unanswered" | "submission_refused" | "failure_reported"
+        )
+    })?;
+    Some(format!(
+        "{} at {}: {}",
+        entry.name.replace('_', " "),
+        entry.at,
+        particulars(&entry.body)
+    ))
 }
 
 fn suggestion(detail: &Detail) -> Option<String> {
@@ -147,14 +199,24 @@ fn suggestion(detail: &Detail) -> Option<String> {
         "capacity" | "refused" => &["retry_now", "fail"],
         _ => &["look_up_now", "retry_now", "resolve_discrepancy", "fail"],
     };
-    let action = wanted.iter().find(|wanted| detail.allowed_actions.iter().any(|allowed| allowed == *wanted))?;
+    let action = wanted.iter().find(|wanted| {
+        detail
+            .allowed_actions
+            .iter()
+            .any(|allowed| allowed == *wanted)
+    })?;
     let expect = order.version;
-    Some(format!("issuance orders act {} {action} --reason \"…\" --expect {expect}", order.id))
+    Some(format!(
+        "issuance orders act {} {action} --reason \"…\" --expect {expect}",
+        order.id
+    ))
 }
 
 /// The parts of an event's body that say something to a person.
 pub(super) fn particulars(body: &Value) -> String {
-    let Some(members) = body.as_object() else { return String::new() };
+    let Some(members) = body.as_object() else {
+        return String::new();
+    };
     let said = members.iter().filter_map(|(name, value)| {
         let text = match value {
             Value::String(text) => text.clone(),
@@ -164,7 +226,8 @@ pub(super) fn particulars(body: &Value) -> String {
             Value::Array(_) | Value::Null => return None,
         };
         // Digests and keys say nothing to a person.
-        (!text.is_empty() && !name.ends_with("digest") && name != "key" && name != "terms").then(|| format!("{name} {text}"))
+        (!text.is_empty() && !name.ends_with("digest") && name != "key" && name != "terms")
+            .then(|| format!("{name} {text}"))
     });
     said.collect::<Vec<_>>().join(", ")
 }
@@ -212,18 +275,36 @@ mod tests {
             { "version": 2, "at": "2026-01-01T00:00:01Z", "name": "submission_refused",
               "body": { "purpose": "create_card", "refusal": { "code": "insufficient_sub_bin" }, "body_digest": "00" } },
         ]);
-        let said = explain(&detail(json!({ "attention": attention }), &["retry_now", "fail"], timeline));
-        assert!(said.why.contains("no card, money or quota for this now (insufficient_sub_bin)"), "{}", said.why);
+        let said = explain(&detail(
+            json!({ "attention": attention }),
+            &["retry_now", "fail"],
+            timeline,
+        ));
+        assert!(
+            said.why
+                .contains("no card, money or quota for this now (insufficient_sub_bin)"),
+            "{}",
+            said.why
+        );
         assert_eq!(said.next, "nothing happens by itself; see what is possible");
         let error = said.last_error.unwrap();
-        assert!(error.contains("refusal insufficient_sub_bin") && !error.contains("digest"), "{error}");
-        assert_eq!(said.suggestion.unwrap(), "issuance orders act 0192 retry_now --reason \"…\" --expect 7");
+        assert!(
+            error.contains("refusal insufficient_sub_bin") && !error.contains("digest"),
+            "{error}"
+        );
+        assert_eq!(
+            said.suggestion.unwrap(),
+            "issuance orders act 0192 retry_now --reason \"…\" --expect 7"
+        );
     }
 
     #[test]
     fn an_order_at_rest_says_so() {
         let said = explain(&detail(json!({ "state": "active" }), &["note"], json!([])));
-        assert_eq!((said.why.as_str(), said.next.as_str()), ("The card is usable.", "nothing: it is at rest"));
+        assert_eq!(
+            (said.why.as_str(), said.next.as_str()),
+            ("The card is usable.", "nothing: it is at rest")
+        );
         assert_eq!((said.last_error, said.suggestion), (None, None));
     }
 
@@ -233,7 +314,11 @@ mod tests {
             "kind": "refused", "code": "invalid_parameter", "missing_fields": ["date_of_birth"],
             "who_must_act": "host", "new_order_could_succeed": true,
         });
-        let said = explain(&detail(json!({ "state": "failed", "failure": failure }), &[], json!([])));
+        let said = explain(&detail(
+            json!({ "state": "failed", "failure": failure }),
+            &[],
+            json!([]),
+        ));
         assert_eq!(
             said.why,
             "There will be no card: refused (invalid_parameter). Missing: date_of_birth. Once the host acted, a new order could succeed."

@@ -40,20 +40,29 @@ pub(super) async fn run(api: &Api, args: &Args, output: Output) -> Result<(), Fa
         ("product", &args.product),
         ("reference", &args.reference),
     ];
-    let mut query: Vec<_> =
-        filters.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
+    let mut query: Vec<_> = filters
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect();
     let (mut shown, mut rows, mut more) = (0, Vec::new(), None);
     while shown < args.limit {
         let mut query_now = query.clone();
         query_now.push(("limit", (args.limit - shown).min(PAGE).to_string()));
         let page: Value = api.get(&["admin", "v1", "orders"], &query_now).await?;
-        let orders = page.get("orders").and_then(Value::as_array).cloned().unwrap_or_default();
+        let orders = page
+            .get("orders")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         shown += orders.len();
         if output.json {
-            orders.iter().try_for_each(|order| output.json_line(order))?;
+            orders
+                .iter()
+                .try_for_each(|order| output.json_line(order))?;
         }
-        let page: Page = serde_json::from_value(page)
-            .map_err(|error| Failure::new(Exit::Failed, "the server's list cannot be read").because(&error))?;
+        let page: Page = serde_json::from_value(page).map_err(|error| {
+            Failure::new(Exit::Failed, "the server's list cannot be read").because(&error)
+        })?;
         rows.extend(page.orders.iter().map(row));
         more = page.next_cursor;
         let Some(cursor) = more.clone() else { break };
@@ -63,14 +72,40 @@ pub(super) async fn run(api: &Api, args: &Args, output: Output) -> Result<(), Fa
     if output.json {
         return Ok(());
     }
-    output.table(&["order", "reference", "state", "attention", "next step", "updated"], rows)?;
-    let rest = if more.is_some() { "; there are more, see --limit" } else { "" };
+    output.table(
+        &[
+            "order",
+            "reference",
+            "state",
+            "attention",
+            "next step",
+            "updated",
+        ],
+        rows,
+    )?;
+    let rest = if more.is_some() {
+        "; there are more, see --limit"
+    } else {
+        ""
+    };
     output.line(&format!("{shown} orders{rest}"))
 }
 
 fn row(order: &Order) -> Vec<String> {
-    let attention = order.attention.as_ref().map_or(String::new(), |attention| attention.reason.clone());
-    let next = order.next_step.as_ref().map_or(String::new(), |step| format!("{} at {}", step.action, step.due_at));
+    let attention = order
+        .attention
+        .as_ref()
+        .map_or(String::new(), |attention| attention.reason.clone());
+    let next = order.next_step.as_ref().map_or(String::new(), |step| {
+        format!("{} at {}", step.action, step.due_at)
+    });
     let (id, reference) = (order.id.clone(), order.reference.clone());
-    vec![id, reference, order.state.clone(), attention, next, order.updated_at.to_string()]
+    vec![
+        id,
+        reference,
+        order.state.clone(),
+        attention,
+        next,
+        order.updated_at.to_string(),
+    ]
 }

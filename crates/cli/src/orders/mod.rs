@@ -19,7 +19,13 @@ use crate::output::Output;
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// The operators' listener of a running `issuance serve`; its token comes from ISSUANCE_ADMIN_TOKEN.
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8081", env = "ISSUANCE_ADMIN_SERVER")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8081",
+        env = "ISSUANCE_ADMIN_SERVER"
+    )]
     server: String,
     #[command(subcommand)]
     command: Command,
@@ -84,7 +90,10 @@ async fn find(api: &Api, order: &str, account: Option<&str>) -> Result<String, F
     let page: view::Page = api.get(&["admin", "v1", "orders"], &query).await?;
     match page.orders.first() {
         Some(order) => Ok(order.id.clone()),
-        None => Err(Failure::new(Exit::NotFound, format!("no order has the id or reference `{order}`"))
-            .hint("a reference of a sub-account needs `--account`")),
+        None => Err(Failure::new(
+            Exit::NotFound,
+            format!("no order has the id or reference `{order}`"),
+        )
+        .hint("a reference of a sub-account needs `--account`")),
     }
 }

@@ -31,7 +31,9 @@ impl Parser {
         let mut whole = Vec::new();
         while let Some(end) = self.waiting.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.waiting.drain(..=end).collect();
-            let line = std::str::from_utf8(&line).map_err(|_| NoEvent)?.trim_end_matches(['\n', '\r']);
+            let line = std::str::from_utf8(&line)
+                .map_err(|_| NoEvent)?
+                .trim_end_matches(['\n', '\r']);
             if line.is_empty() {
                 let event = std::mem::take(&mut self.event);
                 // A comment, such as a sign of life, ends with an empty line too.
@@ -42,7 +44,11 @@ impl Parser {
                 self.event.data.push_str(data.trim_start());
             }
         }
-        if self.waiting.len() + self.event.data.len() > MAX_EVENT { Err(NoEvent) } else { Ok(whole) }
+        if self.waiting.len() + self.event.data.len() > MAX_EVENT {
+            Err(NoEvent)
+        } else {
+            Ok(whole)
+        }
     }
 }
 
@@ -53,12 +59,21 @@ mod tests {
     #[test]
     fn pieces_become_events() {
         let text = b": alive\n\nid: 7\nevent: x\ndata: {\"a\":1}\n\nid:8\r\ndata:{}\r\n\r\nid: 9\n";
-        let expected = [("7", "{\"a\":1}"), ("8", "{}")].map(|(id, data)| Event { id: id.into(), data: data.into() });
+        let expected = [("7", "{\"a\":1}"), ("8", "{}")].map(|(id, data)| Event {
+            id: id.into(),
+            data: data.into(),
+        });
         for size in [1, 3, 1000] {
             let mut parser = Parser::default();
-            let events: Vec<_> = text.chunks(size).flat_map(|piece| parser.feed(piece).unwrap()).collect();
+            let events: Vec<_> = text
+                .chunks(size)
+                .flat_map(|piece| parser.feed(piece).unwrap())
+                .collect();
             assert_eq!(events, expected, "in pieces of {size}");
         }
-        assert_eq!(Parser::default().feed(&vec![b'x'; MAX_EVENT + 1]), Err(NoEvent));
+        assert_eq!(
+            Parser::default().feed(&vec![b'x'; MAX_EVENT + 1]),
+            Err(NoEvent)
+        );
     }
 }
