@@ -132,7 +132,7 @@ impl Log {
                 Some((_, last)) => *last = record.recorded_at,
                 none => *none = Some((record.recorded_at.clone(), record.recorded_at)),
             }
-            if report.head.position % PROGRESS_EVERY == 0 {
+            if report.head.position.is_multiple_of(PROGRESS_EVERY) {
                 progress(report.head.position, opened.head.position);
             }
         }
