@@ -17,6 +17,8 @@ mod row;
 mod rows;
 mod table;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use change::{Change, OrderChange};
 #[cfg(any(test, feature = "testing"))]

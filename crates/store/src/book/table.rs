@@ -150,6 +150,9 @@ enum Found<V> {
     Ground(Vec<u8>),
 }
 
+/// A key, and what is found under it.
+type Merged<V> = (Vec<u8>, Found<V>);
+
 /// Three sorted walks as one; of equal keys the newest layer's row counts.
 struct Merge<'a, V> {
     fresh: Walk<'a, V>,
@@ -161,7 +164,7 @@ struct Merge<'a, V> {
 }
 
 impl<V: Row> Merge<'_, V> {
-    fn next(&mut self) -> Result<Option<(Vec<u8>, Found<V>)>, StoreError> {
+    fn next(&mut self) -> Result<Option<Merged<V>>, StoreError> {
         loop {
             self.fill()?;
             let memory = self.heads.iter().flatten().map(|head| head.0);

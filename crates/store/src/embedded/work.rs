@@ -78,10 +78,13 @@ impl Queue {
             return Err(StoreError::Overloaded);
         }
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = match sender.as_ref().map(|sender| sender.try_send(Item::Work(work))) {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(TrySendError::Full(_))) => StoreError::Overloaded,
-            Some(Err(TrySendError::Disconnected(_))) | None => StoreError::Closed,
+        let refused = match sender.as_ref() {
+            None => StoreError::Closed,
+            Some(sender) => match sender.try_send(Item::Work(work)) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(_)) => StoreError::Overloaded,
+                Err(TrySendError::Disconnected(_)) => StoreError::Closed,
+            },
         };
         self.bytes.fetch_sub(size, Ordering::Relaxed);
         Err(refused)

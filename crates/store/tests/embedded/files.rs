@@ -102,7 +102,8 @@ async fn a_damaged_index_is_made_anew() {
     let flips = |from: usize| {
         move |bytes: &mut Vec<u8>| bytes[from..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a)
     };
-    let damages: Vec<Box<dyn Fn(&mut Vec<u8>)>> = vec![
+    type Damage = Box<dyn Fn(&mut Vec<u8>)>;
+    let damages: Vec<Damage> = vec![
         Box::new(flips(0)),
         Box::new(flips(length / 2)),
         Box::new(|bytes| bytes.fill(0)),

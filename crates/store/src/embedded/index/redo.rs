@@ -46,24 +46,27 @@ impl Note {
     /// Every key with its value, or none where it is to be removed.
     pub(super) fn each<E>(&self, mut put: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
         let mut rest = &self.0[..];
-        while let Some((key, value, after)) = entry(rest) {
-            put(key, value)?;
+        while let Some((row, after)) = entry(rest) {
+            put(row.0, row.1)?;
             rest = after;
         }
         Ok(())
     }
 }
 
-fn entry(bytes: &[u8]) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
+/// A key with its value.
+type Put<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn entry(bytes: &[u8]) -> Option<(Put<'_>, &[u8])> {
     let (lengths, rest) = bytes.split_at_checked(8)?;
     let length = |bytes: &[u8]| Some(u32::from_be_bytes(bytes.try_into().ok()?));
     let (key_length, value_length) = (length(&lengths[..4])?, length(&lengths[4..])?);
     let (key, rest) = rest.split_at_checked(key_length as usize)?;
     if value_length == REMOVED {
-        return Some((key, None, rest));
+        return Some(((key, None), rest));
     }
     let (value, rest) = rest.split_at_checked(value_length as usize)?;
-    Some((key, Some(value), rest))
+    Some(((key, Some(value)), rest))
 }
 
 /// Puts a note down before its puts are made. It needs no sync: after a power cut the index is made anew anyway.

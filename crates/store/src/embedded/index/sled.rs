@@ -45,7 +45,11 @@ impl Sled {
     /// Ends all use of the files. Reads under way must be over.
     pub(super) fn close(&self) {
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Err(error) = guarded(|| Ok(drop(db))) {
+        let closed = guarded(|| {
+            drop(db);
+            Ok(())
+        });
+        if let Err(error) = closed {
             tracing::warn!(%error, "the index did not close");
         }
     }
