@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use issuance_domain::{Order, OrderId, evolve};
 use issuance_store::journal::{Cut, Head, Record};
+use issuance_store::{Message, Standing};
 use serde::Serialize;
 
 use crate::error::AuditError;
@@ -13,6 +14,8 @@ use crate::log::{Log, event_of, order_of};
 use crate::place::Place;
 use crate::tally::Tally;
 
+/// The stream of webhooks.
+const INBOX: &str = "inbox";
 /// Findings kept; more are only counted.
 const FINDINGS_KEPT: usize = 100;
 /// Events between two words of progress.
@@ -118,6 +121,7 @@ impl Log {
             wrong: 0,
         };
         let mut orders = HashMap::new();
+        let mut inbox = 0;
         for record in self.records() {
             let record = record?;
             report.head = Head {
@@ -125,7 +129,7 @@ impl Log {
                 hash: record.hash,
             };
             *report.records.entry(record.name.clone()).or_default() += 1;
-            if let Some(problem) = judge(&record, &mut orders) {
+            if let Some(problem) = judge(&record, &mut orders, &mut inbox) {
                 report.note(&record, problem);
             }
             match &mut report.span {
@@ -160,17 +164,24 @@ impl Report {
     }
 }
 
-/// Folds an order's record into what is known, or says why that cannot be.
-fn judge(record: &Record, orders: &mut HashMap<OrderId, Known>) -> Option<Problem> {
-    let id = match order_of(record) {
-        Ok(Some(id)) => id,
-        Ok(None) => return None,
-        Err(error) => {
-            return Some(Problem::Unreadable {
-                why: error.to_string(),
-            });
-        }
-    };
+/// Folds a record into what is known, or says why that cannot be.
+fn judge(
+    record: &Record,
+    orders: &mut HashMap<OrderId, Known>,
+    inbox: &mut u64,
+) -> Option<Problem> {
+    match order_of(record) {
+        Ok(Some(id)) => judge_event(record, id, orders),
+        Ok(None) => judge_message(record, inbox),
+        Err(error) => Some(unreadable(&error)),
+    }
+}
+
+fn judge_event(
+    record: &Record,
+    id: OrderId,
+    orders: &mut HashMap<OrderId, Known>,
+) -> Option<Problem> {
     let before = match orders.insert(id, Known::Broken) {
         Some(Known::Broken) => return None,
         Some(Known::Folded(order)) => Some(*order),
@@ -178,23 +189,13 @@ fn judge(record: &Record, orders: &mut HashMap<OrderId, Known>) -> Option<Proble
     };
     let expected = before.as_ref().map_or(1, |order| order.version.0 + 1);
     if record.version != expected {
-        return Some(Problem::Version {
-            expected,
-            found: record.version,
-        });
+        let found = record.version;
+        return Some(Problem::Version { expected, found });
     }
     let event = match event_of(record, id) {
         Ok(recorded) => recorded.event,
-        Err(AuditError::Unreadable { source, .. }) => {
-            return Some(Problem::Unreadable {
-                why: source.to_string(),
-            });
-        }
-        Err(error) => {
-            return Some(Problem::Unreadable {
-                why: error.to_string(),
-            });
-        }
+        Err(AuditError::Unreadable { source, .. }) => return Some(unreadable(&source)),
+        Err(error) => return Some(unreadable(&error)),
     };
     match evolve(id, before, &event) {
         Ok(order) => {
@@ -204,5 +205,35 @@ fn judge(record: &Record, orders: &mut HashMap<OrderId, Known>) -> Option<Proble
         Err(corrupt) => Some(Problem::Contradiction {
             why: corrupt.to_string(),
         }),
+    }
+}
+
+/// Judges a record of the inbox by its number and its shape: what it led to is an order's to tell.
+fn judge_message(record: &Record, inbox: &mut u64) -> Option<Problem> {
+    if record.stream != INBOX {
+        let why = format!("there is no stream `{}`", record.stream);
+        return Some(Problem::Unreadable { why });
+    }
+    let (expected, found) = (*inbox + 1, record.version);
+    *inbox = found;
+    if found != expected {
+        return Some(Problem::Version { expected, found });
+    }
+    let body = record.body.get();
+    let shape = match (record.name.as_str(), record.schema) {
+        ("message_received", 1) => serde_json::from_str::<Message>(body).map(drop),
+        ("message_settled", 1) => serde_json::from_str::<Standing>(body).map(drop),
+        (_, schema) => {
+            let why =
+                format!("schema {schema} of it is unknown; a newer engine may have written it");
+            return Some(Problem::Unreadable { why });
+        }
+    };
+    shape.err().map(|error| unreadable(&error))
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Problem {
+    Problem::Unreadable {
+        why: error.to_string(),
     }
 }

@@ -325,6 +325,65 @@ fn what_the_chain_cannot_show_the_fold_does() {
     );
 }
 
+/// A record of the inbox.
+fn message(version: u64, name: &'static str, body: &str) -> Vec<Entry<'static>> {
+    vec![Entry {
+        stream: "inbox".into(),
+        version,
+        name: name.into(),
+        schema: 1,
+        recorded_at: minute(0).to_string().into(),
+        body: Cow::Owned(RawValue::from_string(body.to_owned()).unwrap()),
+        message: None,
+    }]
+}
+
+#[test]
+fn the_inbox_is_judged_too() {
+    let received = r#"{"id":"evt-1","event_type":"card.create.succeeded","received_at":"2026-01-01T00:00:00Z","aliases":[],"body_digest":"00","content":{}}"#;
+    let parked = r#"{"id":"evt-1","standing":"parked"}"#;
+    let of = |batches: &[Vec<Entry<'static>>]| {
+        let fixture = Fixture::written(batches);
+        let report = Log::open(&fixture.data())
+            .unwrap()
+            .verify(|_, _| ())
+            .unwrap();
+        report
+            .findings
+            .into_iter()
+            .map(|finding| finding.problem)
+            .collect::<Vec<_>>()
+    };
+    let sound = [
+        message(1, "message_received", received),
+        message(2, "message_settled", parked),
+    ];
+    assert_eq!(of(&sound), []);
+    let hole = [
+        message(1, "message_received", received),
+        message(3, "message_settled", parked),
+    ];
+    assert_eq!(
+        of(&hole),
+        [Problem::Version {
+            expected: 2,
+            found: 3
+        }]
+    );
+    for (name, body) in [("message_received", parked), ("message_lost", received)] {
+        assert!(
+            matches!(
+                &of(&[message(1, name, body)])[..],
+                [Problem::Unreadable { .. }]
+            ),
+            "{name}"
+        );
+    }
+    let mut stranger = message(1, "message_received", received);
+    stranger[0].stream = "elsewhere".into();
+    assert!(matches!(&of(&[stranger])[..], [Problem::Unreadable { .. }]));
+}
+
 #[test]
 fn time_travel_shows_the_book_as_it_was() {
     let fixture = two_orders();

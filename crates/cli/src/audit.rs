@@ -295,7 +295,7 @@ fn failed(error: AuditError) -> Failure {
             JournalError::Damaged { .. }
             | JournalError::Missing { .. }
             | JournalError::Foreign { .. },
-        ) => "nothing from there on can be believed; restore the file from a copy",
+        ) => "nothing from there on can be believed",
         AuditError::Journal(JournalError::RolledBack { .. } | JournalError::Diverged { .. }) => {
             "this is not the log that head was taken from, or its end was taken off"
         }

@@ -42,15 +42,10 @@ struct Cli {
 enum Command {
     /// Show everything on one machine: simulator, engine, server, host, and every fault.
     Demo(demo::Args),
-    /// Run the engine with its HTTP listeners.
     Serve(serve::Args),
-    /// Place the orders of a file; running it again places nothing twice.
     Issue(issue::Args),
-    /// See and free orders.
     Orders(orders::Args),
-    /// Prove, replay and hand out a log.
     Audit(audit::Args),
-    /// Print or check a configuration.
     Config(config::Args),
     /// Run the false UQPAY alone.
     Simulate(simulate::Args),
@@ -157,6 +152,7 @@ mod tests {
             "issuance serve",
             "issuance orders fail ref-1",
             "issuance orders act ref-1 --reason r",
+            "issuance orders act ref-1 teleport --reason r",
             "issuance issue",
             "issuance issue orders.jsonl --concurrency 0",
             "issuance audit export data",

@@ -47,7 +47,9 @@ impl Summary {
             return output.json_line(&json!({ "summary": summary }));
         }
         if !self.first_refused.is_empty() {
-            let rows = self.first_refused.iter().map(|(line, refusal)| {
+            let mut shown: Vec<_> = self.first_refused.iter().collect();
+            shown.sort_by_key(|(line, _)| line.number);
+            let rows = shown.into_iter().map(|(line, refusal)| {
                 let errors: Vec<_> = refusal
                     .problem
                     .errors

@@ -1,5 +1,9 @@
 //! Acting on an order: with a reason, and if wished only on what was seen.
 
+use issuance::domain::OperatorAction;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error, StrDeserializer};
 use serde_json::{Value, json};
 
 use super::find;
@@ -27,19 +31,16 @@ pub(super) struct Order {
 pub(super) async fn run(
     api: &Api,
     order: &Order,
-    action: &str,
+    action: OperatorAction,
     output: Output,
 ) -> Result<(), Failure> {
     let id = find(api, &order.order, order.account.as_deref()).await?;
-    let path = ["admin", "v1", "orders", &id, "actions", action];
+    let path = ["admin", "v1", "orders", &id, "actions", action.name()];
     let body = json!({ "reason": order.reason });
     let answer: Value =
         api.act(&path, &body, order.expect)
             .await
             .map_err(|failure| match failure.exit {
-                Exit::NotFound => {
-                    failure.hint("`issuance orders show` lists the order's allowed actions by name")
-                }
                 Exit::Conflict => {
                     failure.hint(format!("look at it again: issuance orders show {id}"))
                 }
@@ -67,5 +68,26 @@ pub(super) async fn run(
             ))
         }
         None => output.line("done"),
+    }
+}
+
+/// An action by the name it has in lists and in the log.
+pub(super) fn action(name: &str) -> Result<OperatorAction, String> {
+    let word: StrDeserializer<'_, Error> = name.into_deserializer();
+    OperatorAction::deserialize(word).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_action_is_answered_with_the_known_ones() {
+        assert_eq!(action("look_up_now"), Ok(OperatorAction::LookUpNow));
+        let said = action("teleport").unwrap_err();
+        assert!(
+            said.contains("`retry_now`") && said.contains("`resolve_discrepancy`"),
+            "{said}"
+        );
     }
 }

@@ -68,8 +68,14 @@ fn why(order: &Order) -> String {
 fn standing(order: &Order) -> String {
     match order.state.as_str() {
         "requested" => {
-            "The order is to be sent to UQPAY, or it was and nobody knows yet what became of it."
-                .into()
+            let reason = order
+                .attention
+                .as_ref()
+                .map(|attention| attention.reason.as_str());
+            match reason {
+                Some("capacity" | "refused" | "possible_leftover") => "UQPAY has not taken the order.".into(),
+                _ => "The order is to be sent to UQPAY, or it was and nobody knows yet what became of it.".into(),
+            }
         }
         "accepted" => "UQPAY has the order and makes the card.".into(),
         "idv_pending" => match &order.idv {

@@ -9,7 +9,7 @@ mod view;
 mod watch;
 
 use clap::{Args as ClapArgs, Subcommand};
-use issuance::domain::OrderId;
+use issuance::domain::{OperatorAction, OrderId};
 
 use crate::exit::{Exit, Failure};
 use crate::http::Api;
@@ -53,8 +53,9 @@ enum Command {
     Act {
         #[command(flatten)]
         order: act::Order,
-        /// Such as look_up_now, pause, resume, cancel, note, resolve_discrepancy.
-        action: String,
+        /// Its name, such as `look_up_now` or `pause`.
+        #[arg(value_parser = act::action)]
+        action: OperatorAction,
     },
 }
 
@@ -67,11 +68,14 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
             Some(order) => watch::one(&api, &find(&api, order, None).await?, output).await,
             None => watch::everything(&api, &watch, output).await,
         },
-        Command::Retry(order) => act::run(&api, &order, "retry_now", output).await,
-        Command::Fail(order) => act::run(&api, &order, "fail", output).await,
-        Command::Act { order, action } => act::run(&api, &order, &action, output).await,
+        Command::Retry(order) => act::run(&api, &order, OperatorAction::RetryNow, output).await,
+        Command::Fail(order) => act::run(&api, &order, OperatorAction::Fail, output).await,
+        Command::Act { order, action } => act::run(&api, &order, action, output).await,
     }
     .map_err(|failure| match failure.exit {
+        Exit::Auth if std::env::var_os("ISSUANCE_ADMIN_TOKEN").is_none() => {
+            failure.hint("ISSUANCE_ADMIN_TOKEN is not set; it must be a token of `admin.tokens`")
+        }
         Exit::Auth => failure.hint(
             "ISSUANCE_ADMIN_TOKEN must be a token of `admin.tokens` whose role allows this; for the feed, \
              ISSUANCE_API_TOKEN one of `server.tokens`",
