@@ -5,13 +5,14 @@
 //! provider's wire format, a decision about an order, a store's inside.
 //!
 //! In reading order: [`Worker`] runs a [`Performer`]; [`Submitter`] sends what is owed and reports what was heard;
-//! [`Notices`] tells the host; [`Budget`] and [`Breaker`] say when not to.
+//! [`Notices`] tells the host; [`Budget`], [`Breaker`] and [`ProductBreaker`] say when not to.
 
 mod breaker;
 mod budget;
 mod clock;
 mod notices;
 mod notifier;
+mod product_breaker;
 mod provider;
 mod retry;
 mod submitter;
@@ -22,6 +23,7 @@ pub use budget::{Budget, Urgency};
 pub use clock::{Clock, SystemClock};
 pub use notices::Notices;
 pub use notifier::{Notice, Notifier, NotifyError};
+pub use product_breaker::{OpenPool, Pool, ProductBreaker};
 pub use provider::{Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Silence};
 pub use retry::Retry;
 pub use submitter::Submitter;
