@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
-/// Reads a log and never writes it: a data directory, running or not, or a copy of its `journal`.
+/// Read a log, and never write it: a data directory, running or not, or a copy of its `journal`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Proves that the log is whole and unchanged, and that every order's events make sense.
+    /// Prove that the log is whole and unchanged, and that every order's events make sense.
     Verify {
         /// The data directory, or a copy of its journal.
         dir: PathBuf,
@@ -34,7 +34,7 @@ enum Command {
         #[arg(long, value_name = "POSITION:HASH", value_parser = head)]
         head: Option<Head>,
     },
-    /// Shows all orders, or one, as they were at a moment.
+    /// Show all orders, or one, as they were at a moment.
     Replay {
         /// The data directory, or a copy of its journal.
         dir: PathBuf,
@@ -45,7 +45,7 @@ enum Command {
         #[arg(long, value_name = "ID")]
         order: Option<OrderId>,
     },
-    /// Writes the events to a file. There is no personal data in a log, so none in an export.
+    /// Write the events to a file. There is no personal data in a log, so none in an export.
     Export {
         /// The data directory, or a copy of its journal.
         dir: PathBuf,

@@ -18,7 +18,10 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use crate::{logging, signals};
 
-/// Runs the engine with its HTTP listeners until SIGINT or SIGTERM.
+/// Run the engine with its HTTP listeners until SIGINT or SIGTERM.
+///
+/// Ends with 0 when it was told to stop, and with another status when it stopped by itself, as it does at the first storage
+/// error: start it again once the disk is sound, nothing acknowledged is lost.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to do, over the standard values (`issuance config init` prints those).

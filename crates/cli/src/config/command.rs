@@ -8,7 +8,7 @@ use super::{Checked, DEFAULT, read, variables};
 use crate::exit::Failure;
 use crate::output::Output;
 
-/// Shows and judges configurations.
+/// Show and judge configurations.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -17,9 +17,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Prints every key with its standard value, its unit and its reason.
+    /// Print every key with its standard value, its unit and its reason.
     Init,
-    /// Judges a configuration as `serve` would, secrets included, and starts nothing.
+    /// Judge a configuration as `serve` would, secrets included, and starts nothing.
     Check {
         /// The configuration.
         #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ use crate::output::Output;
 use send::{Outcome, Sender};
 use summary::Summary;
 
-/// Places orders in bulk: each line of the file is one card request as JSON.
+/// Place orders in bulk: each line of the file is one card request as JSON.
 ///
 /// Run it again after an interruption: what was placed before is recognised by its reference and not placed twice.
 #[derive(Debug, clap::Args)]

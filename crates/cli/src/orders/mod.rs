@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::http::Api;
 use crate::output::Output;
 
-/// Looks at orders and frees those that are stuck.
+/// Look at orders and free those that are stuck.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// The operators' listener of a running `issuance serve`; its token comes from ISSUANCE_ADMIN_TOKEN.
@@ -33,9 +33,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists orders, newest first.
+    /// List orders, newest first.
     List(list::Args),
-    /// Explains one order: where it stands, why it waits, what happens next and when, and what would free it.
+    /// Explain one order: where it stands, why it waits, what happens next and when, and what would free it.
     Show {
         /// Its id, or the reference it was placed under.
         order: String,
@@ -43,13 +43,13 @@ enum Command {
         #[arg(long)]
         account: Option<String>,
     },
-    /// Follows one order to its end, or everything that happens.
+    /// Follow one order to its end, or everything that happens.
     Watch(watch::Args),
-    /// Does now what the order owes.
+    /// Do now what the order owes.
     Retry(act::Order),
-    /// Ends an order. A card that turns up later is a discrepancy.
+    /// End an order. A card that turns up later is a discrepancy.
     Fail(act::Order),
-    /// Acts on an order by any name that `show` lists.
+    /// Act on an order by any name that `show` lists.
     Act {
         #[command(flatten)]
         order: act::Order,
