@@ -20,3 +20,8 @@ pub use issuance_domain as domain;
 pub use issuance_executor::{Clock, Notice, Notifier, NotifyError, Provider, Retry, SystemClock};
 pub use issuance_store as store;
 pub use issuance_uqpay as uqpay;
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

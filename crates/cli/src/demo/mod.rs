@@ -120,7 +120,7 @@ fn tell(world: &World, rows: &[Row], output: Output) -> Result<Result<(), Failur
         output.table(&head, rows.iter().map(cells))?;
         output.line(&format!(
             "\n{} of {} orders as expected. {calls} calls to the provider, {calls_each:.1} for each order sent; the host \
-             was told of {}.\nThe log: {} records, hash chain {}.",
+             was told of {} since this start.\nThe log: {} records, hash chain {}.",
             rows.len() - wrong.len(),
             rows.len(),
             world.told.count(),
@@ -140,6 +140,7 @@ fn try_this(world: &World, rows: &[Row], output: Output) -> Result<(), Failure> 
     let (hosts, data) = (world.serving.hosts, world.data.display());
     let operators = world.serving.operators.map_or_else(|| "none".to_owned(), |address| format!("http://{address}"));
     let stuck = rows.iter().find(|row| row.end == "accepted").and_then(|row| row.order_id.as_deref()).unwrap_or("ID");
+    let program = std::env::args().next().unwrap_or_else(|| "issuance".into());
     output.line(&format!(
         "\nEverything goes on running. Ctrl-C ends it; a start with --data {data} goes on.\n\
          \x20 orders and webhooks  http://{hosts}\n\
@@ -149,12 +150,12 @@ fn try_this(world: &World, rows: &[Row], output: Output) -> Result<(), Failure> 
          Three things to try:\n\
          \x20 1. See who is stuck, and why:\n\
          \x20    export ISSUANCE_ADMIN_TOKEN=$(cat {data}/secrets/admin-token)\n\
-         \x20    issuance orders --server {operators} list --attention\n\
+         \x20    {program} orders --server {operators} list --attention\n\
          \x20 2. Read one order's whole story, and free it:\n\
-         \x20    issuance orders --server {operators} show {stuck}\n\
-         \x20    issuance orders --server {operators} fail {stuck} --reason \"the card never came\"\n\
+         \x20    {program} orders --server {operators} show {stuck}\n\
+         \x20    {program} orders --server {operators} fail {stuck} --reason \"the card never came\"\n\
          \x20 3. Prove that nobody touched the log:\n\
-         \x20    issuance audit verify {data}/store",
+         \x20    {program} audit verify {data}/store",
         api = world.simulator.api_base(),
     ))
 }
