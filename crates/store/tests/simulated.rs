@@ -146,6 +146,23 @@ mod faults {
     }
 
     #[test]
+    fn a_repeat_of_what_was_not_stored_is_none() {
+        let store = store();
+        let mut copies: Vec<_> = (0..3).map(|_| store.receive(message("m-1"), None)).collect();
+        for copy in &mut copies {
+            assert!(poll(copy.as_mut()).is_pending());
+        }
+        store.fill_disk(true);
+        for copy in copies {
+            assert!(matches!(run(copy), Err(StoreError::DiskFull)));
+        }
+        store.fill_disk(false);
+        assert_eq!(run(store.receive(message("m-1"), None)).unwrap(), Receipt::Stored);
+        store.fill_disk(true);
+        assert_eq!(run(store.receive(message("m-1"), None)).unwrap(), Receipt::Repeat);
+    }
+
+    #[test]
     fn a_closed_store_says_so() {
         let store = store();
         run(store.receive(message("m-1"), None)).unwrap();

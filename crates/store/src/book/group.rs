@@ -18,6 +18,8 @@ pub(crate) struct Group {
     /// Digests of messages received.
     received: HashMap<MessageId, Box<str>>,
     settled: HashSet<MessageId>,
+    /// The group before it, while that is not in the rows yet.
+    earlier: Option<Box<Self>>,
 }
 
 /// What settling a message comes to.
@@ -30,6 +32,28 @@ pub(crate) enum Marked {
 }
 
 impl Group {
+    /// A group that follows one which is still on its way to the disk.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn after(earlier: Self) -> Self {
+        // What came before that one is in the rows.
+        let earlier = Self { earlier: None, ..earlier };
+        Self { earlier: Some(Box::new(earlier)), ..Self::default() }
+    }
+
+    /// This group and the one before it.
+    fn waiting(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.earlier.as_deref())
+    }
+
+    fn is_settled(&self, message: &MessageId) -> bool {
+        self.waiting().any(|group| group.settled.contains(message))
+    }
+
+    /// The digest of a message that is not in the rows yet.
+    fn digest(&self, message: &MessageId) -> Option<&str> {
+        self.waiting().find_map(|group| group.received.get(message)).map(|digest| &**digest)
+    }
+
     /// Takes an append in, or says why not.
     pub(crate) fn append(&mut self, rows: &Rows, append: &Append) -> Result<(), AppendError> {
         let order = &append.projection.order;
@@ -38,7 +62,7 @@ impl Group {
             let what = format!("an append to order {} whose rows do not follow from its events", append.order);
             return Err(StoreError::Damaged { what }.into());
         }
-        let actual = match self.versions.get(&append.order) {
+        let actual = match self.waiting().find_map(|group| group.versions.get(&append.order)) {
             Some(version) => *version,
             None => rows.order(append.order)?.map_or(Version::NONE, |row| row.order.version),
         };
@@ -47,7 +71,7 @@ impl Group {
         }
         let reference = append.projection.reference();
         if append.expected == Version::NONE {
-            let taken = match self.references.get(&reference) {
+            let taken = match self.waiting().find_map(|group| group.references.get(&reference)) {
                 Some(order) => Some(*order),
                 None => rows.find_reference(&reference)?,
             };
@@ -69,21 +93,21 @@ impl Group {
     }
 
     fn check_unsettled(&self, rows: &Rows, message: &MessageId) -> Result<(), AppendError> {
-        if self.settled.contains(message) {
+        if self.is_settled(message) {
             return Err(AppendError::AlreadySettled);
         }
         match rows.message(message)?.map(|row| row.standing.clone()) {
             Some(Standing::Settled { .. }) => Err(AppendError::AlreadySettled),
             Some(Standing::Pending | Standing::Parked | Standing::Quarantined { .. }) => Ok(()),
-            None if self.received.contains_key(message) => Ok(()),
+            None if self.digest(message).is_some() => Ok(()),
             None => Err(unknown(message).into()),
         }
     }
 
     /// Takes a message in, or says that it was there before.
     pub(crate) fn receive(&mut self, rows: &Rows, message: &Message) -> Result<Receipt, StoreError> {
-        let before = match self.received.get(&message.id) {
-            Some(digest) => Some(digest.clone()),
+        let before = match self.digest(&message.id) {
+            Some(digest) => Some(Box::from(digest)),
             None => rows.message(&message.id)?.map(|row| row.digest.clone()),
         };
         Ok(match before {
@@ -100,12 +124,12 @@ impl Group {
     /// the name while the message was looked at.
     pub(crate) fn settle(&mut self, rows: &Rows, id: &MessageId, standing: &Standing) -> Result<Marked, StoreError> {
         let Some(row) = rows.message(id)? else { return Err(unknown(id)) };
-        if self.settled.contains(id) || matches!(row.standing, Standing::Settled { .. }) || row.standing == *standing {
+        if self.is_settled(id) || matches!(row.standing, Standing::Settled { .. }) || row.standing == *standing {
             return Ok(Marked::Unchanged);
         }
         if *standing == Standing::Parked {
             for alias in row.message.iter().flat_map(|message| &message.aliases) {
-                if self.aliases.contains(alias) || rows.is_known(alias)? {
+                if self.waiting().any(|group| group.aliases.contains(alias)) || rows.is_known(alias)? {
                     return Ok(Marked::Unchanged);
                 }
             }

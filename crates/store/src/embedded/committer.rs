@@ -1,10 +1,14 @@
-//! The committer: one thread, one group at a time. Gather, judge, write, sync once, move the rows, answer.
+//! The committer: one thread. Gather, judge, have personal data kept, write, sync once, move the rows, answer.
+//!
+//! Two groups can be under way: while the journal syncs one, the vault syncs the next, which is judged as if the first had
+//! arrived. If it does not, both are refused.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::behind::{Behind, End};
+use super::keeper::Keeper;
 use super::options::Limits;
 use super::shared::{Shared, chain};
 use super::work::{Job, Next, Waiting, Work};
@@ -14,27 +18,31 @@ use crate::journal::{Batch, JournalError, Location, Writer, Written};
 use crate::message::Receipt;
 use crate::position::Position;
 use crate::store::{Append, Appended};
-use crate::vault::{self, Vault, VaultError};
+use crate::vault::{self, VaultError};
 
-/// Owns the files that are written.
+/// Owns the journal.
 #[derive(Debug)]
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     pub(super) journal: Writer,
-    pub(super) vault: Vault,
+    pub(super) keeper: Keeper,
     pub(super) waiting: Waiting,
     pub(super) behind: Arc<Behind>,
     pub(super) limits: Limits,
 }
 
-/// Jobs judged good, in the order of their batches.
+/// A group that was judged: the good jobs, in the order of their batches.
 #[derive(Default)]
-struct Judged {
+struct Staged {
     jobs: Vec<Job>,
     batches: Vec<Batch<'static>>,
-    sealed: Vec<vault::Change>,
     /// Answers that wait for the group all the same: they may rest on what it makes durable.
     others: Vec<Answer>,
+    group: Group,
+    /// Records of the inbox, with this group.
+    inbox_records: u64,
+    /// The keeper has personal data of it.
+    keeps: bool,
 }
 
 enum Answer {
@@ -50,6 +58,17 @@ impl Answer {
             Self::Append(sender, answer) => drop(sender.send(answer)),
             Self::Receive(sender, answer) => drop(sender.send(answer)),
             Self::Settle(sender, answer) => drop(sender.send(answer)),
+        }
+    }
+}
+
+impl Answer {
+    /// Whatever it was to be, the group it rests on did not become durable.
+    fn fail(self, error: &StoreError) {
+        match self {
+            Self::Append(sender, _) => Self::Append(sender, Err(error.clone().into())).send(),
+            Self::Receive(sender, _) => Self::Receive(sender, Err(error.clone())).send(),
+            Self::Settle(sender, _) => Self::Settle(sender, Err(error.clone())).send(),
         }
     }
 }
@@ -76,82 +95,111 @@ impl Committer {
     pub(super) fn run(mut self) {
         let (shared, behind) = (Arc::clone(&self.shared), Arc::clone(&self.behind));
         let mut farewell = Farewell { shared, behind, end: End::AsItIs };
-        loop {
-            match self.waiting.take(self.limits.group, self.limits.group_bytes) {
-                Next::Group(group) => {
-                    if self.commit(group).is_err() {
-                        return;
+        let (mut staged, mut end) = (None, None);
+        while end.is_none() || staged.is_some() {
+            let group = match staged.take() {
+                Some(group) => group,
+                None => {
+                    let next = self.waiting.take(self.limits.group, self.limits.group_bytes);
+                    match self.stage(next, None, &mut end) {
+                        Some(group) => group,
+                        None => continue,
                     }
                 }
-                Next::Close(group) => {
-                    if self.commit(group).is_ok() {
-                        farewell.end = End::Written;
-                    }
-                    return;
-                }
-                Next::End => return,
+            };
+            match self.commit(group, &mut end) {
+                Ok(following) => staged = following,
+                // The store has stopped.
+                Err(_) => return,
             }
         }
+        farewell.end = end.unwrap_or(End::AsItIs);
     }
 
-    /// An error means that the store has stopped.
-    fn commit(&mut self, group: Vec<Work>) -> Result<(), StoreError> {
-        if group.is_empty() {
-            return Ok(());
+    /// Judges a group and hands its personal data to the keeper.
+    fn stage(&mut self, next: Next, before: Option<(Group, u64)>, end: &mut Option<End>) -> Option<Staged> {
+        let work = match next {
+            Next::Group(work) => work,
+            Next::Close(work) => {
+                *end = Some(End::Written);
+                work
+            }
+            Next::End => {
+                *end = Some(End::AsItIs);
+                Vec::new()
+            }
+        };
+        if work.is_empty() {
+            return None;
         }
         if let Err(error) = self.behind.wait_for_room() {
-            group.into_iter().for_each(|work| fail(work.job, &error));
-            return Ok(());
+            work.into_iter().for_each(|work| fail(work.job, &error));
+            return None;
         }
-        let Judged { jobs, batches, sealed, others } = self.judge(group);
-        metrics::histogram!("issuance_store_group_appends").record(jobs.len() as f64);
-        let ended = match self.write(&batches, &sealed) {
+        let (mut staged, sealed) = judge_all(&self.shared.book().rows, before, work);
+        metrics::histogram!("issuance_store_group_appends").record(staged.jobs.len() as f64);
+        staged.keeps = !sealed.is_empty();
+        if staged.keeps {
+            self.keeper.keep(sealed);
+        }
+        Some(staged)
+    }
+
+    /// Makes a group durable and answers it. While the disk works on it, the next one's personal data is on its way too.
+    /// An error means that the store has stopped.
+    fn commit(&mut self, staged: Staged, end: &mut Option<End>) -> Result<Option<Staged>, StoreError> {
+        let Staged { jobs, batches, others, group, inbox_records, keeps } = staged;
+        let mut following = None;
+        let written = match if keeps { self.keep() } else { Ok(()) } {
+            Err(error) => Err(error),
+            Ok(()) => {
+                if keeps && end.is_none() {
+                    let next = self.waiting.poll(self.limits.group, self.limits.group_bytes);
+                    following = self.stage(next, Some((group, inbox_records)), end);
+                }
+                self.write(&batches)
+            }
+        };
+        let ended = match written {
             Ok(None) => Ok(()),
             Ok(Some(written)) => self.apply(jobs, &batches, &written),
             Err(error) => {
+                // What was judged by this group falls with it: a repeat of what was not stored is none.
                 jobs.into_iter().for_each(|job| fail(job, &error));
-                if error.is_transient() { Ok(()) } else { Err(error) }
+                others.into_iter().for_each(|other| other.fail(&error));
+                if let Some(following) = following {
+                    self.give_up(following, &error);
+                }
+                return if error.is_transient() { Ok(None) } else { Err(error) };
             }
         };
-        others.into_iter().for_each(Answer::send);
-        ended
+        match &ended {
+            Ok(()) => others.into_iter().for_each(Answer::send),
+            Err(error) => others.into_iter().for_each(|other| other.fail(error)),
+        }
+        ended.map(|()| following)
     }
 
-    fn judge(&self, group: Vec<Work>) -> Judged {
-        let book = self.shared.book();
-        let mut judged = Judged::default();
-        let mut taken = Group::default();
-        let mut records = book.rows.totals().inbox_records;
-        for Work { job, mut lines, sealed } in group {
-            let job = match judge(&book.rows, &mut taken, job) {
-                Verdict::Write(job) => job,
-                Verdict::Answer(answer) => {
-                    judged.others.push(answer);
-                    continue;
-                }
-            };
-            if let Job::Receive(..) | Job::Settle(..) = job {
-                records += 1;
-                lines.iter_mut().for_each(|line| line.version = records);
-            }
-            judged.jobs.push(job);
-            judged.batches.push(lines);
-            judged.sealed.extend(sealed);
+    fn give_up(&mut self, staged: Staged, error: &StoreError) {
+        if staged.keeps {
+            // It is in the vault, or not; no event speaks of it.
+            let _ = self.keeper.kept();
         }
-        judged
+        staged.jobs.into_iter().for_each(|job| fail(job, error));
+        staged.others.into_iter().for_each(|other| other.fail(error));
     }
 
     /// Vault before journal, so that no event speaks of data that is not there.
-    fn write(&mut self, batches: &[Batch<'static>], sealed: &[vault::Change]) -> Result<Option<Written>, StoreError> {
+    fn keep(&self) -> Result<(), StoreError> {
+        self.keeper.kept().map_err(|error| match error {
+            VaultError::Full { .. } => StoreError::DiskFull,
+            other => self.shared.stop(chain(&other)),
+        })
+    }
+
+    fn write(&mut self, batches: &[Batch<'static>]) -> Result<Option<Written>, StoreError> {
         if batches.is_empty() {
             return Ok(None);
-        }
-        if !sealed.is_empty() {
-            let kept = self.vault.write(sealed).and_then(|()| self.vault.sync());
-            kept.map_err(|error| match error {
-                VaultError::Full { .. } => StoreError::DiskFull,
-                other => self.shared.stop(chain(&other)),
-            })?;
         }
         let written = self.journal.write(batches).and_then(|written| self.journal.sync().map(|_| written));
         written.map(Some).map_err(|error| match error {
@@ -197,6 +245,32 @@ impl Committer {
         answers.into_iter().for_each(Answer::send);
         Ok(())
     }
+}
+
+/// The good jobs of a group, and the personal data that comes with them.
+fn judge_all(rows: &Rows, before: Option<(Group, u64)>, work: Vec<Work>) -> (Staged, Vec<vault::Change>) {
+    let mut staged = match before {
+        Some((group, inbox_records)) => Staged { group: Group::after(group), inbox_records, ..Staged::default() },
+        None => Staged { inbox_records: rows.totals().inbox_records, ..Staged::default() },
+    };
+    let mut kept = Vec::new();
+    for Work { job, mut lines, sealed } in work {
+        let job = match judge(rows, &mut staged.group, job) {
+            Verdict::Write(job) => job,
+            Verdict::Answer(answer) => {
+                staged.others.push(answer);
+                continue;
+            }
+        };
+        if let Job::Receive(..) | Job::Settle(..) = job {
+            staged.inbox_records += 1;
+            lines.iter_mut().for_each(|line| line.version = staged.inbox_records);
+        }
+        staged.jobs.push(job);
+        staged.batches.push(lines);
+        kept.extend(sealed);
+    }
+    (staged, kept)
 }
 
 enum Verdict {

@@ -1,7 +1,8 @@
 //! The embedded store: journal, vault and index in one directory, owned by one process.
 //!
-//! - The *committer* thread owns journal and vault. It takes everything that waits, judges it, writes it, makes it
-//!   durable with one sync of each, moves the rows in memory, and answers all.
+//! - The *committer* thread owns the journal. It takes everything that waits, judges it, writes it, makes it durable with
+//!   one sync, moves the rows in memory, and answers all.
+//! - The *keeper* thread owns the vault, and makes the personal data of a group durable before the group's events.
 //! - The *index* is those rows in sled, written behind by a thread of its own; every read sees memory first. It holds
 //!   nothing the journal does not imply, so whatever is wrong with it, it is made anew.
 //! - [`Store`](crate::Store) calls prepare on the caller's side what can be prepared there: bodies as JSON, personal
@@ -12,6 +13,7 @@
 mod behind;
 mod committer;
 mod index;
+mod keeper;
 mod open;
 mod options;
 mod prepare;

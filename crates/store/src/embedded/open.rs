@@ -1,5 +1,5 @@
 //! Opening: the directory is locked, the vault proves its key, the journal is believed or refused, the index catches up or
-//! is made anew, and two threads start.
+//! is made anew, and three threads start.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use super::EmbeddedStore;
 use super::behind::{self, Behind};
 use super::committer::Committer;
+use super::keeper;
 use super::index::{Index, IndexError, Meta};
 use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
 use super::replay::{self, ReplayError};
@@ -85,17 +86,22 @@ impl EmbeddedStore {
         let behind = Behind::new(limits.unindexed_rows);
         let (queue, waiting) = work::queue(limits.queue, limits.queue_bytes);
         let reflected = shared.journal.head();
+        let (keeper, mut keeping) = keeper::keeper(vault);
         let writer =
             behind::Writer { shared: Arc::clone(&shared), index, behind: Arc::clone(&behind), reflected };
         let committer =
-            Committer { shared: Arc::clone(&shared), journal, vault, waiting, behind: Arc::clone(&behind), limits };
+            Committer { shared: Arc::clone(&shared), journal, keeper, waiting, behind: Arc::clone(&behind), limits };
         let store = Self { shared, sealer, queue: Arc::new(queue), behind, threads: Arc::default() };
-        // The directory is ours until both threads have ended.
+        // The directory is ours until all threads have ended.
         let owned = Arc::new(owned);
-        let also = Arc::clone(&owned);
+        let (also, too) = (Arc::clone(&owned), Arc::clone(&owned));
         store.start("issuance-index", move || {
             writer.run();
             drop(also);
+        })?;
+        store.start("issuance-vault", move || {
+            keeping.run();
+            drop(too);
         })?;
         store.start("issuance-commit", move || {
             committer.run();

@@ -192,7 +192,7 @@ impl Store for EmbeddedStore {
         let closing = self.shared.alive();
         self.shared.close();
         let (queue, threads) = (Arc::clone(&self.queue), Arc::clone(&self.threads));
-        // Waits for room in the queue and for both threads: bounded by what waits.
+        // Waits for room in the queue and for all threads: bounded by what waits.
         blocking(move || {
             queue.close();
             threads.join();

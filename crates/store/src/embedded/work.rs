@@ -118,11 +118,20 @@ pub(super) enum Next {
 impl Waiting {
     /// Waits for work and takes everything that waits, as far as it fits one group.
     pub(super) fn take(&mut self, work_max: usize, bytes_max: usize) -> Next {
+        self.gather(true, work_max, bytes_max)
+    }
+
+    /// The same, but an empty group when nothing waits.
+    pub(super) fn poll(&mut self, work_max: usize, bytes_max: usize) -> Next {
+        self.gather(false, work_max, bytes_max)
+    }
+
+    fn gather(&mut self, wait: bool, work_max: usize, bytes_max: usize) -> Next {
         let (mut group, mut bytes) = (Vec::new(), 0);
         loop {
             let item = match self.next.take() {
                 Some(work) => Ok(Item::Work(work)),
-                None if group.is_empty() => self.receiver.recv().map_err(|_| TryRecvError::Disconnected),
+                None if wait && group.is_empty() => self.receiver.recv().map_err(|_| TryRecvError::Disconnected),
                 None => self.receiver.try_recv(),
             };
             let work = match item {

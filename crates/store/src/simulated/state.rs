@@ -20,8 +20,8 @@ type Answer = oneshot::Sender<Result<Position, AppendError>>;
 pub(super) struct State {
     /// Durable.
     pub(super) log: Vec<Logged>,
-    /// Written, not synced, in order, with who is to be told.
-    waiting: Vec<(Entry, Option<Answer>)>,
+    /// Written, not synced, in order, with who is to be told. Without an entry: an answer that rests on the others.
+    waiting: Vec<(Option<Entry>, Option<Answer>)>,
     pub(super) group: Group,
     pub(super) rows: Rows,
     pub(super) tasks: Tasks,
@@ -79,17 +79,26 @@ impl State {
     }
 
     pub(super) fn unsynced(&self) -> usize {
-        self.waiting.len()
+        self.waiting.iter().filter(|(entry, _)| entry.is_some()).count()
     }
 
     /// The durable log and the first entries that were not synced.
     pub(super) fn take_log(&mut self, unsynced: usize) -> Vec<Entry> {
-        let written = self.waiting.iter().map(|(entry, _)| entry.clone()).take(unsynced);
+        let written = self.waiting.iter().filter_map(|(entry, _)| entry.clone()).take(unsynced);
         self.log.iter().map(|logged| logged.entry.clone()).chain(written).collect()
     }
 
     /// Writes an entry that was judged; it waits for the sync.
     pub(super) fn write(&mut self, entry: Entry) -> Outcome {
+        self.wait(Some(entry))
+    }
+
+    /// Waits for the sync of what was written before: a refusal or a repeat may rest on it.
+    pub(super) fn rest(&mut self) -> Outcome {
+        self.wait(None)
+    }
+
+    fn wait(&mut self, entry: Option<Entry>) -> Outcome {
         let (answer, outcome) = oneshot::channel();
         self.waiting.push((entry, Some(answer)));
         outcome
@@ -102,14 +111,16 @@ impl State {
         if self.waiting.is_empty() || self.stopped.is_some() {
             return synced;
         }
-        if self.faults.sync_fails {
+        if self.faults.sync_fails && self.unsynced() > 0 {
             self.stop("the disk failed to sync");
             return synced;
         }
+        let wrote = self.unsynced() > 0;
         for (entry, answer) in std::mem::take(&mut self.waiting) {
-            let taken = match self.faults.full {
-                true => Err(StoreError::DiskFull),
-                false => self.take(entry, policy, &mut synced),
+            let taken = match entry {
+                _ if self.faults.full && wrote => Err(StoreError::DiskFull),
+                Some(entry) => self.take(entry, policy, &mut synced),
+                None => Ok(self.rows.head()),
             };
             // Nobody may wait any more; what was made durable stays so.
             let _ = answer.map(|answer| answer.send(taken.map_err(AppendError::from)));

@@ -64,35 +64,38 @@ impl SimulatedStore {
         if state.faults.overloaded { Err(StoreError::Overloaded) } else { Ok(state) }
     }
 
-    fn write_append(&self, append: Append) -> Result<Outcome, AppendError> {
+    /// What came of judging it, to be told when the second part comes.
+    fn write_append(&self, append: Append) -> Result<(Result<(), AppendError>, Outcome), StoreError> {
         let mut state = self.writable()?;
         let mut group = std::mem::take(&mut state.group);
         let judged = group.append(&state.rows, &append);
         state.group = group;
-        judged?;
+        if judged.is_err() {
+            return Ok((judged, state.rest()));
+        }
         let Append { order, expected, events, sealed, settles, .. } = append;
-        Ok(state.write(Entry::Events { order, before: expected, events, settles, sealed }))
+        Ok((judged, state.write(Entry::Events { order, before: expected, events, settles, sealed })))
     }
 
-    fn write_message(&self, message: Message, sealed: Option<Sealing>) -> Result<(Receipt, Option<Outcome>), StoreError> {
+    fn write_message(&self, message: Message, sealed: Option<Sealing>) -> Result<(Receipt, Outcome), StoreError> {
         let mut state = self.writable()?;
         let mut group = std::mem::take(&mut state.group);
         let judged = group.receive(&state.rows, &message);
         state.group = group;
         Ok(match judged? {
-            Receipt::Stored => (Receipt::Stored, Some(state.write(Entry::Received { message, sealed }))),
-            receipt => (receipt, None),
+            Receipt::Stored => (Receipt::Stored, state.write(Entry::Received { message, sealed })),
+            receipt => (receipt, state.rest()),
         })
     }
 
-    fn write_standing(&self, id: &MessageId, standing: Standing) -> Result<Option<Outcome>, StoreError> {
+    fn write_standing(&self, id: &MessageId, standing: Standing) -> Result<Outcome, StoreError> {
         let mut state = self.writable()?;
         let mut group = std::mem::take(&mut state.group);
         let judged = group.settle(&state.rows, id, &standing);
         state.group = group;
         Ok(match judged? {
-            Marked::Written => Some(state.write(Entry::Settled { id: id.clone(), standing })),
-            Marked::Unchanged => None,
+            Marked::Written => state.write(Entry::Settled { id: id.clone(), standing }),
+            Marked::Unchanged => state.rest(),
         })
     }
 }
@@ -110,14 +113,9 @@ fn storage(error: AppendError) -> StoreError {
 impl Store for SimulatedStore {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let version = append.projection.order.version;
-        match self.write_append(append) {
-            Ok(outcome) => Ok(Appended { position: self.synced(outcome).await?, version }),
-            Err(refused) => {
-                // It may stand on what is not durable yet: the next look must show it.
-                self.sync().await;
-                Err(refused)
-            }
-        }
+        let (judged, outcome) = self.write_append(append)?;
+        let position = self.synced(outcome).await?;
+        judged.map(|()| Appended { position, version })
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, StoreError> {
@@ -197,13 +195,7 @@ impl Store for SimulatedStore {
 
     async fn receive(&self, message: Message, sealed: Option<Sealing>) -> Result<Receipt, StoreError> {
         let (receipt, outcome) = self.write_message(message, sealed)?;
-        match outcome {
-            Some(outcome) => drop(self.synced(outcome).await.map_err(storage)?),
-            // What it repeats may not be durable yet.
-            None => self.sync().await,
-        }
-        // Whoever joined a group that failed must not hear that it was stored.
-        self.alive().map(drop)?;
+        self.synced(outcome).await.map_err(storage)?;
         Ok(receipt)
     }
 
@@ -220,11 +212,8 @@ impl Store for SimulatedStore {
     }
 
     async fn settle(&self, id: &MessageId, standing: Standing, _at: Timestamp) -> Result<(), StoreError> {
-        match self.write_standing(id, standing)? {
-            Some(outcome) => drop(self.synced(outcome).await.map_err(storage)?),
-            None => self.sync().await,
-        }
-        Ok(())
+        let outcome = self.write_standing(id, standing)?;
+        self.synced(outcome).await.map(drop).map_err(storage)
     }
 
     async fn unsettled_messages(&self, limit: usize) -> Result<Vec<(Message, Standing)>, StoreError> {

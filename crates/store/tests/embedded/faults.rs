@@ -163,3 +163,64 @@ async fn power_cuts_under_load_lose_nothing_acknowledged() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_of_what_was_not_stored_is_none() {
+    for fault in [SimulatedFault::Errno(EIO), SimulatedFault::Errno(ENOSPC)] {
+        for ahead in 0..4 {
+            let disks = Disks::new();
+            let dir = tempfile::tempdir().unwrap();
+            let store = disks.open(dir.path()).unwrap();
+            load(&store, 2).await;
+            disks.journal.arm(disks.journal.calls() + ahead, fault);
+            let copies = (0..64).map(|_| store.receive(super::hands::message(1), None));
+            let receipts = futures_util::future::join_all(copies).await;
+            drop(store);
+            let heard = receipts.iter().any(Result::is_ok);
+            let cut = Disks { journal: disks.journal.power_cut(ahead), vault: disks.vault.power_cut(ahead) };
+            let store = cut.open(dir.path()).unwrap();
+            let stored = !store.pending_messages(10).await.unwrap().is_empty();
+            assert!(stored || !heard, "{receipts:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_cannot_be_written_is_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut small = options(dir.path());
+    small.limits.unindexed_rows = 50;
+    small.limits.orders_at_hand = 0;
+    let (store, _) = EmbeddedStore::open(small).unwrap();
+    super::hands::fill(&store, 0..10).await;
+    let redo = dir.path().join("data/index.redo");
+    let in_the_way = |there: bool| {
+        let done = if there { std::fs::create_dir(&redo) } else { std::fs::remove_dir(&redo) };
+        done.is_ok()
+    };
+    while !in_the_way(true) {
+        tokio::task::yield_now().await;
+    }
+    // Appends go on until too much waits, and are refused then.
+    let (mut number, mut refused) = (10, false);
+    while !refused {
+        let append = follow(id(number), None, vec![requested(number)]);
+        let append = issuance_store::Append { sealed: vec![sealing(&format!("sealed {number}"))], ..append };
+        match store.append(append).await {
+            Ok(_) => number += 1,
+            Err(AppendError::Store(StoreError::Overloaded)) => refused = true,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(number > 10);
+    assert!(in_the_way(false));
+    while store.append(follow(id(5_000), None, vec![requested(5_000)])).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let found = super::hands::look(&store, 0..number).await;
+    store.close().await.unwrap();
+    drop(store);
+    let (store, report) = super::hands::open(dir.path());
+    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
+    assert_eq!(super::hands::look(&store, 0..number).await, found);
+}
