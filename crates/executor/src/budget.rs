@@ -1,45 +1,85 @@
-//! The provider's budget: calls a minute, one for all calls of a credential (contract §1.6). The scarce thing, so
-//! creates come before look-ups: a share of every minute is kept for them.
+//! The provider's budget: calls a minute, one for all calls of a credential, mints included (contract §1.6). The scarce
+//! thing, so it is given out by urgency: each kind of call leaves a part for the more urgent ones.
+//!
+//! The provider counts calendar minutes of its own clock. Kept here is what suits every clock: in no sixty seconds more
+//! than the budget, with a second's room for calls that take longer on their way than others. After a burst that spent
+//! it all, calls go out evenly, so that a long queue neither comes in waves nor leaves a minute unused.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use issuance_domain::Timestamp;
 
-/// What a call is for, as far as the budget cares.
+/// What a call is for, as far as the budget cares; most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// Submissions: may use the whole budget.
+    /// First sends, and tokens: may use it all.
     Submission,
-    /// Reads: leave the submissions' share alone.
+    /// Sends after the first of one key: leave room for first sends, so that an outage's end is no storm.
+    Retry,
+    /// Reads: leave room for both.
     Reading,
 }
 
-/// Calls in the running calendar minute, as the provider counts them.
+/// How much of the budget is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// Calls a minute.
+    pub per_minute: u32,
+    /// Calls in the last minute.
+    pub spent: u32,
+    /// The provider told us to wait until then; none when it did not.
+    pub closed_until: Option<Timestamp>,
+}
+
+/// Calls of the last minute, and what may follow.
 #[derive(Debug)]
 pub struct Budget {
     per_minute: u32,
-    kept_for_submissions: u32,
-    minute: Mutex<Minute>,
+    state: Mutex<State>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Minute {
-    number: i64,
+#[derive(Debug)]
+struct State {
+    /// Calls of the window, by tenths of a second.
+    calls: VecDeque<(i64, u32)>,
+    /// Their sum.
     spent: u32,
+    /// What may go now: grows evenly, but hardly while the window is full.
+    ready: f64,
+    /// When `ready` grew last.
+    grown_at: i64,
     /// The provider told us to wait until then.
-    closed_until: Timestamp,
+    closed_until: i64,
 }
 
 const MINUTE: i64 = 60_000;
+/// Calls of this long count together: the provider's minute, and room for uneven ways to it.
+const WINDOW: i64 = MINUTE + 1_000;
+const WINDOW_MILLIS: f64 = 61_000.0;
+/// Calls are counted in bits of this, and asked for no more often.
+const SLICE: i64 = 100;
+/// An answer's wish to wait is believed within these (contract §1.6).
+const MIN_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 impl Budget {
-    /// So many calls a minute, a fifth of them kept for submissions.
+    /// So many calls a minute.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
         let per_minute = per_minute.max(1);
-        let minute = Minute { number: 0, spent: 0, closed_until: Timestamp::from_millis(0) };
-        Self { per_minute, kept_for_submissions: per_minute / 5, minute: Mutex::new(minute) }
+        let state = State {
+            calls: VecDeque::new(),
+            spent: 0,
+            ready: f64::from(per_minute),
+            grown_at: i64::MIN,
+            closed_until: i64::MIN,
+        };
+        Self {
+            per_minute,
+            state: Mutex::new(state),
+        }
     }
 
     /// Takes one call, or says when to ask again.
@@ -47,11 +87,15 @@ impl Budget {
     /// # Errors
     /// When the minute is spent or the provider told us to wait.
     pub fn take(&self, now: Timestamp, urgency: Urgency) -> Result<(), Timestamp> {
-        let mut minute = self.current(now);
-        if self.room(*minute, now, urgency) == 0 {
-            return Err(reopens(*minute, now));
+        let now = now.millis();
+        let mut state = self.at(now);
+        self.room(&state, now, urgency)?;
+        state.ready -= 1.0;
+        state.spent += 1;
+        match state.calls.back_mut() {
+            Some((slice, count)) if *slice >= now / SLICE => *count += 1,
+            Some(_) | None => state.calls.push_back((now / SLICE, 1)),
         }
-        minute.spent += 1;
         Ok(())
     }
 
@@ -60,74 +104,254 @@ impl Budget {
     /// # Errors
     /// As [`Self::take`].
     pub fn available(&self, now: Timestamp, urgency: Urgency) -> Result<u32, Timestamp> {
-        let minute = self.current(now);
-        match self.room(*minute, now, urgency) {
-            0 => Err(reopens(*minute, now)),
-            room => Ok(room),
-        }
+        let now = now.millis();
+        self.room(&self.at(now), now, urgency)
     }
 
-    /// The provider said "too many": nothing more until then.
+    /// The provider said "too many": nothing more for as long as it wishes, within reason, or else in this minute. What
+    /// waited goes on evenly then.
     pub fn close_until(&self, now: Timestamp, wait: Option<Duration>) {
-        let mut minute = self.current(now);
-        let until = wait.map_or_else(|| reopens(*minute, now), |wait| now.after(wait));
-        minute.closed_until = minute.closed_until.max(until);
-    }
-
-    fn current(&self, now: Timestamp) -> std::sync::MutexGuard<'_, Minute> {
-        let mut minute = self.minute.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let number = now.millis() / MINUTE;
-        if minute.number != number {
-            minute.number = number;
-            minute.spent = 0;
-        }
-        minute
-    }
-
-    fn room(&self, minute: Minute, now: Timestamp, urgency: Urgency) -> u32 {
-        if now < minute.closed_until {
-            return 0;
-        }
-        let limit = match urgency {
-            Urgency::Submission => self.per_minute,
-            Urgency::Reading => self.per_minute - self.kept_for_submissions,
+        let millis = now.millis();
+        let mut state = self.at(millis);
+        let until = match wait {
+            Some(wait) => now.after(wait.clamp(MIN_WAIT, MAX_WAIT)).millis(),
+            None => (millis.div_euclid(MINUTE) + 1) * MINUTE + (WINDOW - MINUTE),
         };
-        limit.saturating_sub(minute.spent)
+        state.closed_until = state.closed_until.max(until);
+        state.ready = 0.0;
+        metrics::counter!("issuance_provider_too_many_total").increment(1);
+    }
+
+    /// How much of it is used.
+    #[must_use]
+    pub fn usage(&self, now: Timestamp) -> BudgetUse {
+        let state = self.at(now.millis());
+        let closed =
+            (now.millis() < state.closed_until).then(|| Timestamp::from_millis(state.closed_until));
+        BudgetUse {
+            per_minute: self.per_minute,
+            spent: state.spent,
+            closed_until: closed,
+        }
+    }
+
+    /// The state of this moment.
+    fn at(&self, now: i64) -> std::sync::MutexGuard<'_, State> {
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.follow_clock(now);
+        if state.spent >= self.per_minute {
+            // However long it stays full, one call is all that becomes ready.
+            let leaves = state.calls.front().map_or(now, |(slice, _)| leaves(*slice));
+            self.grow(&mut state, now.min(leaves), 1.0);
+        }
+        while let Some((_, count)) = state
+            .calls
+            .front()
+            .copied()
+            .filter(|(slice, _)| leaves(*slice) <= now)
+        {
+            state.calls.pop_front();
+            state.spent -= count;
+        }
+        if state.spent < self.per_minute {
+            self.grow(&mut state, now, f64::from(self.per_minute));
+        }
+        state.grown_at = now;
+        state
+    }
+
+    /// What may go grows evenly, but not while the provider wishes us to wait.
+    fn grow(&self, state: &mut State, until: i64, most: f64) {
+        let from = state.grown_at.max(state.closed_until);
+        let grown = f64::from(self.per_minute) * parts(until.saturating_sub(from).clamp(0, WINDOW));
+        state.ready = (state.ready + grown).min(most.max(state.ready));
+        state.grown_at = until;
+    }
+
+    fn room(&self, state: &State, now: i64, urgency: Urgency) -> Result<u32, Timestamp> {
+        if now < state.closed_until {
+            return Err(Timestamp::from_millis(state.closed_until));
+        }
+        let limit = self.limit(urgency);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between zero and the budget"
+        )]
+        let ready = state.ready.max(0.0) as u32;
+        let room = limit.saturating_sub(state.spent).min(ready);
+        if room > 0 {
+            return Ok(room);
+        }
+        let mut opens = now + SLICE;
+        let mut left = state.spent;
+        for (slice, count) in &state.calls {
+            if left < limit {
+                break;
+            }
+            left -= count;
+            opens = opens.max(leaves(*slice));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most a minute")]
+        let next = ((1.0 - state.ready).clamp(0.0, 1.0) * WINDOW_MILLIS
+            / f64::from(self.per_minute))
+        .ceil() as i64;
+        Err(Timestamp::from_millis(opens.max(now + next)))
+    }
+
+    /// Up to where each kind may fill the window.
+    fn limit(&self, urgency: Urgency) -> u32 {
+        let fifths = match urgency {
+            Urgency::Submission => return self.per_minute,
+            Urgency::Retry => 4,
+            Urgency::Reading => 3,
+        };
+        (self.per_minute / 5 * fifths + self.per_minute % 5 * fifths / 5).max(1)
     }
 }
 
-/// The next calendar minute, or the end of a closure.
-fn reopens(minute: Minute, now: Timestamp) -> Timestamp {
-    let next = Timestamp::from_millis((now.millis() / MINUTE + 1) * MINUTE);
-    if now < minute.closed_until { minute.closed_until } else { next }
+impl State {
+    /// A clock that was set back by more than a window tells nothing of the calls in it.
+    fn follow_clock(&mut self, now: i64) {
+        if self
+            .calls
+            .back()
+            .is_some_and(|(slice, _)| slice * SLICE > now + WINDOW)
+        {
+            self.calls.clear();
+            self.spent = 0;
+            self.ready = 0.0;
+        }
+        let latest = Timestamp::from_millis(now).after(MAX_WAIT).millis();
+        self.closed_until = self.closed_until.min(latest);
+    }
+}
+
+/// When the calls of a slice leave the window.
+fn leaves(slice: i64) -> i64 {
+    (slice + 1) * SLICE + WINDOW
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most a window")]
+fn parts(millis: i64) -> f64 {
+    millis as f64 / WINDOW_MILLIS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn reads_leave_room_for_submissions() {
-        let budget = Budget::new(10);
-        let now = Timestamp::from_millis(90_000);
-        for _ in 0..8 {
-            assert_eq!(budget.take(now, Urgency::Reading), Ok(()));
-        }
-        assert_eq!(budget.take(now, Urgency::Reading), Err(Timestamp::from_millis(120_000)));
-        assert_eq!(budget.available(now, Urgency::Submission), Ok(2));
-        assert_eq!(budget.take(now, Urgency::Submission), Ok(()));
-        assert_eq!(budget.take(now, Urgency::Submission), Ok(()));
-        assert!(budget.take(now, Urgency::Submission).is_err());
-        assert_eq!(budget.available(Timestamp::from_millis(120_000), Urgency::Reading), Ok(8));
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn drain(budget: &Budget, now: Timestamp, urgency: Urgency) -> u32 {
+        (0..)
+            .take_while(|_| budget.take(now, urgency).is_ok())
+            .count()
+            .try_into()
+            .unwrap_or(u32::MAX)
     }
 
     #[test]
-    fn too_many_closes_it() {
+    fn each_kind_leaves_room_for_the_more_urgent() {
         let budget = Budget::new(10);
-        let now = Timestamp::from_millis(90_000);
-        budget.close_until(now, Some(Duration::from_secs(45)));
-        assert_eq!(budget.take(now, Urgency::Submission), Err(Timestamp::from_millis(135_000)));
-        assert!(budget.take(Timestamp::from_millis(134_999), Urgency::Submission).is_err());
-        assert_eq!(budget.take(Timestamp::from_millis(135_000), Urgency::Submission), Ok(()));
+        let now = at(90_000);
+        assert_eq!(drain(&budget, now, Urgency::Reading), 6);
+        assert_eq!(drain(&budget, now, Urgency::Retry), 2);
+        assert_eq!(budget.available(now, Urgency::Submission), Ok(2));
+        assert_eq!(drain(&budget, now, Urgency::Submission), 2);
+        let reopens = budget.take(now, Urgency::Submission);
+        assert!(
+            reopens.is_err_and(|reopens| reopens >= at(150_000)),
+            "{reopens:?}"
+        );
+        assert_eq!(budget.usage(now).spent, 10);
+        assert_eq!(Budget::new(1).available(now, Urgency::Reading), Ok(1));
+    }
+
+    #[test]
+    fn too_many_closes_it_within_reason_and_then_it_goes_on_evenly() {
+        for (wait, until) in [(45, 135_000), (0, 91_000), (86_400, 210_000)] {
+            let budget = Budget::new(60);
+            budget.close_until(at(90_000), Some(Duration::from_secs(wait)));
+            assert_eq!(budget.take(at(90_000), Urgency::Submission), Err(at(until)));
+            assert!(budget.take(at(until - 1), Urgency::Submission).is_err());
+            assert!(
+                budget
+                    .available(at(until + 2_000), Urgency::Submission)
+                    .is_ok_and(|room| room < 60)
+            );
+        }
+        let budget = Budget::new(60);
+        budget.close_until(at(90_000), None);
+        assert_eq!(
+            budget.take(at(90_000), Urgency::Submission),
+            Err(at(121_000))
+        );
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_stop_it() {
+        let budget = Budget::new(60);
+        assert_eq!(drain(&budget, at(100_000_000), Urgency::Submission), 60);
+        budget.close_until(at(100_000_000), None);
+        assert!(
+            budget
+                .available(at(10_000_000), Urgency::Submission)
+                .is_err()
+        );
+        assert!(
+            budget
+                .available(at(10_000_000 + 122_000), Urgency::Submission)
+                .is_ok()
+        );
+    }
+
+    /// Asked as a worker asks: whenever it said to. Against the provider's minutes, wherever they begin, and calls that
+    /// take up to a second longer than others.
+    #[test]
+    fn never_more_than_the_budget_in_any_minute_and_hardly_less() {
+        for per_minute in [7_u32, 60, 200, 3_000] {
+            for skew in [0_i64, 17, 14_900, 30_000, 59_950] {
+                let budget = Budget::new(per_minute);
+                let mut minutes = std::collections::BTreeMap::<i64, u32>::new();
+                let (mut now, mut sent) = (1_000_000_000_i64, 0_u32);
+                let total = per_minute * 70;
+                while sent < total {
+                    match budget.take(at(now), Urgency::Submission) {
+                        Ok(()) => {
+                            let late = i64::from(sent * 7_919 % 1_000);
+                            *minutes
+                                .entry((now + late + skew).div_euclid(MINUTE))
+                                .or_default() += 1;
+                            sent += 1;
+                        }
+                        Err(later) => now = later.millis(),
+                    }
+                }
+                let counts: Vec<_> = minutes.values().copied().collect();
+                assert!(
+                    counts.iter().all(|count| *count <= per_minute),
+                    "{per_minute} {skew} {counts:?}"
+                );
+                if per_minute >= 60 {
+                    // But for the first, which ends early, the second, which waits for the first, and the last.
+                    let whole = &counts[3..counts.len() - 1];
+                    assert!(
+                        whole.iter().all(|count| count * 20 >= per_minute * 19),
+                        "{per_minute} {skew} {counts:?}"
+                    );
+                }
+                assert!(
+                    counts.len() <= 74,
+                    "{per_minute} {skew}: {} minutes",
+                    counts.len()
+                );
+            }
+        }
     }
 }

@@ -57,7 +57,9 @@ impl Performer for Submitter {
         let store = self.handler.store();
         let Some(order) = store.order(lease.task.id.order).await? else { return Ok(Done::Finished) };
         let owed = order.submission(purpose).filter(|submission| submission.cause == lease.task.id.cause);
-        let Some(generation) = owed.map(|submission| submission.generation) else { return Ok(Done::Finished) };
+        let Some((generation, attempts)) = owed.map(|submission| (submission.generation, submission.attempts)) else {
+            return Ok(Done::Finished);
+        };
 
         if let Err(reopens) = self.breaker.enter(self.clock.now()) {
             return Ok(Done::Later(reopens));
@@ -78,6 +80,12 @@ impl Performer for Submitter {
         };
         let body_digest = sealed.salt.digest(&prepared.body);
         let started_at = self.clock.now();
+        // Before the intent is recorded: an order that must wait for the budget has nothing to record.
+        let urgency = if attempts == 0 { Urgency::Submission } else { Urgency::Retry };
+        if let Err(reopens) = self.budget.take(started_at, urgency) {
+            let spread = self.retry.first.mul_f64(self.clock.jitter().clamp(0.0, 1.0));
+            return Ok(Done::Later(reopens.after(spread)));
+        }
         let start = Command::StartSubmission { purpose, generation, body_digest };
         let decision = match self.handler.handle(Request::new(order.id, start, started_at)).await {
             Ok(decision) => decision,
@@ -123,10 +131,6 @@ impl Submitter {
         // A process that slept since it recorded its intent no longer knows what others did in the meantime.
         if now.since(started_at) * 2 > self.handler.policy().call_deadline || now < started_at {
             return Outcome::Silent(Silence::new(SilenceCause::NotSent));
-        }
-        if let Err(reopens) = self.budget.take(now, Urgency::Submission) {
-            let retry_after = Some(reopens.since(now));
-            return Outcome::Silent(Silence { cause: SilenceCause::RateLimited, retry_after });
         }
         metrics::counter!("issuance_provider_calls_total", "call" => prepared.purpose.name()).increment(1);
         self.provider.submit(order, prepared, key, &sealed.salt).await
