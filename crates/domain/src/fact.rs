@@ -123,6 +123,8 @@ pub enum Fact {
     },
     /// The provider took our cancel call; the card's status will say the rest.
     CancelTaken,
+    /// The provider took our cancel call and could not carry it out: `card.status.update.failed` (contract §9.2).
+    CancelFailed,
 }
 
 /// A 2xx to our create call (contract §2.2). Which of the three branches it is, is judged in `decide`.

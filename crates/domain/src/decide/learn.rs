@@ -86,7 +86,7 @@ fn requested(
             accept(order, None, Some(fact), ids, source, context)
         }
         // A person of the two-step road has a life of its own.
-        Fact::Cardholder { .. } | Fact::CardMissing | Fact::CancelTaken => Vec::new(),
+        Fact::Cardholder { .. } | Fact::CardMissing | Fact::CancelTaken | Fact::CancelFailed => Vec::new(),
     }
 }
 
@@ -211,6 +211,7 @@ fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) ->
         // A replay of our own call: nothing new unless it names another card, which was caught before.
         Fact::Created(_) | Fact::Refused(_) => Vec::new(),
         Fact::CancelTaken => cancel_taken(order, source),
+        Fact::CancelFailed => cancel_failed(order, source),
     }
 }
 
@@ -257,6 +258,7 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::Created(_) => Vec::new(),
         Fact::CancelTaken => cancel_taken(order, source),
+        Fact::CancelFailed => cancel_failed(order, source),
     }
 }
 
@@ -420,6 +422,7 @@ fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> V
         Fact::CardCreationFailed { .. } => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
+        Fact::CancelFailed => cancel_failed(order, source),
         Fact::Created(_) | Fact::CardMissing | Fact::CardOrder { .. } | Fact::Cardholder { .. } => Vec::new(),
     }
 }
@@ -436,6 +439,7 @@ fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'
         Fact::Created(creation) if creation.card == CardStatus::Active => late_success(order, source, context),
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
+        Fact::CancelFailed => cancel_failed(order, source),
         Fact::Created(_)
         | Fact::CardCreationFailed { .. }
         | Fact::CardMissing
@@ -516,6 +520,30 @@ fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
         })
         .into_iter()
         .collect()
+}
+
+/// The cancel call was taken, and then nothing came of it. What was not sent yet cannot have failed.
+fn cancel_failed(order: &Order, source: Source) -> Vec<EventBody> {
+    let Some(cancel) = order.submission(Purpose::CancelCard) else { return Vec::new() };
+    let spent = match cancel.phase {
+        Phase::Owed { .. } => cancel.attempts > 0,
+        Phase::InFlight { .. } | Phase::Done => true,
+        Phase::Refused { .. } | Phase::Expired => false,
+    };
+    if !spent {
+        return Vec::new();
+    }
+    let refusal = Refusal {
+        class: RefusalClass::Unknown,
+        code: "card_status_update_failed".into(),
+        http_status: 200,
+        missing_fields: Vec::new(),
+    };
+    let reason = AttentionReason::behind(Purpose::CancelCard, &refusal);
+    let generation = cancel.generation;
+    let mut events = vec![EventBody::SubmissionRefused { purpose: Purpose::CancelCard, generation, refusal, source }];
+    events.extend(attention(order, reason));
+    events
 }
 
 /// Asks for a read. One asked for moments ago covers this too; what was heard then and now will both show in it.
