@@ -79,8 +79,9 @@ async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
     let simulator = start(&simulate).await;
     let api = simulator.1["api_base"].as_str().unwrap().to_owned();
     let text = format!(
-        "environment = \"local\"\n[provider]\nbase_url = \"{api}\"\n[store]\ndata_dir = \"{}\"\n\
-         [limits]\ncalls_per_minute = 10000\n[policy]\nlook_up_first = \"2s\"\n\
+        "environment = \"local\"\n[provider]\nbase_url = \"{api}\"\nconnect_timeout = \"1s\"\ntimeout = \"2s\"\n[store]\ndata_dir = \"{}\"\n\
+         [limits]\ncalls_per_minute = 10000\ntask_deadline = \"3s\"\n\
+         [policy]\nlook_up_first = \"2s\"\ncall_deadline = \"4s\"\n\
          [server]\nlisten = \"127.0.0.1:{door}\"\nallow_anonymous_loopback = true\n\
          [admin]\nlisten = \"127.0.0.1:0\"\ntokens = [{{ name = \"tester\", role = \"operator\", env = \"OPERATOR_TOKEN\" }}]\n",
         dir.path().join("data").display(),
