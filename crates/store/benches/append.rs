@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use issuance_domain::{Digest, Event, EventBody, Order, OrderId, Policy, Timestamp, Version};
+use issuance_domain::{Event, EventBody, Order, OrderId, Policy, Timestamp, Version};
 use issuance_store::vault::{Keyring, MasterKey};
 use issuance_store::{Append, EmbeddedStore, Field, Limits, Options, Projection, Sealing, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -32,12 +32,25 @@ struct Run {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
-    let dir = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).unwrap_or(3);
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"));
+    let dir = arguments
+        .next()
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let seconds = arguments
+        .next()
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or(3);
     let lasts = Duration::from_secs(seconds);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    println!("{:>7} | {:>28} | {:>28} | {:>11} {:>8}", "callers", "raw: per s, p50, p99", "store: per s, p50, p99", "store / raw", "p50 ratio");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    println!(
+        "{:>7} | {:>28} | {:>28} | {:>11} {:>8}",
+        "callers", "raw: per s, p50, p99", "store: per s, p50, p99", "store / raw", "p50 ratio"
+    );
     for callers in CALLERS {
         let place = tempfile::tempdir_in(&dir).unwrap();
         let (store, line) = runtime.block_on(store(place.path(), callers, lasts));
@@ -54,20 +67,39 @@ fn main() {
 
 fn show(run: &Run) -> String {
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    format!("{:>8.0} {:>7.2}ms {:>7.2}ms", run.per_second, millis(run.p50), millis(run.p99))
+    format!(
+        "{:>8.0} {:>7.2}ms {:>7.2}ms",
+        run.per_second,
+        millis(run.p50),
+        millis(run.p99)
+    )
 }
 
 fn summary(mut times: Vec<Duration>, took: Duration) -> Run {
     times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    Run { per_second: times.len() as f64 / took.as_secs_f64(), p50: at(50), p99: at(99) }
+    let at = |share: usize| {
+        times
+            .get(times.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    Run {
+        per_second: times.len() as f64 / took.as_secs_f64(),
+        p50: at(50),
+        p99: at(99),
+    }
 }
 
 /// Callers that each append to orders of their own; the first event of each order brings a sealed kilobyte. Also gives
 /// the mean bytes of an append.
 async fn store(dir: &Path, callers: usize, lasts: Duration) -> (Run, usize) {
     let keys = Arc::new(Keyring::new("bench", MasterKey::new([7; 32])));
-    let options = Options { dir: dir.join("store"), keys, policy: Policy::standard(), limits: Limits::default() };
+    let options = Options {
+        dir: dir.join("store"),
+        keys,
+        policy: Policy::standard(),
+        limits: Limits::default(),
+    };
     let (store, _) = EmbeddedStore::open(options).unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
     let begun = Instant::now();
@@ -105,28 +137,51 @@ async fn store(dir: &Path, callers: usize, lasts: Duration) -> (Run, usize) {
 }
 
 fn size(dir: &Path) -> u64 {
-    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+    std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum()
 }
 
 fn append(id: OrderId, before: Option<&Order>, policy: &Policy) -> Append {
     let at = Timestamp::from_millis(1_760_000_000_000);
     let body = match before {
-        None => EventBody::OrderRequested {
-            terms: serde_json::from_value(serde_json::json!({
-                "reference": id.to_string(), "product_id": "2f1c0a3e-0000-4000-8000-000000000000", "currency": "USD",
-                "usage": issuance_domain::Usage::Normal, "kyc": "none",
-            }))
-            .unwrap(),
-            personal_digest: Digest("8c8a9c5d".repeat(8).into()),
+        None => {
+            let body = serde_json::json!({ "name": "order_requested", "body": {
+                "personal_digest": "8c8a9c5d".repeat(8),
+                "terms": {
+                    "reference": id.to_string(), "product_id": "2f1c0a3e-0000-4000-8000-000000000000",
+                    "currency": "USD", "usage": issuance_domain::Usage::Normal, "kyc": "none",
+                },
+            } });
+            serde_json::from_value(body).unwrap()
+        }
+        Some(_) => EventBody::HostNotified {
+            through: Version(0),
         },
-        Some(_) => EventBody::HostNotified { through: Version(0) },
     };
     let events = vec![Event { at, body }];
-    let projection = Projection::after(id, before, &events, policy).unwrap().unwrap();
+    let projection = Projection::after(id, before, &events, policy)
+        .unwrap()
+        .unwrap();
     let expected = before.map_or(Version::NONE, |order| order.version);
-    let personal = Sealing { field: Field::Request, plaintext: vec![b'x'; 1_024].into() };
-    let sealed = if before.is_none() { vec![personal] } else { Vec::new() };
-    Append { order: id, expected, events, projection, sealed, settles: None }
+    let personal = Sealing {
+        field: Field::Request,
+        plaintext: vec![b'x'; 1_024].into(),
+    };
+    let sealed = if before.is_none() {
+        vec![personal]
+    } else {
+        Vec::new()
+    };
+    Append {
+        order: id,
+        expected,
+        events,
+        projection,
+        sealed,
+        settles: None,
+    }
 }
 
 /// The floor: the same callers, the same bytes, one thread that writes what waits and syncs once.
@@ -143,7 +198,9 @@ async fn raw(dir: &Path, callers: usize, lasts: Duration, bytes: usize) -> Run {
             }
             file.write_all(&line.repeat(group.len())).unwrap();
             file.sync_data().unwrap();
-            group.into_iter().for_each(|answer| answer.send(()).unwrap());
+            group
+                .into_iter()
+                .for_each(|answer| answer.send(()).unwrap());
         }
     });
     let begun = Instant::now();

@@ -6,6 +6,7 @@
 //! In reading order: [`Store`] is what the engine needs of storage, [`CommandHandler`] loads, decides and appends,
 //! [`Message`] is a webhook that waits, `EmbeddedStore` is journal + vault + index in one directory.
 
+#[cfg(any(test, feature = "testing", feature = "embedded"))]
 mod book;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -21,6 +22,7 @@ mod projection;
 mod query;
 mod record;
 mod sealed_request;
+#[cfg(any(test, feature = "testing", feature = "embedded"))]
 mod signal;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;

@@ -1,5 +1,10 @@
 //! The simulated store: the suite every store passes, and what a crash does to it.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed test is a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a failed test is a panic"
+)]
 
 use std::sync::Arc;
 
@@ -75,13 +80,19 @@ mod faults {
 
     fn pending(store: &SimulatedStore) -> Vec<String> {
         let pending = run(store.pending_messages(10)).unwrap();
-        pending.iter().map(|message| message.id.to_string()).collect()
+        pending
+            .iter()
+            .map(|message| message.id.to_string())
+            .collect()
     }
 
     #[test]
     fn a_crash_loses_what_was_not_synced() {
         let store = store();
-        assert_eq!(run(store.receive(message("m-1"), None)).unwrap(), Receipt::Stored);
+        assert_eq!(
+            run(store.receive(message("m-1"), None)).unwrap(),
+            Receipt::Stored
+        );
         let mut unsynced = store.receive(message("m-2"), None);
         assert!(poll(unsynced.as_mut()).is_pending());
         assert_eq!(store.unsynced(), 1);
@@ -94,20 +105,31 @@ mod faults {
     #[test]
     fn a_crash_may_keep_what_nobody_acknowledged() {
         let store = store();
-        let mut unsynced: Vec<_> = (1..=3).map(|number| store.receive(message(&format!("m-{number}")), None)).collect();
+        let mut unsynced: Vec<_> = (1..=3)
+            .map(|number| store.receive(message(&format!("m-{number}")), None))
+            .collect();
         for future in &mut unsynced {
             assert!(poll(future.as_mut()).is_pending());
         }
         let after = store.crash_keeping(2).unwrap();
         assert_eq!(pending(&after), ["m-1", "m-2"]);
-        assert_eq!(run(after.receive(message("m-2"), None)).unwrap(), Receipt::Repeat);
-        assert_eq!(run(after.receive(message("m-3"), None)).unwrap(), Receipt::Stored);
+        assert_eq!(
+            run(after.receive(message("m-2"), None)).unwrap(),
+            Receipt::Repeat
+        );
+        assert_eq!(
+            run(after.receive(message("m-3"), None)).unwrap(),
+            Receipt::Stored
+        );
     }
 
     #[test]
     fn those_who_wait_together_are_synced_together() {
         let store = store();
-        let (mut first, mut second) = (store.receive(message("m-1"), None), store.receive(message("m-2"), None));
+        let (mut first, mut second) = (
+            store.receive(message("m-1"), None),
+            store.receive(message("m-2"), None),
+        );
         assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
         assert_eq!(run(store.head()).unwrap(), Position(0));
         assert!(poll(second.as_mut()).is_ready());
@@ -122,9 +144,21 @@ mod faults {
         let store = store();
         run(store.receive(message("m-1"), None)).unwrap();
         store.fail_next_sync();
-        assert!(matches!(run(store.receive(message("m-2"), None)), Err(StoreError::Stopped { .. })));
-        assert!(matches!(run(store.receive(message("m-3"), None)), Err(StoreError::Stopped { .. })));
-        assert!(matches!(run(store.receive(message("m-1"), None)), Err(StoreError::Stopped { .. })), "no 2xx, also for a repeat");
+        assert!(matches!(
+            run(store.receive(message("m-2"), None)),
+            Err(StoreError::Stopped { .. })
+        ));
+        assert!(matches!(
+            run(store.receive(message("m-3"), None)),
+            Err(StoreError::Stopped { .. })
+        ));
+        assert!(
+            matches!(
+                run(store.receive(message("m-1"), None)),
+                Err(StoreError::Stopped { .. })
+            ),
+            "no 2xx, also for a repeat"
+        );
         run(store.wait_beyond(Position(9)));
         assert_eq!(pending(&store.crash().unwrap()), ["m-1"]);
         assert_eq!(pending(&store.crash_keeping(1).unwrap()), ["m-1", "m-2"]);
@@ -135,12 +169,21 @@ mod faults {
         let store = store();
         run(store.receive(message("m-1"), None)).unwrap();
         store.fill_disk(true);
-        assert!(matches!(run(store.receive(message("m-2"), None)), Err(StoreError::DiskFull)));
+        assert!(matches!(
+            run(store.receive(message("m-2"), None)),
+            Err(StoreError::DiskFull)
+        ));
         assert_eq!(pending(&store), ["m-1"]);
         store.fill_disk(false);
-        assert_eq!(run(store.receive(message("m-2"), None)).unwrap(), Receipt::Stored);
+        assert_eq!(
+            run(store.receive(message("m-2"), None)).unwrap(),
+            Receipt::Stored
+        );
         store.overload(true);
-        assert!(matches!(run(store.receive(message("m-3"), None)), Err(StoreError::Overloaded)));
+        assert!(matches!(
+            run(store.receive(message("m-3"), None)),
+            Err(StoreError::Overloaded)
+        ));
         store.overload(false);
         assert_eq!(pending(&store.crash().unwrap()), ["m-1", "m-2"]);
     }
@@ -148,7 +191,9 @@ mod faults {
     #[test]
     fn a_repeat_of_what_was_not_stored_is_none() {
         let store = store();
-        let mut copies: Vec<_> = (0..3).map(|_| store.receive(message("m-1"), None)).collect();
+        let mut copies: Vec<_> = (0..3)
+            .map(|_| store.receive(message("m-1"), None))
+            .collect();
         for copy in &mut copies {
             assert!(poll(copy.as_mut()).is_pending());
         }
@@ -157,9 +202,15 @@ mod faults {
             assert!(matches!(run(copy), Err(StoreError::DiskFull)));
         }
         store.fill_disk(false);
-        assert_eq!(run(store.receive(message("m-1"), None)).unwrap(), Receipt::Stored);
+        assert_eq!(
+            run(store.receive(message("m-1"), None)).unwrap(),
+            Receipt::Stored
+        );
         store.fill_disk(true);
-        assert_eq!(run(store.receive(message("m-1"), None)).unwrap(), Receipt::Repeat);
+        assert_eq!(
+            run(store.receive(message("m-1"), None)).unwrap(),
+            Receipt::Repeat
+        );
     }
 
     #[test]
@@ -167,6 +218,9 @@ mod faults {
         let store = store();
         run(store.receive(message("m-1"), None)).unwrap();
         run(store.close()).unwrap();
-        assert!(matches!(run(store.receive(message("m-2"), None)), Err(StoreError::Closed)));
+        assert!(matches!(
+            run(store.receive(message("m-2"), None)),
+            Err(StoreError::Closed)
+        ));
     }
 }

@@ -40,7 +40,11 @@ pub(crate) struct Span {
 impl Span {
     /// Every key, first to last.
     pub(crate) fn all() -> Self {
-        Self { from: Bound::Unbounded, to: Bound::Unbounded, descending: false }
+        Self {
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+            descending: false,
+        }
     }
 
     /// Every key that starts so, first to last. The prefix ends in a separator, so its last byte can grow.
@@ -49,12 +53,20 @@ impl Span {
         if let Some(last) = end.last_mut() {
             *last = last.saturating_add(1);
         }
-        Self { from: Bound::Included(prefix), to: Bound::Excluded(end), descending: false }
+        Self {
+            from: Bound::Included(prefix),
+            to: Bound::Excluded(end),
+            descending: false,
+        }
     }
 
     /// Every key before this one, last to first.
     pub(crate) fn before(key: Option<Vec<u8>>) -> Self {
-        Self { from: Bound::Unbounded, to: key.map_or(Bound::Unbounded, Bound::Excluded), descending: true }
+        Self {
+            from: Bound::Unbounded,
+            to: key.map_or(Bound::Unbounded, Bound::Excluded),
+            descending: true,
+        }
     }
 }
 

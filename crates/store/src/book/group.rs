@@ -36,8 +36,14 @@ impl Group {
     #[cfg(feature = "embedded")]
     pub(crate) fn after(earlier: Self) -> Self {
         // What came before that one is in the rows.
-        let earlier = Self { earlier: None, ..earlier };
-        Self { earlier: Some(Box::new(earlier)), ..Self::default() }
+        let earlier = Self {
+            earlier: None,
+            ..earlier
+        };
+        Self {
+            earlier: Some(Box::new(earlier)),
+            ..Self::default()
+        }
     }
 
     /// This group and the one before it.
@@ -51,27 +57,48 @@ impl Group {
 
     /// The digest of a message that is not in the rows yet.
     fn digest(&self, message: &MessageId) -> Option<&str> {
-        self.waiting().find_map(|group| group.received.get(message)).map(|digest| &**digest)
+        self.waiting()
+            .find_map(|group| group.received.get(message))
+            .map(|digest| &**digest)
     }
 
-    /// Takes an append in, or says why not.
-    pub(crate) fn append(&mut self, rows: &Rows, append: &Append) -> Result<(), AppendError> {
+    /// Takes an append of so many events in, or says why not.
+    pub(crate) fn append(
+        &mut self,
+        rows: &Rows,
+        append: &Append,
+        events: u64,
+    ) -> Result<(), AppendError> {
         let order = &append.projection.order;
-        let events = append.events.len() as u64;
-        if events == 0 || order.id != append.order || order.version.0 != append.expected.0 + events {
-            let what = format!("an append to order {} whose rows do not follow from its events", append.order);
+        if events == 0 || order.id != append.order || order.version.0 != append.expected.0 + events
+        {
+            let what = format!(
+                "an append to order {} whose rows do not follow from its events",
+                append.order
+            );
             return Err(StoreError::Damaged { what }.into());
         }
-        let actual = match self.waiting().find_map(|group| group.versions.get(&append.order)) {
+        let actual = match self
+            .waiting()
+            .find_map(|group| group.versions.get(&append.order))
+        {
             Some(version) => *version,
-            None => rows.order(append.order)?.map_or(Version::NONE, |row| row.order.version),
+            None => rows
+                .order(append.order)?
+                .map_or(Version::NONE, |row| row.order.version),
         };
         if actual != append.expected {
-            return Err(AppendError::Conflict { expected: append.expected, actual });
+            return Err(AppendError::Conflict {
+                expected: append.expected,
+                actual,
+            });
         }
         let reference = append.projection.reference();
         if append.expected == Version::NONE {
-            let taken = match self.waiting().find_map(|group| group.references.get(&reference)) {
+            let taken = match self
+                .waiting()
+                .find_map(|group| group.references.get(&reference))
+            {
                 Some(order) => Some(*order),
                 None => rows.find_reference(&reference)?,
             };
@@ -105,14 +132,19 @@ impl Group {
     }
 
     /// Takes a message in, or says that it was there before.
-    pub(crate) fn receive(&mut self, rows: &Rows, message: &Message) -> Result<Receipt, StoreError> {
+    pub(crate) fn receive(
+        &mut self,
+        rows: &Rows,
+        message: &Message,
+    ) -> Result<Receipt, StoreError> {
         let before = match self.digest(&message.id) {
             Some(digest) => Some(Box::from(digest)),
             None => rows.message(&message.id)?.map(|row| row.digest.clone()),
         };
         Ok(match before {
             None => {
-                self.received.insert(message.id.clone(), message.body_digest.clone());
+                self.received
+                    .insert(message.id.clone(), message.body_digest.clone());
                 Receipt::Stored
             }
             Some(digest) if digest == message.body_digest => Receipt::Repeat,
@@ -122,14 +154,26 @@ impl Group {
 
     /// Takes a new standing in. What is to be parked although an order is known for it stays pending: the order learned
     /// the name while the message was looked at.
-    pub(crate) fn settle(&mut self, rows: &Rows, id: &MessageId, standing: &Standing) -> Result<Marked, StoreError> {
-        let Some(row) = rows.message(id)? else { return Err(unknown(id)) };
-        if self.is_settled(id) || matches!(row.standing, Standing::Settled { .. }) || row.standing == *standing {
+    pub(crate) fn settle(
+        &mut self,
+        rows: &Rows,
+        id: &MessageId,
+        standing: &Standing,
+    ) -> Result<Marked, StoreError> {
+        let Some(row) = rows.message(id)? else {
+            return Err(unknown(id));
+        };
+        if self.is_settled(id)
+            || matches!(row.standing, Standing::Settled { .. })
+            || row.standing == *standing
+        {
             return Ok(Marked::Unchanged);
         }
         if *standing == Standing::Parked {
             for alias in row.message.iter().flat_map(|message| &message.aliases) {
-                if self.waiting().any(|group| group.aliases.contains(alias)) || rows.is_known(alias)? {
+                if self.waiting().any(|group| group.aliases.contains(alias))
+                    || rows.is_known(alias)?
+                {
                     return Ok(Marked::Unchanged);
                 }
             }
@@ -142,5 +186,7 @@ impl Group {
 }
 
 fn unknown(message: &MessageId) -> StoreError {
-    StoreError::Damaged { what: format!("the inbox: it holds no message {message}") }
+    StoreError::Damaged {
+        what: format!("the inbox: it holds no message {message}"),
+    }
 }

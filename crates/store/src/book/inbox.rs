@@ -24,7 +24,10 @@ impl Rows {
     /// Messages that await a decision, oldest first.
     pub(crate) fn pending(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
         let rows = self.queued(&Standing::Pending, limit)?;
-        Ok(rows.into_iter().filter_map(|row| row.message.clone()).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| row.message.clone())
+            .collect())
     }
 
     /// Messages that stand parked or quarantined, oldest first.
@@ -33,16 +36,31 @@ impl Rows {
         rows.extend(self.queued(&Standing::Quarantined { why: "".into() }, limit)?);
         rows.sort_by_key(|row| row.position);
         rows.truncate(limit);
-        Ok(rows.into_iter().filter_map(|row| Some((row.message.clone()?, row.standing.clone()))).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| Some((row.message.clone()?, row.standing.clone())))
+            .collect())
     }
 
-    fn queued(&self, standing: &Standing, limit: usize) -> Result<Vec<Arc<MessageRow>>, StoreError> {
-        let Some(queue) = keys::queue(standing) else { return Ok(Vec::new()) };
+    fn queued(
+        &self,
+        standing: &Standing,
+        limit: usize,
+    ) -> Result<Vec<Arc<MessageRow>>, StoreError> {
+        let Some(queue) = keys::queue(standing) else {
+            return Ok(Vec::new());
+        };
         let ids = self.inbox.range(&Span::prefix(vec![queue]), limit)?;
-        ids.into_iter().filter_map(|(_, id)| self.message(&id).transpose()).collect()
+        ids.into_iter()
+            .filter_map(|(_, id)| self.message(&id).transpose())
+            .collect()
     }
 
-    pub(super) fn received(&mut self, position: Position, message: Message) -> Result<(), StoreError> {
+    pub(super) fn received(
+        &mut self,
+        position: Position,
+        message: Message,
+    ) -> Result<(), StoreError> {
         self.totals.inbox_records += 1;
         let id = message.id.clone();
         let row = MessageRow {
@@ -58,13 +76,19 @@ impl Rows {
 
     /// Moves a message to another standing. A settled one stays settled.
     pub(super) fn stand(&mut self, id: &MessageId, standing: Standing) -> Result<(), StoreError> {
-        let Some(row) = self.message(id)? else { return Ok(()) };
+        let Some(row) = self.message(id)? else {
+            return Ok(());
+        };
         if matches!(row.standing, Standing::Settled { .. }) || row.standing == standing {
             return Ok(());
         }
         self.dequeue(&row);
         let settled = matches!(standing, Standing::Settled { .. });
-        let row = MessageRow { standing, message: row.message.clone().filter(|_| !settled), ..(*row).clone() };
+        let row = MessageRow {
+            standing,
+            message: row.message.clone().filter(|_| !settled),
+            ..(*row).clone()
+        };
         self.enqueue(&row, id)?;
         self.messages.put(id.as_str().into(), Arc::new(row));
         Ok(())
@@ -74,7 +98,9 @@ impl Rows {
     pub(super) fn unpark(&mut self, alias: &Alias) -> Result<(), StoreError> {
         // The common case costs no look-up.
         while self.totals.counts.parked_messages > 0 {
-            let found = self.parked.range(&Span::prefix(keys::alias_prefix(alias)), UNPARK_AT_ONCE)?;
+            let found = self
+                .parked
+                .range(&Span::prefix(keys::alias_prefix(alias)), UNPARK_AT_ONCE)?;
             if found.is_empty() {
                 break;
             }
@@ -92,7 +118,8 @@ impl Rows {
         }
         if row.standing == Standing::Parked {
             for alias in row.message.iter().flat_map(|message| &message.aliases) {
-                self.parked.put(keys::parked(alias, row.position), id.clone());
+                self.parked
+                    .put(keys::parked(alias, row.position), id.clone());
             }
         }
         self.tally(&row.standing, |count| count.saturating_add(1));

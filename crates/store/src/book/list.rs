@@ -74,12 +74,17 @@ impl Rows {
         };
         let Some(narrow) = narrow else {
             let rows = self.orders.range(&span, limit)?;
-            return Ok(rows.into_iter().map(|(_, row)| Arc::clone(&row.order)).collect());
+            return Ok(rows
+                .into_iter()
+                .map(|(_, row)| Arc::clone(&row.order))
+                .collect());
         };
         let mut orders = Vec::new();
         for (key, ()) in narrow.range(&span, limit)? {
             let row = self.orders.get(&key)?;
-            let row = row.ok_or_else(|| StoreError::Damaged { what: "an index row without its order".into() })?;
+            let row = row.ok_or_else(|| StoreError::Damaged {
+                what: "an index row without its order".into(),
+            })?;
             orders.push(Arc::clone(&row.order));
         }
         Ok(orders)

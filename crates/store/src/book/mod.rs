@@ -5,6 +5,10 @@
 //! - [`Tasks`] holds what open orders owe, with claims; memory only, made anew from the orders.
 //!
 //! What must not live here: a file, a thread, a clock.
+#![cfg_attr(
+    not(feature = "embedded"),
+    allow(dead_code, reason = "only a store with a ground writes its rows down")
+)]
 
 mod change;
 mod find;
@@ -21,9 +25,11 @@ mod tasks;
 mod tests;
 
 pub(crate) use change::{Change, OrderChange};
+pub(crate) use ground::Ground;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use ground::Nothing;
-pub(crate) use ground::{Entries, Ground, Span, TableId};
+#[cfg(feature = "embedded")]
+pub(crate) use ground::{Entries, Span, TableId};
 pub(crate) use group::{Group, Marked};
 pub(crate) use list::list;
 pub(crate) use row::Place;

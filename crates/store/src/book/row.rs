@@ -103,7 +103,8 @@ impl Row for Places {
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (places, rest) = bytes.as_chunks::<12>();
-        rest.is_empty().then(|| Self(places.iter().copied().map(Place).collect()))
+        rest.is_empty()
+            .then(|| Self(places.iter().copied().map(Place).collect()))
     }
 }
 
@@ -117,7 +118,9 @@ impl Serialize for Places {
 impl<'de> Deserialize<'de> for Places {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let places = hex::decode(text).ok().and_then(|bytes| Self::decode(&bytes));
+        let places = hex::decode(text)
+            .ok()
+            .and_then(|bytes| Self::decode(&bytes));
         places.ok_or_else(|| serde::de::Error::custom("not places of events"))
     }
 }

@@ -63,7 +63,12 @@ pub(crate) struct Frozen {
 
 impl Rows {
     /// Rows over a ground that reflects the log up to `head`; about `room` orders are kept at hand.
-    pub(crate) fn new(ground: &Arc<dyn Ground>, totals: Totals, head: Position, room: usize) -> Self {
+    pub(crate) fn new(
+        ground: &Arc<dyn Ground>,
+        totals: Totals,
+        head: Position,
+        room: usize,
+    ) -> Self {
         let ground = || Arc::clone(ground);
         Self {
             orders: Table::new(TableId::Orders, ground(), room),
@@ -100,13 +105,27 @@ impl Rows {
     }
 
     fn apply_order(&mut self, change: OrderChange) -> Result<(), StoreError> {
-        let OrderChange { order, open, places, settles } = change;
+        let OrderChange {
+            order,
+            open,
+            places,
+            settles,
+        } = change;
         let (id, key) = (order.id, keys::order(order.id));
         let before = self.orders.get(&key)?;
         self.count(before.as_deref().map(|row| &*row.order), &order);
-        let rows = Projection { order: Arc::clone(&order), tasks: Vec::new() };
-        let known = before.as_deref().map_or_else(Vec::new, |row| Alias::of(&row.order.ids));
-        for alias in rows.aliases().into_iter().filter(|alias| !known.contains(alias)) {
+        let rows = Projection {
+            order: Arc::clone(&order),
+            tasks: Vec::new(),
+        };
+        let known = before
+            .as_deref()
+            .map_or_else(Vec::new, |row| Alias::of(&row.order.ids));
+        for alias in rows
+            .aliases()
+            .into_iter()
+            .filter(|alias| !known.contains(alias))
+        {
             self.aliases.put(keys::alias(&alias, id), ());
             self.unpark(&alias)?;
         }
@@ -115,14 +134,27 @@ impl Rows {
             self.unpark(&Alias::Order(id))?;
         }
         self.set_open(&key, before.as_deref().is_some_and(|row| row.open), open);
-        let was_noted = before.as_deref().is_some_and(|row| row.order.attention.is_some());
+        let was_noted = before
+            .as_deref()
+            .is_some_and(|row| row.order.attention.is_some());
         if was_noted != order.attention.is_some() {
-            self.attention.set(key.clone(), order.attention.as_ref().map(|_| ()));
+            self.attention
+                .set(key.clone(), order.attention.as_ref().map(|_| ()));
         }
         let places = self.add_places(&order, before.as_deref(), places);
-        self.orders.put(key, Arc::new(OrderRow { order, open, places }));
+        self.orders.put(
+            key,
+            Arc::new(OrderRow {
+                order,
+                open,
+                places,
+            }),
+        );
         match settles {
-            Some(message) => self.stand(&message, crate::message::Standing::Settled { order: Some(id) }),
+            Some(message) => self.stand(
+                &message,
+                crate::message::Standing::Settled { order: Some(id) },
+            ),
             None => Ok(()),
         }
     }
@@ -133,7 +165,13 @@ impl Rows {
         let key = keys::order(id);
         if let Some(row) = self.orders.get(&key)?.filter(|row| row.open != open) {
             self.set_open(&key, row.open, open);
-            self.orders.put(key, Arc::new(OrderRow { open, ..(*row).clone() }));
+            self.orders.put(
+                key,
+                Arc::new(OrderRow {
+                    open,
+                    ..(*row).clone()
+                }),
+            );
         }
         Ok(())
     }
@@ -151,7 +189,8 @@ impl Rows {
         places.extend(new);
         while places.len() > PLACES_MAX {
             let newer = places.split_off(PLACES_MAX);
-            self.history.put(keys::history(order.id, first), Places(places));
+            self.history
+                .put(keys::history(order.id, first), Places(places));
             first += PLACES_MAX as u64;
             places = newer;
         }
@@ -159,10 +198,21 @@ impl Rows {
     }
 
     fn count(&mut self, before: Option<&Order>, after: &Order) {
-        let Counts { states, attention, .. } = &mut self.totals.counts;
-        let reason = |order: &Order| order.attention.as_ref().map(|attention| attention.reason.name());
+        let Counts {
+            states, attention, ..
+        } = &mut self.totals.counts;
+        let reason = |order: &Order| {
+            order
+                .attention
+                .as_ref()
+                .map(|attention| attention.reason.name())
+        };
         if before.map(|order| order.state.name()) != Some(after.state.name()) {
-            shift(states, before.map(|order| order.state.name()), Some(after.state.name()));
+            shift(
+                states,
+                before.map(|order| order.state.name()),
+                Some(after.state.name()),
+            );
         }
         if before.and_then(reason) != reason(after) {
             shift(attention, before.and_then(reason), reason(after));
@@ -170,7 +220,11 @@ impl Rows {
     }
 }
 
-fn shift(counts: &mut std::collections::BTreeMap<String, u64>, from: Option<&str>, to: Option<&str>) {
+fn shift(
+    counts: &mut std::collections::BTreeMap<String, u64>,
+    from: Option<&str>,
+    to: Option<&str>,
+) {
     if let Some(count) = from.and_then(|name| counts.get_mut(name)) {
         *count = count.saturating_sub(1);
     }
@@ -211,17 +265,18 @@ impl Rows {
         }
     }
 
-    /// What was frozen is on the ground.
-    pub(crate) fn thaw(&mut self) {
-        self.orders.thaw();
-        self.history.thaw();
-        self.open.thaw();
-        self.attention.thaw();
-        self.aliases.thaw();
-        self.references.thaw();
-        self.messages.thaw();
-        self.inbox.thaw();
-        self.parked.thaw();
+    /// What was frozen is on the ground. Returns rows that are no longer kept, for the caller to drop where nobody waits.
+    #[must_use]
+    pub(crate) fn thaw(&mut self) -> impl Sized + use<> {
+        (
+            (self.orders.thaw(), self.history.thaw(), self.open.thaw()),
+            (
+                self.attention.thaw(),
+                self.aliases.thaw(),
+                self.references.thaw(),
+            ),
+            (self.messages.thaw(), self.inbox.thaw(), self.parked.thaw()),
+        )
     }
 }
 
@@ -237,7 +292,9 @@ impl Frozen {
             layer: &Layer<V>,
             write: &mut impl FnMut(TableId, &[u8], Option<Vec<u8>>) -> Result<(), E>,
         ) -> Result<(), E> {
-            layer.iter().try_for_each(|(key, row)| write(table, key, row.as_ref().map(Row::encode).transpose()?))
+            layer.iter().try_for_each(|(key, row)| {
+                write(table, key, row.as_ref().map(Row::encode).transpose()?)
+            })
         }
         layer(TableId::Orders, &self.orders, &mut write)?;
         layer(TableId::History, &self.history, &mut write)?;

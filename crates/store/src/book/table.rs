@@ -1,7 +1,7 @@
 //! One table: new rows in memory over rows on the ground, read as one.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -24,29 +24,46 @@ pub(crate) struct Table<V> {
     recent: Recent<V>,
 }
 
-/// Rows lately written to the ground, in two generations of bounded size.
+/// Layers lately written to the ground, the newest first.
 #[derive(Debug)]
 struct Recent<V> {
+    /// Rows that may be kept; the newest layer is kept whatever its size.
     room: usize,
-    warm: HashMap<Vec<u8>, V>,
-    cold: HashMap<Vec<u8>, V>,
+    rows: usize,
+    layers: VecDeque<Arc<Layer<V>>>,
 }
+
+/// Every read of an older row looks through all of them.
+const LAYERS_MAX: usize = 8;
 
 impl<V: Row> Table<V> {
     /// A table that keeps up to `room` rows at hand which are on the ground already.
     pub(crate) fn new(id: TableId, ground: Arc<dyn Ground>, room: usize) -> Self {
-        let recent = Recent { room: room / 2, warm: HashMap::new(), cold: HashMap::new() };
-        Self { id, ground, fresh: Layer::new(), frozen: Arc::default(), recent }
+        let recent = Recent {
+            room,
+            rows: 0,
+            layers: VecDeque::new(),
+        };
+        Self {
+            id,
+            ground,
+            fresh: Layer::new(),
+            frozen: Arc::default(),
+            recent,
+        }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<V>, StoreError> {
         if let Some(row) = self.fresh.get(key).or_else(|| self.frozen.get(key)) {
             return Ok(row.clone());
         }
-        if let Some(row) = self.recent.warm.get(key).or_else(|| self.recent.cold.get(key)) {
-            return Ok(Some(row.clone()));
+        if let Some(row) = self.recent.layers.iter().find_map(|layer| layer.get(key)) {
+            return Ok(row.clone());
         }
-        self.ground.get(self.id, key)?.map(|bytes| self.decode(&bytes)).transpose()
+        self.ground
+            .get(self.id, key)?
+            .map(|bytes| self.decode(&bytes))
+            .transpose()
     }
 
     pub(crate) fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
@@ -101,27 +118,30 @@ impl<V: Row> Table<V> {
         Arc::clone(&self.frozen)
     }
 
-    /// What was frozen is on the ground.
-    pub(crate) fn thaw(&mut self) {
+    /// What was frozen is on the ground. Returns what is no longer kept, for the caller to drop where nobody waits.
+    pub(crate) fn thaw(&mut self) -> Vec<Arc<Layer<V>>> {
         let frozen = std::mem::take(&mut self.frozen);
         let recent = &mut self.recent;
         if recent.room == 0 {
-            return;
+            return vec![frozen];
         }
-        for (key, row) in frozen.iter() {
-            if recent.warm.len() >= recent.room {
-                recent.cold = std::mem::take(&mut recent.warm);
-            }
-            match row {
-                Some(row) => recent.warm.insert(key.clone(), row.clone()),
-                None => recent.warm.remove(key),
-            };
-            recent.cold.remove(key);
+        recent.rows += frozen.len();
+        recent.layers.push_front(frozen);
+        let mut dropped = Vec::new();
+        while recent.layers.len() > 1
+            && (recent.rows > recent.room || recent.layers.len() > LAYERS_MAX)
+        {
+            let oldest = recent.layers.pop_back();
+            recent.rows -= oldest.as_ref().map_or(0, |layer| layer.len());
+            dropped.extend(oldest);
         }
+        dropped
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V, StoreError> {
-        V::decode(bytes).ok_or_else(|| StoreError::Damaged { what: format!("a row of index table {:?}", self.id) })
+        V::decode(bytes).ok_or_else(|| StoreError::Damaged {
+            what: format!("a row of index table {:?}", self.id),
+        })
     }
 }
 
@@ -132,7 +152,11 @@ fn walk<'a, V>(layer: &'a Layer<V>, span: &Span) -> Walk<'a, V> {
         return Box::new(std::iter::empty());
     }
     let range = layer.range::<Vec<u8>, _>((span.from.as_ref(), span.to.as_ref()));
-    if span.descending { Box::new(range.rev()) } else { Box::new(range) }
+    if span.descending {
+        Box::new(range.rev())
+    } else {
+        Box::new(range)
+    }
 }
 
 /// A range whose end is not after its start makes a map panic.
@@ -169,9 +193,15 @@ impl<V: Row> Merge<'_, V> {
             self.fill()?;
             let memory = self.heads.iter().flatten().map(|head| head.0);
             let ground = self.ground_head.as_ref().map(|head| &head.0);
-            let order = |a: &&Vec<u8>, b: &&Vec<u8>| if self.descending { b.cmp(a) } else { a.cmp(b) };
-            let Some(key) = memory.chain(ground).min_by(order).cloned() else { return Ok(None) };
-            let taken = self.heads.each_mut().map(|head| head.take_if(|head| head.0.cmp(&key) == Ordering::Equal));
+            let order =
+                |a: &&Vec<u8>, b: &&Vec<u8>| if self.descending { b.cmp(a) } else { a.cmp(b) };
+            let Some(key) = memory.chain(ground).min_by(order).cloned() else {
+                return Ok(None);
+            };
+            let taken = self
+                .heads
+                .each_mut()
+                .map(|head| head.take_if(|head| head.0.cmp(&key) == Ordering::Equal));
             let below = self.ground_head.take_if(|head| head.0 == key);
             match (taken.into_iter().flatten().next(), below) {
                 (Some((_, Some(row))), _) => return Ok(Some((key, Found::Memory(row.clone())))),

@@ -82,13 +82,20 @@ impl Queues {
     }
 
     fn firsts(&self) -> [Option<Timestamp>; 3] {
-        [self.submissions.first(), self.notices.first(), self.readings.first()]
+        [
+            self.submissions.first(),
+            self.notices.first(),
+            self.readings.first(),
+        ]
     }
 }
 
 /// Whether some first is earlier than it was.
 fn is_earlier(before: [Option<Timestamp>; 3], now: [Option<Timestamp>; 3]) -> bool {
-    before.iter().zip(now).any(|(before, now)| now.is_some_and(|now| before.is_none_or(|before| now < before)))
+    before
+        .iter()
+        .zip(now)
+        .any(|(before, now)| now.is_some_and(|now| before.is_none_or(|before| now < before)))
 }
 
 impl Tasks {
@@ -99,19 +106,34 @@ impl Tasks {
         self.count -= before.len() as u64;
         let mut after = Vec::with_capacity(tasks.len());
         for task in tasks {
-            let same = before.iter().position(|row| row.id == task.id).map(|index| before.swap_remove(index));
+            let same = before
+                .iter()
+                .position(|row| row.id == task.id)
+                .map(|index| before.swap_remove(index));
             let queue = self.queues.holding(task.id);
             let row = match same {
                 Some(row) if row.owed == task.due => row,
                 Some(row) => {
                     queue.remove(&row);
-                    let row = Row { owed: task.due, due: task.due, tries: 0, ..row };
+                    let row = Row {
+                        owed: task.due,
+                        due: task.due,
+                        tries: 0,
+                        ..row
+                    };
                     queue.insert(&row);
                     row
                 }
                 None => {
                     let (owed, due) = (task.due, task.due);
-                    let row = Row { id: task.id, owed, due, tries: 0, epoch: 0, claimed_until: None };
+                    let row = Row {
+                        id: task.id,
+                        owed,
+                        due,
+                        tries: 0,
+                        epoch: 0,
+                        claimed_until: None,
+                    };
                     queue.insert(&row);
                     row
                 }
@@ -133,13 +155,27 @@ impl Tasks {
         self.end_claims(ask.kind, ask.now);
         let mut leases = Vec::new();
         while leases.len() < ask.limit {
-            let Some((_, id)) = self.queues.of(ask.kind).ready.first().filter(|(due, _)| *due <= ask.now).copied() else { break };
+            let Some((_, id)) = self
+                .queues
+                .of(ask.kind)
+                .ready
+                .first()
+                .filter(|(due, _)| *due <= ask.now)
+                .copied()
+            else {
+                break;
+            };
             self.epoch += 1;
             let epoch = self.epoch;
             let Some(lease) = self.change(id, |row| {
                 row.epoch = epoch;
                 row.claimed_until = Some(ask.until);
-                Lease { task: Task { id, due: row.due }, epoch, tries: row.tries, until: ask.until }
+                Lease {
+                    task: Task { id, due: row.due },
+                    epoch,
+                    tries: row.tries,
+                    until: ask.until,
+                }
             }) else {
                 break;
             };
@@ -172,7 +208,12 @@ impl Tasks {
     /// What one order owes.
     pub(crate) fn of(&self, order: OrderId) -> Vec<TaskRow> {
         let rows = self.rows.get(&order).map_or(&[][..], Vec::as_slice);
-        let row = |row: &Row| TaskRow { id: row.id, due: row.due, tries: row.tries, leased_until: row.claimed_until };
+        let row = |row: &Row| TaskRow {
+            id: row.id,
+            due: row.due,
+            tries: row.tries,
+            leased_until: row.claimed_until,
+        };
         rows.iter().map(row).collect()
     }
 
@@ -183,7 +224,14 @@ impl Tasks {
 
     /// Claims whose time is over end.
     fn end_claims(&mut self, kind: Kind, now: Timestamp) {
-        while let Some((_, id)) = self.queues.of(kind).claimed.first().filter(|(until, _)| *until <= now).copied() {
+        while let Some((_, id)) = self
+            .queues
+            .of(kind)
+            .claimed
+            .first()
+            .filter(|(until, _)| *until <= now)
+            .copied()
+        {
             if self.change(id, |row| row.claimed_until = None).is_none() {
                 break;
             }
@@ -196,7 +244,11 @@ impl Tasks {
 
     /// Changes a row and moves it to where it belongs then.
     fn change<T>(&mut self, id: TaskId, change: impl FnOnce(&mut Row) -> T) -> Option<T> {
-        let row = self.rows.get_mut(&id.order)?.iter_mut().find(|row| row.id == id)?;
+        let row = self
+            .rows
+            .get_mut(&id.order)?
+            .iter_mut()
+            .find(|row| row.id == id)?;
         let queue = self.queues.holding(id);
         queue.remove(row);
         let changed = change(row);

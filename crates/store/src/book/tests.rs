@@ -27,7 +27,10 @@ impl Ground for Shelf {
     fn range(&self, _: TableId, span: &Span) -> Entries<'_> {
         let rows = self.0.lock().unwrap();
         let inside = |key: &Vec<u8>| (span.from.clone(), span.to.clone()).contains(key);
-        let rows = rows.iter().filter(|(key, _)| inside(key)).map(|(key, value)| Ok((key.clone(), value.clone())));
+        let rows = rows
+            .iter()
+            .filter(|(key, _)| inside(key))
+            .map(|(key, value)| Ok((key.clone(), value.clone())));
         let mut rows: Vec<_> = rows.collect();
         if span.descending {
             rows.reverse();
@@ -204,9 +207,14 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![
-        (0..6_u8, prop::collection::btree_map(0..4_u8, 0..40_i64, 0..4)).prop_map(|(order, owed)| Act::Owe(order, owed)),
+        (
+            0..6_u8,
+            prop::collection::btree_map(0..4_u8, 0..40_i64, 0..4)
+        )
+            .prop_map(|(order, owed)| Act::Owe(order, owed)),
         (0..8_i64, 0..4_usize).prop_map(|(later, limit)| Act::Lease(later, limit)),
-        (any::<usize>(), prop::option::of(0..20_i64)).prop_map(|(index, wait)| Act::Release(index, wait)),
+        (any::<usize>(), prop::option::of(0..20_i64))
+            .prop_map(|(index, wait)| Act::Release(index, wait)),
     ]
 }
 
@@ -215,6 +223,15 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn task(order: OrderId, cause: u8, due: i64) -> Task {
-    let action = Action::Submit { purpose: issuance_domain::Purpose::CreateCard };
-    Task { id: TaskId { order, action, cause: Version(cause.into()) }, due: at(due) }
+    let action = Action::Submit {
+        purpose: issuance_domain::Purpose::CreateCard,
+    };
+    Task {
+        id: TaskId {
+            order,
+            action,
+            cause: Version(cause.into()),
+        },
+        due: at(due),
+    }
 }

@@ -29,7 +29,10 @@ pub async fn appenders_on_one_order_take_turns<S: Subject>() {
     };
     let appended = join_all((0..MANY).map(|_| add())).await;
     let versions: BTreeSet<Version> = appended.iter().map(|appended| appended.version).collect();
-    assert_eq!(versions, (1..=MANY as u64).map(|nth| Version(1 + 2 * nth)).collect());
+    assert_eq!(
+        versions,
+        (1..=MANY as u64).map(|nth| Version(1 + 2 * nth)).collect()
+    );
     assert_eq!(world.store().history(id).await.unwrap().len(), 1 + 2 * MANY);
 }
 
@@ -41,7 +44,10 @@ pub async fn appenders_on_many_orders_all_succeed<S: Subject>() {
         for _ in 0..5 {
             world.append(id, vec![filler()]).await.unwrap();
         }
-        world.append(id, vec![accepted(&format!("card-{number}"))]).await.unwrap();
+        world
+            .append(id, vec![accepted(&format!("card-{number}"))])
+            .await
+            .unwrap();
         id
     };
     let orders = join_all((0..MANY).map(run)).await;
@@ -62,10 +68,17 @@ pub async fn racers_for_one_reference_have_one_winner<S: Subject>() {
         (id, world.append(id, vec![requested("r-1")]).await)
     };
     let placed = join_all((0..MANY).map(|_| place())).await;
-    let winners: Vec<_> = placed.iter().filter(|(_, result)| result.is_ok()).map(|(id, _)| *id).collect();
+    let winners: Vec<_> = placed
+        .iter()
+        .filter(|(_, result)| result.is_ok())
+        .map(|(id, _)| *id)
+        .collect();
     assert_eq!(winners.len(), 1);
     for (_, result) in placed.iter().filter(|(id, _)| *id != winners[0]) {
-        assert!(matches!(result, Err(AppendError::ReferenceTaken { order }) if *order == winners[0]), "{result:?}");
+        assert!(
+            matches!(result, Err(AppendError::ReferenceTaken { order }) if *order == winners[0]),
+            "{result:?}"
+        );
     }
 }
 
@@ -74,8 +87,14 @@ pub async fn racers_with_one_message_store_it_once<S: Subject>() {
     let world = World::<S>::start().await;
     let store = world.store();
     let receipts = join_all((0..MANY).map(|_| store.receive(message("m-1", vec![]), None))).await;
-    let stored = receipts.iter().filter(|receipt| matches!(receipt, Ok(Receipt::Stored))).count();
-    let repeats = receipts.iter().filter(|receipt| matches!(receipt, Ok(Receipt::Repeat))).count();
+    let stored = receipts
+        .iter()
+        .filter(|receipt| matches!(receipt, Ok(Receipt::Stored)))
+        .count();
+    let repeats = receipts
+        .iter()
+        .filter(|receipt| matches!(receipt, Ok(Receipt::Repeat)))
+        .count();
     assert_eq!((stored, repeats), (1, MANY - 1));
     assert_eq!(store.pending_messages(10).await.unwrap().len(), 1);
 }
@@ -83,7 +102,11 @@ pub async fn racers_with_one_message_store_it_once<S: Subject>() {
 /// Of many appends that answer one message, also of different orders, one is made.
 pub async fn racers_to_settle_have_one_winner<S: Subject>() {
     let world = World::<S>::start().await;
-    world.store().receive(message("m-1", vec![]), None).await.unwrap();
+    world
+        .store()
+        .receive(message("m-1", vec![]), None)
+        .await
+        .unwrap();
     let mut orders = Vec::new();
     for _ in 0..8 {
         orders.push(world.place().await);
@@ -95,16 +118,26 @@ pub async fn racers_to_settle_have_one_winner<S: Subject>() {
     };
     let answers = join_all(orders.iter().map(|id| answer(*id))).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    assert_eq!(answers.iter().filter(|answer| matches!(answer, Err(AppendError::AlreadySettled))).count(), 7);
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|answer| matches!(answer, Err(AppendError::AlreadySettled)))
+            .count(),
+        7
+    );
 }
 
 /// Many workers get every task once.
 pub async fn claims_of_racers_do_not_overlap<S: Subject>() {
     let world = World::<S>::start().await;
     join_all((0..MANY).map(|_| world.place())).await;
-    let claimed = join_all((0..MANY).map(|_| world.lease(Kind::Submissions, at(0), at(60), 3))).await;
+    let claimed =
+        join_all((0..MANY).map(|_| world.lease(Kind::Submissions, at(0), at(60), 3))).await;
     let claimed: Vec<_> = claimed.into_iter().flatten().collect();
     let tasks: BTreeSet<_> = claimed.iter().map(|lease| lease.task.id).collect();
     let epochs: BTreeSet<_> = claimed.iter().map(|lease| lease.epoch).collect();
-    assert_eq!((claimed.len(), tasks.len(), epochs.len()), (MANY, MANY, MANY));
+    assert_eq!(
+        (claimed.len(), tasks.len(), epochs.len()),
+        (MANY, MANY, MANY)
+    );
 }

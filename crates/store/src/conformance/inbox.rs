@@ -10,20 +10,37 @@ use crate::store::Field;
 
 async fn pending<S: Subject>(world: &World<S>) -> Vec<String> {
     let messages = world.store().pending_messages(100).await.unwrap();
-    messages.iter().map(|message| message.id.to_string()).collect()
+    messages
+        .iter()
+        .map(|message| message.id.to_string())
+        .collect()
 }
 
 async fn unsettled<S: Subject>(world: &World<S>) -> Vec<(String, Standing)> {
     let messages = world.store().unsettled_messages(100).await.unwrap();
-    messages.into_iter().map(|(message, standing)| (message.id.to_string(), standing)).collect()
+    messages
+        .into_iter()
+        .map(|(message, standing)| (message.id.to_string(), standing))
+        .collect()
 }
 
 async fn receive<S: Subject>(world: &World<S>, id: &str, aliases: Vec<Alias>) {
-    assert_eq!(world.store().receive(message(id, aliases), None).await.unwrap(), Receipt::Stored);
+    assert_eq!(
+        world
+            .store()
+            .receive(message(id, aliases), None)
+            .await
+            .unwrap(),
+        Receipt::Stored
+    );
 }
 
 async fn settle<S: Subject>(world: &World<S>, id: &str, standing: Standing) {
-    world.store().settle(&name(id), standing, at(1)).await.unwrap();
+    world
+        .store()
+        .settle(&name(id), standing, at(1))
+        .await
+        .unwrap();
 }
 
 fn name(id: &str) -> MessageId {
@@ -38,17 +55,45 @@ fn settled(order: OrderId) -> Standing {
 pub async fn a_message_is_stored_once<S: Subject>() {
     let world = World::<S>::start().await;
     let sealed = Some(sealing(Field::Body(name("m-1")), "what it said"));
-    assert_eq!(world.store().receive(message("m-1", vec![]), sealed).await.unwrap(), Receipt::Stored);
-    assert_eq!(world.store().receive(message("m-1", vec![]), None).await.unwrap(), Receipt::Repeat);
+    assert_eq!(
+        world
+            .store()
+            .receive(message("m-1", vec![]), sealed)
+            .await
+            .unwrap(),
+        Receipt::Stored
+    );
+    assert_eq!(
+        world
+            .store()
+            .receive(message("m-1", vec![]), None)
+            .await
+            .unwrap(),
+        Receipt::Repeat
+    );
     let found = world.store().pending_messages(10).await.unwrap().remove(0);
     let expected = message("m-1", vec![]);
-    assert_eq!((found.id, found.event_type), (expected.id, expected.event_type));
+    assert_eq!(
+        (found.id, found.event_type),
+        (expected.id, expected.event_type)
+    );
     let said: serde_json::Value = serde_json::from_str(found.content.get()).unwrap();
     assert_eq!(said, serde_json::json!({ "said": "m-1\n" }));
-    let body = world.store().open_sealed(world.id(), &Field::Body(name("m-1"))).await.unwrap();
+    let body = world
+        .store()
+        .open_sealed(world.id(), &Field::Body(name("m-1")))
+        .await
+        .unwrap();
     assert_eq!(body.unwrap().to_vec(), b"what it said");
     settle(&world, "m-1", Standing::Settled { order: None }).await;
-    assert_eq!(world.store().receive(message("m-1", vec![]), None).await.unwrap(), Receipt::Repeat);
+    assert_eq!(
+        world
+            .store()
+            .receive(message("m-1", vec![]), None)
+            .await
+            .unwrap(),
+        Receipt::Repeat
+    );
     assert!(pending(&world).await.is_empty());
 }
 
@@ -58,7 +103,10 @@ pub async fn a_forged_message_is_kept_out<S: Subject>() {
     receive(&world, "m-1", vec![]).await;
     let mut forged = message("m-1", vec![]);
     forged.body_digest = "another".into();
-    assert_eq!(world.store().receive(forged, None).await.unwrap(), Receipt::Forged);
+    assert_eq!(
+        world.store().receive(forged, None).await.unwrap(),
+        Receipt::Forged
+    );
     let found = world.store().pending_messages(10).await.unwrap();
     assert_eq!((found.len(), &*found[0].body_digest), (1, "digest of m-1"));
 }
@@ -84,9 +132,20 @@ pub async fn a_message_is_settled_once<S: Subject>() {
     settle(&world, "m-1", Standing::Settled { order: None }).await;
     settle(&world, "m-1", Standing::Pending).await;
     settle(&world, "m-1", Standing::Parked).await;
-    assert_eq!(world.store().head().await.unwrap(), head, "nothing more was recorded");
+    assert_eq!(
+        world.store().head().await.unwrap(),
+        head,
+        "nothing more was recorded"
+    );
     assert!(pending(&world).await.is_empty() && unsettled(&world).await.is_empty());
-    assert!(world.store().settle(&name("m-2"), Standing::Parked, at(1)).await.is_err(), "never received");
+    assert!(
+        world
+            .store()
+            .settle(&name("m-2"), Standing::Parked, at(1))
+            .await
+            .is_err(),
+        "never received"
+    );
 }
 
 /// Events and the mark of the message they answer are one.
@@ -100,7 +159,10 @@ pub async fn an_append_settles_its_message<S: Subject>() {
     assert!(pending(&world).await.is_empty());
     let mut again = world.prepare(id, vec![attention()], at(2)).await;
     again.settles = Some(name("m-1"));
-    assert!(matches!(world.store().append(again).await, Err(AppendError::AlreadySettled)));
+    assert!(matches!(
+        world.store().append(again).await,
+        Err(AppendError::AlreadySettled)
+    ));
     assert_eq!(world.version(id).await.0, 2);
     let counts = world.store().counts().await.unwrap();
     assert_eq!((counts.pending_messages, counts.parked_messages), (0, 0));
@@ -114,7 +176,10 @@ pub async fn a_refused_append_settles_nothing<S: Subject>() {
     let mut late = world.prepare(id, vec![accepted("card-1")], at(1)).await;
     late.settles = Some(name("m-1"));
     world.append(id, vec![attention()]).await.unwrap();
-    assert!(matches!(world.store().append(late).await, Err(AppendError::Conflict { .. })));
+    assert!(matches!(
+        world.store().append(late).await,
+        Err(AppendError::Conflict { .. })
+    ));
     assert_eq!(pending(&world).await, ["m-1"]);
     let mut retried = world.prepare(id, vec![accepted("card-1")], at(1)).await;
     retried.settles = Some(name("m-1"));
@@ -131,7 +196,13 @@ pub async fn a_parked_message_returns_when_its_order_learns_the_name<S: Subject>
     settle(&world, "m-1", Standing::Parked).await;
     settle(&world, "m-2", Standing::Parked).await;
     assert!(pending(&world).await.is_empty());
-    assert_eq!(unsettled(&world).await, [("m-1".into(), Standing::Parked), ("m-2".into(), Standing::Parked)]);
+    assert_eq!(
+        unsettled(&world).await,
+        [
+            ("m-1".into(), Standing::Parked),
+            ("m-2".into(), Standing::Parked)
+        ]
+    );
     assert_eq!(world.store().counts().await.unwrap().parked_messages, 2);
     receive(&world, "m-3", vec![]).await;
     let waiting = world.store();
@@ -160,7 +231,15 @@ pub async fn a_message_is_not_parked_when_its_order_is_known<S: Subject>() {
     let world = World::<S>::start().await;
     let id = world.place().await;
     receive(&world, "m-1", vec![card("card-1")]).await;
-    assert!(world.store().find(&card("card-1")).await.unwrap().is_empty(), "so it will be parked");
+    assert!(
+        world
+            .store()
+            .find(&card("card-1"))
+            .await
+            .unwrap()
+            .is_empty(),
+        "so it will be parked"
+    );
     world.append(id, vec![accepted("card-1")]).await.unwrap();
     settle(&world, "m-1", Standing::Parked).await;
     assert_eq!(pending(&world).await, ["m-1"]);
@@ -173,17 +252,25 @@ pub async fn a_message_is_not_parked_when_its_order_is_known<S: Subject>() {
 pub async fn a_quarantined_message_waits_for_a_person<S: Subject>() {
     let world = World::<S>::start().await;
     receive(&world, "m-1", vec![card("card-1")]).await;
-    let quarantined = Standing::Quarantined { why: "unreadable".into() };
+    let quarantined = Standing::Quarantined {
+        why: "unreadable".into(),
+    };
     settle(&world, "m-1", quarantined.clone()).await;
     assert!(pending(&world).await.is_empty());
     assert_eq!(unsettled(&world).await, [("m-1".into(), quarantined)]);
-    assert_eq!(world.store().counts().await.unwrap().quarantined_messages, 1);
+    assert_eq!(
+        world.store().counts().await.unwrap().quarantined_messages,
+        1
+    );
     let id = world.place().await;
     world.append(id, vec![accepted("card-1")]).await.unwrap();
     assert!(pending(&world).await.is_empty(), "a name does not help it");
     settle(&world, "m-1", Standing::Pending).await;
     assert_eq!(pending(&world).await, ["m-1"]);
-    assert_eq!(world.store().counts().await.unwrap().quarantined_messages, 0);
+    assert_eq!(
+        world.store().counts().await.unwrap().quarantined_messages,
+        0
+    );
 }
 
 /// A wait for messages counts from when it was asked for.

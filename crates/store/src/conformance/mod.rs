@@ -2,7 +2,12 @@
 //! each, the same for all stores.
 //!
 //! [`store_conformance!`]: crate::store_conformance
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a broken rule is a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken rule is a panic"
+)]
 
 mod claims;
 mod concurrent;

@@ -43,8 +43,16 @@ pub(super) enum End {
 
 impl Behind {
     pub(super) fn new(rows_max: usize) -> Arc<Self> {
-        let flow = Mutex::new(Flow { rows: 0, end: None, stuck: None });
-        Arc::new(Self { flow, changed: Condvar::new(), rows_max: rows_max.max(1) })
+        let flow = Mutex::new(Flow {
+            rows: 0,
+            end: None,
+            stuck: None,
+        });
+        Arc::new(Self {
+            flow,
+            changed: Condvar::new(),
+            rows_max: rows_max.max(1),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Flow> {
@@ -69,7 +77,10 @@ impl Behind {
             if let Some(stuck) = &flow.stuck {
                 return Err(stuck.clone());
             }
-            flow = self.changed.wait(flow).unwrap_or_else(PoisonError::into_inner);
+            flow = self
+                .changed
+                .wait(flow)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
     }
@@ -98,7 +109,8 @@ struct Farewell(Arc<Shared>, Arc<Behind>);
 impl Drop for Farewell {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.1.set_stuck(Some(self.0.stop("its index writer panicked".into())));
+            self.1
+                .set_stuck(Some(self.0.stop("its index writer panicked".into())));
         }
     }
 }
@@ -130,7 +142,11 @@ impl Writer {
     }
 
     fn close(&self, written: bool) {
-        let closed = if written { self.index.close() } else { Err(IndexError::Closed) };
+        let closed = if written {
+            self.index.close()
+        } else {
+            Err(IndexError::Closed)
+        };
         if let Err(error) = closed {
             tracing::warn!(error = %chain(&error), "the index was not closed; the next start catches up");
             self.index.drop_files();
@@ -154,7 +170,9 @@ impl Writer {
             }
         }
         self.reflected = head;
-        self.shared.book_mut().rows.thaw();
+        let dropped = self.shared.book_mut().rows.thaw();
+        // Many rows, and the lock is open again.
+        drop((dropped, frozen));
         metrics::counter!("issuance_store_index_writes_total").increment(1);
         true
     }
@@ -162,7 +180,11 @@ impl Writer {
     /// Opens the index again, or makes it anew, up to what had been written. False when it was told to end first.
     fn mend(&self, mut error: IndexError) -> bool {
         loop {
-            let stuck = if error.is_full() { StoreError::DiskFull } else { StoreError::Overloaded };
+            let stuck = if error.is_full() {
+                StoreError::DiskFull
+            } else {
+                StoreError::Overloaded
+            };
             self.behind.set_stuck(Some(stuck));
             // Rows do not end this wait, only the end does.
             if self.behind.linger(PAUSE, usize::MAX).is_some() {
@@ -191,7 +213,15 @@ impl Writer {
     fn reopen(&self) -> Result<(), ReplayError> {
         let at_hand = 0;
         let catch_up = |meta| {
-            catch_up(&self.index, &meta, &self.shared.journal, self.reflected, &self.shared.policy, at_hand).map(drop)
+            catch_up(
+                &self.index,
+                &meta,
+                &self.shared.journal,
+                self.reflected,
+                &self.shared.policy,
+                at_hand,
+            )
+            .map(drop)
         };
         {
             // Nobody reads while the files change hands; until it is open again, cold reads are refused.
@@ -200,7 +230,13 @@ impl Writer {
         }
         let opened = self.index.open().and_then(|meta| {
             let known = meta.head()?.position <= self.reflected.position;
-            if known { Ok(meta) } else { Err(IndexError::Ahead { position: meta.head()?.position }) }
+            if known {
+                Ok(meta)
+            } else {
+                Err(IndexError::Ahead {
+                    position: meta.head()?.position,
+                })
+            }
         });
         match opened.map_err(ReplayError::from).and_then(catch_up) {
             Ok(()) => Ok(()),

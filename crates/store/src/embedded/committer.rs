@@ -46,9 +46,18 @@ struct Staged {
 }
 
 enum Answer {
-    Append(oneshot::Sender<Result<Appended, AppendError>>, Result<Appended, AppendError>),
-    Receive(oneshot::Sender<Result<Receipt, StoreError>>, Result<Receipt, StoreError>),
-    Settle(oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>),
+    Append(
+        oneshot::Sender<Result<Appended, AppendError>>,
+        Result<Appended, AppendError>,
+    ),
+    Receive(
+        oneshot::Sender<Result<Receipt, StoreError>>,
+        Result<Receipt, StoreError>,
+    ),
+    Settle(
+        oneshot::Sender<Result<(), StoreError>>,
+        Result<(), StoreError>,
+    ),
 }
 
 impl Answer {
@@ -94,13 +103,19 @@ impl Committer {
     /// Runs until the store is closed, dropped or stopped.
     pub(super) fn run(mut self) {
         let (shared, behind) = (Arc::clone(&self.shared), Arc::clone(&self.behind));
-        let mut farewell = Farewell { shared, behind, end: End::AsItIs };
+        let mut farewell = Farewell {
+            shared,
+            behind,
+            end: End::AsItIs,
+        };
         let (mut staged, mut end) = (None, None);
         while end.is_none() || staged.is_some() {
             let group = match staged.take() {
                 Some(group) => group,
                 None => {
-                    let next = self.waiting.take(self.limits.group, self.limits.group_bytes);
+                    let next = self
+                        .waiting
+                        .take(self.limits.group, self.limits.group_bytes);
                     match self.stage(next, None, &mut end) {
                         Some(group) => group,
                         None => continue,
@@ -117,7 +132,12 @@ impl Committer {
     }
 
     /// Judges a group and hands its personal data to the keeper.
-    fn stage(&mut self, next: Next, before: Option<(Group, u64)>, end: &mut Option<End>) -> Option<Staged> {
+    fn stage(
+        &mut self,
+        next: Next,
+        before: Option<(Group, u64)>,
+        end: &mut Option<End>,
+    ) -> Option<Staged> {
         let work = match next {
             Next::Group(work) => work,
             Next::Close(work) => {
@@ -147,14 +167,27 @@ impl Committer {
 
     /// Makes a group durable and answers it. While the disk works on it, the next one's personal data is on its way too.
     /// An error means that the store has stopped.
-    fn commit(&mut self, staged: Staged, end: &mut Option<End>) -> Result<Option<Staged>, StoreError> {
-        let Staged { jobs, batches, others, group, inbox_records, keeps } = staged;
+    fn commit(
+        &mut self,
+        staged: Staged,
+        end: &mut Option<End>,
+    ) -> Result<Option<Staged>, StoreError> {
+        let Staged {
+            jobs,
+            batches,
+            others,
+            group,
+            inbox_records,
+            keeps,
+        } = staged;
         let mut following = None;
         let written = match if keeps { self.keep() } else { Ok(()) } {
             Err(error) => Err(error),
             Ok(()) => {
                 if keeps && end.is_none() {
-                    let next = self.waiting.poll(self.limits.group, self.limits.group_bytes);
+                    let next = self
+                        .waiting
+                        .poll(self.limits.group, self.limits.group_bytes);
                     following = self.stage(next, Some((group, inbox_records)), end);
                 }
                 self.write(&batches)
@@ -170,7 +203,11 @@ impl Committer {
                 if let Some(following) = following {
                     self.give_up(following, &error);
                 }
-                return if error.is_transient() { Ok(None) } else { Err(error) };
+                return if error.is_transient() {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
             }
         };
         match &ended {
@@ -186,7 +223,10 @@ impl Committer {
             let _ = self.keeper.kept();
         }
         staged.jobs.into_iter().for_each(|job| fail(job, error));
-        staged.others.into_iter().for_each(|other| other.fail(error));
+        staged
+            .others
+            .into_iter()
+            .for_each(|other| other.fail(error));
     }
 
     /// Vault before journal, so that no event speaks of data that is not there.
@@ -201,7 +241,10 @@ impl Committer {
         if batches.is_empty() {
             return Ok(None);
         }
-        let written = self.journal.write(batches).and_then(|written| self.journal.sync().map(|_| written));
+        let written = self
+            .journal
+            .write(batches)
+            .and_then(|written| self.journal.sync().map(|_| written));
         written.map(Some).map_err(|error| match error {
             JournalError::Full { .. } => StoreError::DiskFull,
             other => self.shared.stop(chain(&other)),
@@ -209,7 +252,12 @@ impl Committer {
     }
 
     /// It is durable: the rows follow, then the answers.
-    fn apply(&self, jobs: Vec<Job>, batches: &[Batch<'static>], written: &Written) -> Result<(), StoreError> {
+    fn apply(
+        &self,
+        jobs: Vec<Job>,
+        batches: &[Batch<'static>],
+        written: &Written,
+    ) -> Result<(), StoreError> {
         let mut answers = Vec::with_capacity(jobs.len());
         let mut earlier = false;
         let messages;
@@ -248,14 +296,30 @@ impl Committer {
 }
 
 /// The good jobs of a group, and the personal data that comes with them.
-fn judge_all(rows: &Rows, before: Option<(Group, u64)>, work: Vec<Work>) -> (Staged, Vec<vault::Change>) {
+fn judge_all(
+    rows: &Rows,
+    before: Option<(Group, u64)>,
+    work: Vec<Work>,
+) -> (Staged, Vec<vault::Change>) {
     let mut staged = match before {
-        Some((group, inbox_records)) => Staged { group: Group::after(group), inbox_records, ..Staged::default() },
-        None => Staged { inbox_records: rows.totals().inbox_records, ..Staged::default() },
+        Some((group, inbox_records)) => Staged {
+            group: Group::after(group),
+            inbox_records,
+            ..Staged::default()
+        },
+        None => Staged {
+            inbox_records: rows.totals().inbox_records,
+            ..Staged::default()
+        },
     };
     let mut kept = Vec::new();
-    for Work { job, mut lines, sealed } in work {
-        let job = match judge(rows, &mut staged.group, job) {
+    for Work {
+        job,
+        mut lines,
+        sealed,
+    } in work
+    {
+        let job = match judge(rows, &mut staged.group, job, lines.len() as u64) {
             Verdict::Write(job) => job,
             Verdict::Answer(answer) => {
                 staged.others.push(answer);
@@ -264,7 +328,9 @@ fn judge_all(rows: &Rows, before: Option<(Group, u64)>, work: Vec<Work>) -> (Sta
         };
         if let Job::Receive(..) | Job::Settle(..) = job {
             staged.inbox_records += 1;
-            lines.iter_mut().for_each(|line| line.version = staged.inbox_records);
+            lines
+                .iter_mut()
+                .for_each(|line| line.version = staged.inbox_records);
         }
         staged.jobs.push(job);
         staged.batches.push(lines);
@@ -278,9 +344,9 @@ enum Verdict {
     Answer(Answer),
 }
 
-fn judge(rows: &Rows, taken: &mut Group, job: Job) -> Verdict {
+fn judge(rows: &Rows, taken: &mut Group, job: Job, lines: u64) -> Verdict {
     match job {
-        Job::Append(append, sender) => match taken.append(rows, &append) {
+        Job::Append(append, sender) => match taken.append(rows, &append, lines) {
             Ok(()) => Verdict::Write(Job::Append(append, sender)),
             Err(error) => Verdict::Answer(Answer::Append(sender, Err(error))),
         },
@@ -301,19 +367,36 @@ type Owed = Option<(issuance_domain::OrderId, Vec<issuance_domain::Task>)>;
 fn outcome(job: Job, position: Position, places: &[Location]) -> (Change, Answer, Owed) {
     match job {
         Job::Append(append, sender) => {
-            let Append { projection, settles, .. } = append;
-            let (id, version, open) = (projection.order.id, projection.order.version, projection.is_open());
+            let Append {
+                projection,
+                settles,
+                ..
+            } = *append;
+            let (id, version, open) = (
+                projection.order.id,
+                projection.order.version,
+                projection.is_open(),
+            );
             let places = places.iter().map(|place| Place(place.to_bytes())).collect();
-            let change = Change::Order(OrderChange { order: projection.order, open, places, settles });
+            let change = Change::Order(OrderChange {
+                order: projection.order,
+                open,
+                places,
+                settles,
+            });
             let answer = Answer::Append(sender, Ok(Appended { position, version }));
             (change, answer, Some((id, projection.tasks)))
         }
-        Job::Receive(message, sender) => {
-            (Change::Received(message), Answer::Receive(sender, Ok(Receipt::Stored)), None)
-        }
-        Job::Settle(id, standing, sender) => {
-            (Change::Settled { id, standing }, Answer::Settle(sender, Ok(())), None)
-        }
+        Job::Receive(message, sender) => (
+            Change::Received(*message),
+            Answer::Receive(sender, Ok(Receipt::Stored)),
+            None,
+        ),
+        Job::Settle(id, standing, sender) => (
+            Change::Settled { id, standing },
+            Answer::Settle(sender, Ok(())),
+            None,
+        ),
     }
 }
 

@@ -26,7 +26,17 @@ pub(super) struct Keeping {
 pub(super) fn keeper(vault: Vault) -> (Keeper, Keeping) {
     let (groups, taken) = sync_channel(GROUPS);
     let (answers, given) = sync_channel(GROUPS);
-    (Keeper { groups, answers: given }, Keeping { vault, groups: taken, answers })
+    (
+        Keeper {
+            groups,
+            answers: given,
+        },
+        Keeping {
+            vault,
+            groups: taken,
+            answers,
+        },
+    )
 }
 
 impl Keeper {

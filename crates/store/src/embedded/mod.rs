@@ -50,7 +50,10 @@ struct Threads(Mutex<Vec<JoinHandle<()>>>);
 
 impl Threads {
     fn add(&self, thread: JoinHandle<()>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(thread);
     }
 
     fn join(&self) {

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use super::EmbeddedStore;
 use super::behind::{self, Behind};
 use super::committer::Committer;
-use super::keeper;
 use super::index::{Index, IndexError, Meta};
+use super::keeper;
 use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
 use super::replay::{self, ReplayError};
 use super::shared::{Book, Shared, chain};
@@ -51,17 +51,35 @@ impl EmbeddedStore {
         vault: Arc<dyn Disk>,
         owned: Option<DataDir>,
     ) -> Result<(Self, EmbeddedReport), OpenError> {
-        let Options { dir, keys, policy, limits } = options;
-        let (vault, vault_report) = Vault::open(vault, keys, &VaultOptions { file_bytes: limits.vault_file_bytes })?;
+        let Options {
+            dir,
+            keys,
+            policy,
+            limits,
+        } = options;
+        let (vault, vault_report) = Vault::open(
+            vault,
+            keys,
+            &VaultOptions {
+                file_bytes: limits.vault_file_bytes,
+            },
+        )?;
         let index = Index::new(&dir, limits.index_cache_bytes, &policy);
         let found = index.open().and_then(|meta| Ok((meta.head()?, meta)));
         let mut found = found.map_err(|error| (chain(&error), None));
 
         let open_journal = |known: Option<Head>| {
-            let journal_options = journal::Options { segment_bytes: limits.segment_bytes, known };
+            let journal_options = journal::Options {
+                segment_bytes: limits.segment_bytes,
+                known,
+            };
             journal::Writer::open(Arc::clone(&journal), &journal_options)
         };
-        let known = found.as_ref().ok().map(|(head, _)| *head).filter(|head| head.position > 0);
+        let known = found
+            .as_ref()
+            .ok()
+            .map(|(head, _)| *head)
+            .filter(|head| head.position > 0);
         let opened = match open_journal(known) {
             Err(error @ (JournalError::RolledBack { .. } | JournalError::Diverged { .. })) => {
                 found = Err((chain(&error), known.map(|head| head.position)));
@@ -73,25 +91,55 @@ impl EmbeddedStore {
         let reader = journal.reader();
 
         let bring_up = |meta: &Meta| {
-            let (rows, replayed) =
-                replay::catch_up(&index, meta, &reader, reader.head(), &policy, limits.orders_at_hand)?;
+            let (rows, replayed) = replay::catch_up(
+                &index,
+                meta,
+                &reader,
+                reader.head(),
+                &policy,
+                limits.orders_at_hand,
+            )?;
             let (tasks, open) = replay::tasks(&rows, &policy)?;
-            Ok::<_, ReplayError>(Ready { rows, tasks, replayed, open })
+            Ok::<_, ReplayError>(Ready {
+                rows,
+                tasks,
+                replayed,
+                open,
+            })
         };
         let (ready, index_report) = make_ready(&index, found, bring_up)?;
 
-        let book = Book { rows: ready.rows, head: reader.head() };
+        let book = Book {
+            rows: ready.rows,
+            head: reader.head(),
+        };
         let (sealer, vault_reader) = (vault.sealer(), vault.reader());
         let shared = Shared::new(book, ready.tasks, policy, reader, vault_reader);
         let behind = Behind::new(limits.unindexed_rows);
         let (queue, waiting) = work::queue(limits.queue, limits.queue_bytes);
         let reflected = shared.journal.head();
         let (keeper, mut keeping) = keeper::keeper(vault);
-        let writer =
-            behind::Writer { shared: Arc::clone(&shared), index, behind: Arc::clone(&behind), reflected };
-        let committer =
-            Committer { shared: Arc::clone(&shared), journal, keeper, waiting, behind: Arc::clone(&behind), limits };
-        let store = Self { shared, sealer, queue: Arc::new(queue), behind, threads: Arc::default() };
+        let writer = behind::Writer {
+            shared: Arc::clone(&shared),
+            index,
+            behind: Arc::clone(&behind),
+            reflected,
+        };
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            journal,
+            keeper,
+            waiting,
+            behind: Arc::clone(&behind),
+            limits,
+        };
+        let store = Self {
+            shared,
+            sealer,
+            queue: Arc::new(queue),
+            behind,
+            threads: Arc::default(),
+        };
         // The directory is ours until all threads have ended.
         let owned = Arc::new(owned);
         let (also, too) = (Arc::clone(&owned), Arc::clone(&owned));
@@ -118,7 +166,8 @@ impl EmbeddedStore {
     }
 
     fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        let started: Result<JoinHandle<()>, _> = thread::Builder::new().name(name.into()).spawn(run);
+        let started: Result<JoinHandle<()>, _> =
+            thread::Builder::new().name(name.into()).spawn(run);
         match started {
             Ok(thread) => {
                 self.threads.add(thread);
@@ -152,7 +201,13 @@ fn make_ready(
         Ok((_, meta)) => match bring_up(&meta) {
             Ok(ready) => {
                 let replayed = ready.replayed;
-                return Ok((ready, IndexReport { replayed, ..IndexReport::default() }));
+                return Ok((
+                    ready,
+                    IndexReport {
+                        replayed,
+                        ..IndexReport::default()
+                    },
+                ));
             }
             Err(error) => (chain(&error), None),
         },
@@ -167,22 +222,46 @@ fn make_ready(
     let replayed = ready.replayed;
     // Where there is no journal there need not be an index.
     let rebuilt = (replayed > 0 || ahead_of.is_some()).then_some(why);
-    Ok((ready, IndexReport { rebuilt, replayed, ahead_of }))
+    Ok((
+        ready,
+        IndexReport {
+            rebuilt,
+            replayed,
+            ahead_of,
+        },
+    ))
 }
 
 fn log(dir: &Path, report: &EmbeddedReport) {
-    let EmbeddedReport { journal, vault, index, open_orders } = report;
-    tracing::info!(?dir, events = journal.head.position, open_orders, replayed = index.replayed, "the store is open");
+    let EmbeddedReport {
+        journal,
+        vault,
+        index,
+        open_orders,
+    } = report;
+    tracing::info!(
+        ?dir,
+        events = journal.head.position,
+        open_orders,
+        replayed = index.replayed,
+        "the store is open"
+    );
     if let Some(cut) = &journal.cut {
         tracing::warn!(file = %cut.file, byte = cut.byte, bytes = cut.bytes, "cut what was never acknowledged");
     }
     if vault.damaged_count > 0 {
-        tracing::error!(records = vault.damaged_count, "the vault is damaged; restore it from a copy");
+        tracing::error!(
+            records = vault.damaged_count,
+            "the vault is damaged; restore it from a copy"
+        );
     }
     if let Some(why) = &index.rebuilt {
         tracing::warn!(%why, events = index.replayed, "the index was made anew");
     }
     if let Some(position) = index.ahead_of {
-        tracing::error!(position, "the journal had been further: an older copy was put in its place, or events are lost");
+        tracing::error!(
+            position,
+            "the journal had been further: an older copy was put in its place, or events are lost"
+        );
     }
 }

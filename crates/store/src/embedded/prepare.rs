@@ -41,17 +41,21 @@ pub(super) struct SettledBody {
 /// The lines of an append.
 pub(super) fn event_lines(append: &Append) -> Result<Batch<'static>, StoreError> {
     let stream: String = format!("{ORDER}{}", append.order);
-    let lines = append.events.iter().zip(append.expected.0 + 1..).map(|(event, version)| {
-        Ok(Entry {
-            stream: Cow::Owned(stream.clone()),
-            version,
-            name: Cow::Borrowed(event.body.name()),
-            schema: event.body.schema(),
-            recorded_at: Cow::Owned(event.at.to_string()),
-            body: Cow::Owned(one_line(body_json(&event.body))?),
-            message: None,
-        })
-    });
+    let lines = append
+        .events
+        .iter()
+        .zip(append.expected.0 + 1..)
+        .map(|(event, version)| {
+            Ok(Entry {
+                stream: Cow::Owned(stream.clone()),
+                version,
+                name: Cow::Borrowed(event.body.name()),
+                schema: event.body.schema(),
+                recorded_at: Cow::Owned(event.at.to_string()),
+                body: Cow::Owned(one_line(body_json(&event.body))?),
+                message: None,
+            })
+        });
     let mut lines = lines.collect::<Result<Batch<'static>, StoreError>>()?;
     if let (Some(first), Some(message)) = (lines.first_mut(), &append.settles) {
         first.message = Some(Cow::Owned(message.to_string()));
@@ -61,12 +65,23 @@ pub(super) fn event_lines(append: &Append) -> Result<Batch<'static>, StoreError>
 
 /// The line of a message that came in.
 pub(super) fn received_line(message: &Message) -> Result<Batch<'static>, StoreError> {
-    inbox_line(MESSAGE_RECEIVED, message.received_at, serde_json::to_string(message))
+    inbox_line(
+        MESSAGE_RECEIVED,
+        message.received_at,
+        serde_json::to_string(message),
+    )
 }
 
 /// The line of a message that was dealt with.
-pub(super) fn settled_line(id: &MessageId, standing: &Standing, at: Timestamp) -> Result<Batch<'static>, StoreError> {
-    let body = SettledBody { id: id.clone(), standing: standing.clone() };
+pub(super) fn settled_line(
+    id: &MessageId,
+    standing: &Standing,
+    at: Timestamp,
+) -> Result<Batch<'static>, StoreError> {
+    let body = SettledBody {
+        id: id.clone(),
+        standing: standing.clone(),
+    };
     inbox_line(MESSAGE_SETTLED, at, serde_json::to_string(&body))
 }
 
@@ -88,10 +103,15 @@ fn inbox_line(
 
 /// JSON without breaks between its tokens, short enough for a line.
 fn one_line(json: Result<String, serde_json::Error>) -> Result<Box<RawValue>, StoreError> {
-    let refused = |why: String| StoreError::Damaged { what: format!("a body that cannot be stored: {why}") };
+    let refused = |why: String| StoreError::Damaged {
+        what: format!("a body that cannot be stored: {why}"),
+    };
     let mut json = json.map_err(|error| refused(error.to_string()))?;
     if json.len() > MAX_LINE - FRAME_MAX {
-        return Err(refused(format!("{} bytes are more than a line holds", json.len())));
+        return Err(refused(format!(
+            "{} bytes are more than a line holds",
+            json.len()
+        )));
     }
     // Inside strings control characters are escaped, so these stand between tokens.
     if json.bytes().any(|byte| byte < b' ') {
@@ -115,7 +135,11 @@ pub(super) fn field_name(field: &Field) -> String {
 
 impl EmbeddedStore {
     /// Seals personal data for the vault.
-    pub(super) async fn seal(&self, owner: Uuid, sealings: Vec<Sealing>) -> Result<Vec<Change>, StoreError> {
+    pub(super) async fn seal(
+        &self,
+        owner: Uuid,
+        sealings: Vec<Sealing>,
+    ) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::with_capacity(sealings.len());
         for Sealing { field, plaintext } in sealings {
             let (sealer, field) = (self.sealer.clone(), field_name(&field));
@@ -123,7 +147,9 @@ impl EmbeddedStore {
             let seal = move || sealer.seal(owner, &field, &plaintext);
             // Large values are written to files of their own, which blocks.
             let sealed = if large { blocking(seal).await? } else { seal() };
-            changes.push(Change::Put(sealed.map_err(|error| self.vault_error(error))?));
+            changes.push(Change::Put(
+                sealed.map_err(|error| self.vault_error(error))?,
+            ));
         }
         Ok(changes)
     }
@@ -132,13 +158,19 @@ impl EmbeddedStore {
         match error {
             VaultError::Full { .. } => StoreError::DiskFull,
             VaultError::Io { .. } | VaultError::Poisoned => self.shared.stop(chain(&error)),
-            other => StoreError::Damaged { what: chain(&other) },
+            other => StoreError::Damaged {
+                what: chain(&other),
+            },
         }
     }
 }
 
 /// Runs what may block where that harms nobody.
-pub(super) async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
     let ran = tokio::task::spawn_blocking(run).await;
-    ran.map_err(|error| StoreError::Stopped { why: format!("a read ended early: {error}") })
+    ran.map_err(|error| StoreError::Stopped {
+        why: format!("a read ended early: {error}"),
+    })
 }

@@ -16,10 +16,17 @@ pub(super) fn history(shared: &Arc<Shared>, id: OrderId) -> Result<Vec<Recorded>
     let places = shared.book().rows.places(id)?;
     let mut history = Vec::with_capacity(places.len());
     for (place, version) in places.into_iter().zip(1..) {
-        let record = shared.journal.read_at(Location::from_bytes(place.0)).map_err(|error| damaged(&error))?;
-        let event = recorded(&record)?.filter(|event| event.order == id && event.version.0 == version);
+        let record = shared
+            .journal
+            .read_at(Location::from_bytes(place.0))
+            .map_err(|error| damaged(&error))?;
+        let event =
+            recorded(&record)?.filter(|event| event.order == id && event.version.0 == version);
         let event = event.ok_or_else(|| StoreError::Damaged {
-            what: format!("the index: it takes event {} for version {version} of order {id}", record.position),
+            what: format!(
+                "the index: it takes event {} for version {version} of order {id}",
+                record.position
+            ),
         })?;
         history.push(event);
     }
@@ -36,11 +43,17 @@ pub(super) fn read_after(
     let head = shared.book().rows.head();
     let (mut events, mut reached) = (Vec::new(), after.min(head));
     while reached < head && events.len() < limit {
-        let records = shared.journal.read_from(reached.0 + 1, limit - events.len()).map_err(|error| damaged(&error))?;
+        let records = shared
+            .journal
+            .read_from(reached.0 + 1, limit - events.len())
+            .map_err(|error| damaged(&error))?;
         if records.is_empty() {
             break;
         }
-        for record in records.iter().take_while(|record| record.position <= head.0) {
+        for record in records
+            .iter()
+            .take_while(|record| record.position <= head.0)
+        {
             reached = Position(record.position);
             events.extend(recorded(record)?);
         }

@@ -47,11 +47,20 @@ pub(super) fn catch_up(
 ) -> Result<(Rows, u64), ReplayError> {
     let ground: Arc<dyn Ground> = index.ground();
     let mut head = meta.head()?;
-    let mut rows = Rows::new(&ground, meta.totals.clone(), Position(head.position), orders_at_hand);
+    let mut rows = Rows::new(
+        &ground,
+        meta.totals.clone(),
+        Position(head.position),
+        orders_at_hand,
+    );
     let mut replayed = 0;
     if head.position < until.position {
         let behind = until.position - head.position;
-        tracing::info!(from = head.position, to = until.position, "the index catches up with the journal");
+        tracing::info!(
+            from = head.position,
+            to = until.position,
+            "the index catches up with the journal"
+        );
         let mut batch = Vec::new();
         for record in journal.records(head.position + 1) {
             let record = record.map_err(|error| damaged(&error))?;
@@ -59,7 +68,10 @@ pub(super) fn catch_up(
                 break;
             }
             let whole = record.part == record.parts;
-            let end = Head { position: record.position, hash: record.hash };
+            let end = Head {
+                position: record.position,
+                hash: record.hash,
+            };
             batch.push(record);
             if !whole {
                 continue;
@@ -90,7 +102,7 @@ pub(super) fn catch_up(
 fn write(index: &Index, rows: &mut Rows, head: Head) -> Result<(), IndexError> {
     let frozen = rows.freeze();
     index.write(&frozen, head)?;
-    rows.thaw();
+    drop(rows.thaw());
     Ok(())
 }
 
@@ -98,7 +110,9 @@ fn reopen(index: &Index, rows: &mut Rows, head: Head, policy: &Policy) -> Result
     let mut after = None;
     loop {
         let some = rows.orders_after(after, ORDERS_AT_ONCE)?;
-        let Some(last) = some.last() else { return Ok(()) };
+        let Some(last) = some.last() else {
+            return Ok(());
+        };
         after = Some(last.order.id);
         for row in some {
             let open = Projection::of(Arc::clone(&row.order), policy).is_open();
@@ -115,12 +129,16 @@ pub(super) fn tasks(rows: &Rows, policy: &Policy) -> Result<(Tasks, u64), StoreE
     let (mut tasks, mut open, mut after) = (Tasks::default(), 0, None);
     loop {
         let ids = rows.open_after(after, ORDERS_AT_ONCE)?;
-        let Some(last) = ids.last() else { return Ok((tasks, open)) };
+        let Some(last) = ids.last() else {
+            return Ok((tasks, open));
+        };
         after = Some(*last);
         open += ids.len() as u64;
         for id in ids {
             let row = rows.order(id)?;
-            let row = row.ok_or_else(|| StoreError::Damaged { what: format!("the index lacks open order {id}") })?;
+            let row = row.ok_or_else(|| StoreError::Damaged {
+                what: format!("the index lacks open order {id}"),
+            })?;
             tasks.replace(id, &Projection::of(Arc::clone(&row.order), policy).tasks);
         }
     }
@@ -128,7 +146,11 @@ pub(super) fn tasks(rows: &Rows, policy: &Policy) -> Result<(Tasks, u64), StoreE
 
 /// What one atomic append did.
 fn change_of(rows: &Rows, batch: &[Record], policy: &Policy) -> Result<Change, StoreError> {
-    let Some(first) = batch.first() else { return Err(StoreError::Damaged { what: "an append without records".into() }) };
+    let Some(first) = batch.first() else {
+        return Err(StoreError::Damaged {
+            what: "an append without records".into(),
+        });
+    };
     if first.stream == INBOX {
         return inbox_change(first);
     }
@@ -142,27 +164,45 @@ fn change_of(rows: &Rows, batch: &[Record], policy: &Policy) -> Result<Change, S
             some => some,
         };
         let version = before.as_ref().map_or(0, |order| order.version.0);
-        if recorded.version.0 != version + 1 || before.as_ref().is_some_and(|order| order.id != id) {
-            let what = format!("event {}: order {id} is at version {version} before it", record.position);
+        if recorded.version.0 != version + 1 || before.as_ref().is_some_and(|order| order.id != id)
+        {
+            let what = format!(
+                "event {}: order {id} is at version {version} before it",
+                record.position
+            );
             return Err(StoreError::Damaged { what });
         }
-        order = Some(evolve(id, before, &recorded.event).map_err(|source| StoreError::Corrupt { order: id, source })?);
+        order = Some(
+            evolve(id, before, &recorded.event)
+                .map_err(|source| StoreError::Corrupt { order: id, source })?,
+        );
         places.push(Place(record.location.to_bytes()));
     }
     let order = order.ok_or_else(|| unreadable(first, "an append without events"))?;
     let projection = Projection::of(Arc::new(order), policy);
     let message = batch.iter().find_map(|record| record.message.as_deref());
-    let settles = message.map(str::parse).transpose().map_err(|_| unreadable(first, "its message has no id"))?;
+    let settles = message
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| unreadable(first, "its message has no id"))?;
     let open = projection.is_open();
-    Ok(Change::Order(OrderChange { order: projection.order, open, places, settles }))
+    Ok(Change::Order(OrderChange {
+        order: projection.order,
+        open,
+        places,
+        settles,
+    }))
 }
 
 fn inbox_change(record: &Record) -> Result<Change, StoreError> {
     let bad = |error: serde_json::Error| unreadable(record, &error.to_string());
     match (record.name.as_str(), record.schema) {
-        (MESSAGE_RECEIVED, 1) => Ok(Change::Received(serde_json::from_str(record.body.get()).map_err(bad)?)),
+        (MESSAGE_RECEIVED, 1) => Ok(Change::Received(
+            serde_json::from_str(record.body.get()).map_err(bad)?,
+        )),
         (MESSAGE_SETTLED, 1) => {
-            let SettledBody { id, standing } = serde_json::from_str(record.body.get()).map_err(bad)?;
+            let SettledBody { id, standing } =
+                serde_json::from_str(record.body.get()).map_err(bad)?;
             Ok(Change::Settled { id, standing })
         }
         _ => Err(unreadable(record, "unknown")),
@@ -172,14 +212,35 @@ fn inbox_change(record: &Record) -> Result<Change, StoreError> {
 /// The order event a record holds; none for a record of the inbox.
 pub(super) fn recorded(record: &Record) -> Result<Option<Recorded>, StoreError> {
     let Some(id) = record.stream.strip_prefix(ORDER) else {
-        return if record.stream == INBOX { Ok(None) } else { Err(unreadable(record, "of an unknown stream")) };
+        return if record.stream == INBOX {
+            Ok(None)
+        } else {
+            Err(unreadable(record, "of an unknown stream"))
+        };
     };
-    let order: OrderId = id.parse().map_err(|_| unreadable(record, "its stream names no order"))?;
-    let event = read_event(&record.name, record.schema, &record.recorded_at, &record.body)?;
+    let order: OrderId = id
+        .parse()
+        .map_err(|_| unreadable(record, "its stream names no order"))?;
+    let event = read_event(
+        &record.name,
+        record.schema,
+        &record.recorded_at,
+        &record.body,
+    )?;
     let version = issuance_domain::Version(record.version);
-    Ok(Some(Recorded { position: Position(record.position), order, version, event }))
+    Ok(Some(Recorded {
+        position: Position(record.position),
+        order,
+        version,
+        event,
+    }))
 }
 
 fn unreadable(record: &Record, why: &str) -> StoreError {
-    UnreadableEvent { name: record.name.clone(), schema: record.schema, why: why.into() }.into()
+    UnreadableEvent {
+        name: record.name.clone(),
+        schema: record.schema,
+        why: why.into(),
+    }
+    .into()
 }

@@ -1,7 +1,9 @@
 //! What callers and threads share: the rows, the tasks, the readers, and whether the store has stopped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use issuance_domain::Policy;
 
@@ -33,7 +35,13 @@ pub(super) struct Book {
 }
 
 impl Shared {
-    pub(super) fn new(book: Book, tasks: Tasks, policy: Policy, journal: Reader, vault: VaultReader) -> Arc<Self> {
+    pub(super) fn new(
+        book: Book,
+        tasks: Tasks,
+        policy: Policy,
+        journal: Reader,
+        vault: VaultReader,
+    ) -> Arc<Self> {
         Arc::new(Self {
             book: RwLock::new(book),
             tasks: Mutex::new(tasks),

@@ -32,7 +32,13 @@ impl EmbeddedStore {
     /// A message's row tells of a repeat without a trip to the disk.
     fn repeat(&self, message: &Message) -> Result<Option<Receipt>, StoreError> {
         let row = self.shared.book().rows.message(&message.id)?;
-        Ok(row.map(|row| if row.digest == message.body_digest { Receipt::Repeat } else { Receipt::Forged }))
+        Ok(row.map(|row| {
+            if row.digest == message.body_digest {
+                Receipt::Repeat
+            } else {
+                Receipt::Forged
+            }
+        }))
     }
 }
 
@@ -41,15 +47,29 @@ impl Store for EmbeddedStore {
     async fn append(&self, mut append: Append) -> Result<Appended, AppendError> {
         self.shared.alive()?;
         let lines = event_lines(&append)?;
-        let sealed = self.seal(append.order.0, std::mem::take(&mut append.sealed)).await?;
+        append.events = Vec::new();
+        let sealed = self
+            .seal(append.order.0, std::mem::take(&mut append.sealed))
+            .await?;
         let (sender, answer) = oneshot::channel();
-        self.send(Work { job: Job::Append(append, sender), lines, sealed })?;
-        answer.await.unwrap_or_else(|_| Err(self.shared.gone().into()))
+        self.send(Work {
+            job: Job::Append(Box::new(append), sender),
+            lines,
+            sealed,
+        })?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.shared.gone().into()))
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, StoreError> {
         self.shared.alive()?;
-        Ok(self.shared.book().rows.order(id)?.map(|row| Arc::clone(&row.order)))
+        Ok(self
+            .shared
+            .book()
+            .rows
+            .order(id)?
+            .map(|row| Arc::clone(&row.order)))
     }
 
     async fn history(&self, id: OrderId) -> Result<Vec<Recorded>, StoreError> {
@@ -58,7 +78,11 @@ impl Store for EmbeddedStore {
         blocking(move || read::history(&shared, id)).await?
     }
 
-    async fn read_after(&self, after: Position, limit: usize) -> Result<(Vec<Recorded>, Position), StoreError> {
+    async fn read_after(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<(Vec<Recorded>, Position), StoreError> {
         self.shared.alive()?;
         let shared = Arc::clone(&self.shared);
         blocking(move || read::read_after(&shared, after, limit)).await?
@@ -109,15 +133,25 @@ impl Store for EmbeddedStore {
         Ok(self.shared.tasks().of(order))
     }
 
-    async fn receive(&self, message: Message, sealed: Option<Sealing>) -> Result<Receipt, StoreError> {
+    async fn receive(
+        &self,
+        message: Message,
+        sealed: Option<Sealing>,
+    ) -> Result<Receipt, StoreError> {
         self.shared.alive()?;
         if let Some(receipt) = self.repeat(&message)? {
             return Ok(receipt);
         }
         let lines = received_line(&message)?;
-        let sealed = self.seal(owner_of(&message.id), sealed.into_iter().collect()).await?;
+        let sealed = self
+            .seal(owner_of(&message.id), sealed.into_iter().collect())
+            .await?;
         let (sender, answer) = oneshot::channel();
-        self.send(Work { job: Job::Receive(message, sender), lines, sealed })?;
+        self.send(Work {
+            job: Job::Receive(Box::new(message), sender),
+            lines,
+            sealed,
+        })?;
         answer.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
@@ -134,15 +168,27 @@ impl Store for EmbeddedStore {
         self.shared.messages_came.wait()
     }
 
-    async fn settle(&self, id: &MessageId, standing: Standing, at: Timestamp) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        id: &MessageId,
+        standing: Standing,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.shared.alive()?;
         let lines = settled_line(id, &standing, at)?;
         let (sender, answer) = oneshot::channel();
-        self.send(Work { job: Job::Settle(id.clone(), standing, sender), lines, sealed: Vec::new() })?;
+        self.send(Work {
+            job: Job::Settle(id.clone(), standing, sender),
+            lines,
+            sealed: Vec::new(),
+        })?;
         answer.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
-    async fn unsettled_messages(&self, limit: usize) -> Result<Vec<(Message, Standing)>, StoreError> {
+    async fn unsettled_messages(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Message, Standing)>, StoreError> {
         self.shared.alive()?;
         self.shared.book().rows.unsettled(limit)
     }
@@ -152,7 +198,10 @@ impl Store for EmbeddedStore {
         self.shared.book().rows.find(alias)
     }
 
-    async fn find_reference(&self, reference: &HostReference) -> Result<Option<OrderId>, StoreError> {
+    async fn find_reference(
+        &self,
+        reference: &HostReference,
+    ) -> Result<Option<OrderId>, StoreError> {
         self.shared.alive()?;
         self.shared.book().rows.find_reference(reference)
     }
@@ -161,16 +210,28 @@ impl Store for EmbeddedStore {
         self.shared.alive()?;
         let (shared, query) = (Arc::clone(&self.shared), query.clone());
         // A filter that matches seldom looks at many rows; the rows are let go between its steps.
-        blocking(move || list(&query, |before, limit| shared.book().rows.candidates(&query, before, limit))).await?
+        blocking(move || {
+            list(&query, |before, limit| {
+                shared.book().rows.candidates(&query, before, limit)
+            })
+        })
+        .await?
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.shared.alive()?;
         let counts = self.shared.book().rows.totals().counts.clone();
-        Ok(Counts { tasks: self.shared.tasks().count(), ..counts })
+        Ok(Counts {
+            tasks: self.shared.tasks().count(),
+            ..counts
+        })
     }
 
-    async fn open_sealed(&self, order: OrderId, field: &Field) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    async fn open_sealed(
+        &self,
+        order: OrderId,
+        field: &Field,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.shared.alive()?;
         let (vault, name) = (self.shared.vault.clone(), field_name(field));
         // A message's body may lie under the message's own name.
@@ -183,8 +244,14 @@ impl Store for EmbeddedStore {
             found => Ok(found),
         };
         // Only bodies are large.
-        let opened = if own.is_some() { blocking(open).await? } else { open() };
-        opened.map_err(|error| StoreError::Damaged { what: chain(&error) })
+        let opened = if own.is_some() {
+            blocking(open).await?
+        } else {
+            open()
+        };
+        opened.map_err(|error| StoreError::Damaged {
+            what: chain(&error),
+        })
     }
 
     async fn close(&self) -> Result<(), StoreError> {

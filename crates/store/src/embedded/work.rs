@@ -26,8 +26,9 @@ pub(super) struct Work {
 /// What it is, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Job {
-    Append(Append, oneshot::Sender<Result<Appended, AppendError>>),
-    Receive(Message, oneshot::Sender<Result<Receipt, StoreError>>),
+    /// Its events are in the lines and nowhere else.
+    Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
+    Receive(Box<Message>, oneshot::Sender<Result<Receipt, StoreError>>),
     Settle(MessageId, Standing, oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -41,7 +42,10 @@ enum Item {
 
 impl Work {
     fn bytes(&self) -> usize {
-        self.lines.iter().map(|line| line.body.get().len() + 400).sum()
+        self.lines
+            .iter()
+            .map(|line| line.body.get().len() + 400)
+            .sum()
     }
 }
 
@@ -65,8 +69,19 @@ pub(super) struct Waiting {
 pub(super) fn queue(work: usize, bytes_max: usize) -> (Queue, Waiting) {
     let (sender, receiver) = sync_channel(work);
     let bytes = Arc::new(AtomicUsize::new(0));
-    let waiting = Waiting { receiver, bytes: Arc::clone(&bytes), next: None };
-    (Queue { sender: Mutex::new(Some(sender)), bytes, bytes_max }, waiting)
+    let waiting = Waiting {
+        receiver,
+        bytes: Arc::clone(&bytes),
+        next: None,
+    };
+    (
+        Queue {
+            sender: Mutex::new(Some(sender)),
+            bytes,
+            bytes_max,
+        },
+        waiting,
+    )
 }
 
 impl Queue {
@@ -92,7 +107,11 @@ impl Queue {
 
     /// Lets the committer end once it has answered everything; waits for room in the queue, not for the end.
     pub(super) fn close(&self) {
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sender = self
+            .sender
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(sender) = sender {
             // The committer may have ended already.
             let _ = sender.send(Item::Close);
@@ -101,7 +120,12 @@ impl Queue {
 
     /// Nobody hands over any more.
     pub(super) fn end(&self) {
-        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.sender
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 }
 
@@ -131,7 +155,9 @@ impl Waiting {
         loop {
             let item = match self.next.take() {
                 Some(work) => Ok(Item::Work(work)),
-                None if wait && group.is_empty() => self.receiver.recv().map_err(|_| TryRecvError::Disconnected),
+                None if wait && group.is_empty() => {
+                    self.receiver.recv().map_err(|_| TryRecvError::Disconnected)
+                }
                 None => self.receiver.try_recv(),
             };
             let work = match item {

@@ -26,7 +26,10 @@ impl SimulatedStore {
         state.stop("the process died");
         drop(state);
         self.wake_all();
-        Ok(Self::over(State::replay(log, &self.policy)?, Arc::clone(&self.policy)))
+        Ok(Self::over(
+            State::replay(log, &self.policy)?,
+            Arc::clone(&self.policy),
+        ))
     }
 
     /// How many appends are written and not synced.

@@ -13,9 +13,21 @@ use crate::store::Sealing;
 /// One atomic append.
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
-    Events { order: OrderId, before: Version, events: Vec<Event>, settles: Option<MessageId>, sealed: Vec<Sealing> },
-    Received { message: Message, sealed: Option<Sealing> },
-    Settled { id: MessageId, standing: Standing },
+    Events {
+        order: OrderId,
+        before: Version,
+        events: Vec<Event>,
+        settles: Option<MessageId>,
+        sealed: Vec<Sealing>,
+    },
+    Received {
+        message: Message,
+        sealed: Option<Sealing>,
+    },
+    Settled {
+        id: MessageId,
+        standing: Standing,
+    },
 }
 
 /// An entry with the position of its first record.
@@ -51,7 +63,12 @@ impl Logged {
     /// The events in it, as a reader of the log gets them.
     pub(super) fn recorded(&self) -> impl Iterator<Item = Recorded> + '_ {
         let events = match &self.entry {
-            Entry::Events { order, before, events, .. } => Some((*order, before.0, events)),
+            Entry::Events {
+                order,
+                before,
+                events,
+                ..
+            } => Some((*order, before.0, events)),
             Entry::Received { .. } | Entry::Settled { .. } => None,
         };
         events.into_iter().flat_map(move |(order, before, events)| {
@@ -71,17 +88,35 @@ impl Logged {
         policy: &issuance_domain::Policy,
     ) -> Result<(Change, Option<Projection>), StoreError> {
         let (order, events, settles) = match &self.entry {
-            Entry::Events { order, events, settles, .. } => (*order, events, settles),
-            Entry::Received { message, .. } => return Ok((Change::Received(message.clone()), None)),
+            Entry::Events {
+                order,
+                events,
+                settles,
+                ..
+            } => (*order, events, settles),
+            Entry::Received { message, .. } => {
+                return Ok((Change::Received(message.clone()), None));
+            }
             Entry::Settled { id, standing } => {
-                return Ok((Change::Settled { id: id.clone(), standing: standing.clone() }, None));
+                return Ok((
+                    Change::Settled {
+                        id: id.clone(),
+                        standing: standing.clone(),
+                    },
+                    None,
+                ));
             }
         };
         let mut folded = rows.order(order)?.map(|row| (*row.order).clone());
         for event in events {
-            folded = Some(evolve(order, folded, event).map_err(|source| StoreError::Corrupt { order, source })?);
+            folded = Some(
+                evolve(order, folded, event)
+                    .map_err(|source| StoreError::Corrupt { order, source })?,
+            );
         }
-        let folded = folded.ok_or_else(|| StoreError::Damaged { what: "an append without events".into() })?;
+        let folded = folded.ok_or_else(|| StoreError::Damaged {
+            what: "an append without events".into(),
+        })?;
         let projection = Projection::of(folded.into(), policy);
         let change = Change::Order(OrderChange {
             order: projection.order.clone(),

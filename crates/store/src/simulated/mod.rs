@@ -36,7 +36,13 @@ impl SimulatedStore {
 
     fn over(state: State, policy: Arc<Policy>) -> Self {
         let state = Mutex::new(state);
-        Self { state, policy, grown: Signal::default(), tasks: Signal::default(), messages: Signal::default() }
+        Self {
+            state,
+            policy,
+            grown: Signal::default(),
+            tasks: Signal::default(),
+            messages: Signal::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -71,7 +71,8 @@ impl State {
     }
 
     pub(super) fn stop(&mut self, why: &str) {
-        self.stopped.get_or_insert_with(|| StoreError::Stopped { why: why.into() });
+        self.stopped
+            .get_or_insert_with(|| StoreError::Stopped { why: why.into() });
         // Those who wait hear of it; what they wrote stays for a crash to decide.
         for (_, answer) in &mut self.waiting {
             *answer = None;
@@ -79,13 +80,24 @@ impl State {
     }
 
     pub(super) fn unsynced(&self) -> usize {
-        self.waiting.iter().filter(|(entry, _)| entry.is_some()).count()
+        self.waiting
+            .iter()
+            .filter(|(entry, _)| entry.is_some())
+            .count()
     }
 
     /// The durable log and the first entries that were not synced.
     pub(super) fn take_log(&mut self, unsynced: usize) -> Vec<Entry> {
-        let written = self.waiting.iter().filter_map(|(entry, _)| entry.clone()).take(unsynced);
-        self.log.iter().map(|logged| logged.entry.clone()).chain(written).collect()
+        let written = self
+            .waiting
+            .iter()
+            .filter_map(|(entry, _)| entry.clone())
+            .take(unsynced);
+        self.log
+            .iter()
+            .map(|logged| logged.entry.clone())
+            .chain(written)
+            .collect()
     }
 
     /// Writes an entry that was judged; it waits for the sync.
@@ -128,8 +140,16 @@ impl State {
         synced
     }
 
-    fn take(&mut self, entry: Entry, policy: &Policy, synced: &mut Synced) -> Result<Position, StoreError> {
-        let logged = Logged { first: Position(self.rows.head().0 + 1), entry };
+    fn take(
+        &mut self,
+        entry: Entry,
+        policy: &Policy,
+        synced: &mut Synced,
+    ) -> Result<Position, StoreError> {
+        let logged = Logged {
+            first: Position(self.rows.head().0 + 1),
+            entry,
+        };
         let (change, projection) = logged.change(&self.rows, policy)?;
         let pending = self.rows.totals().counts.pending_messages;
         let last = logged.last();
@@ -139,7 +159,10 @@ impl State {
         }
         let (owner, sealings) = logged.entry.sealed();
         for sealing in sealings {
-            self.sealed.insert((owner.clone(), sealing.field.name()), sealing.plaintext.clone());
+            self.sealed.insert(
+                (owner.clone(), sealing.field.name()),
+                sealing.plaintext.clone(),
+            );
         }
         synced.messages |= self.rows.totals().counts.pending_messages > pending;
         synced.grown = true;

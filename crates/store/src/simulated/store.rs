@@ -56,34 +56,71 @@ impl SimulatedStore {
 
     async fn synced(&self, outcome: Outcome) -> Result<Position, AppendError> {
         self.sync().await;
-        outcome.await.unwrap_or_else(|_| Err(self.lock().stopped.clone().unwrap_or(StoreError::Closed).into()))
+        outcome.await.unwrap_or_else(|_| {
+            Err(self
+                .lock()
+                .stopped
+                .clone()
+                .unwrap_or(StoreError::Closed)
+                .into())
+        })
     }
 
     fn writable(&self) -> Result<std::sync::MutexGuard<'_, super::State>, StoreError> {
         let state = self.alive()?;
-        if state.faults.overloaded { Err(StoreError::Overloaded) } else { Ok(state) }
+        if state.faults.overloaded {
+            Err(StoreError::Overloaded)
+        } else {
+            Ok(state)
+        }
     }
 
     /// What came of judging it, to be told when the second part comes.
-    fn write_append(&self, append: Append) -> Result<(Result<(), AppendError>, Outcome), StoreError> {
+    fn write_append(
+        &self,
+        append: Append,
+    ) -> Result<(Result<(), AppendError>, Outcome), StoreError> {
         let mut state = self.writable()?;
         let mut group = std::mem::take(&mut state.group);
-        let judged = group.append(&state.rows, &append);
+        let judged = group.append(&state.rows, &append, append.events.len() as u64);
         state.group = group;
         if judged.is_err() {
             return Ok((judged, state.rest()));
         }
-        let Append { order, expected, events, sealed, settles, .. } = append;
-        Ok((judged, state.write(Entry::Events { order, before: expected, events, settles, sealed })))
+        let Append {
+            order,
+            expected,
+            events,
+            sealed,
+            settles,
+            ..
+        } = append;
+        Ok((
+            judged,
+            state.write(Entry::Events {
+                order,
+                before: expected,
+                events,
+                settles,
+                sealed,
+            }),
+        ))
     }
 
-    fn write_message(&self, message: Message, sealed: Option<Sealing>) -> Result<(Receipt, Outcome), StoreError> {
+    fn write_message(
+        &self,
+        message: Message,
+        sealed: Option<Sealing>,
+    ) -> Result<(Receipt, Outcome), StoreError> {
         let mut state = self.writable()?;
         let mut group = std::mem::take(&mut state.group);
         let judged = group.receive(&state.rows, &message);
         state.group = group;
         Ok(match judged? {
-            Receipt::Stored => (Receipt::Stored, state.write(Entry::Received { message, sealed })),
+            Receipt::Stored => (
+                Receipt::Stored,
+                state.write(Entry::Received { message, sealed }),
+            ),
             receipt => (receipt, state.rest()),
         })
     }
@@ -94,7 +131,10 @@ impl SimulatedStore {
         let judged = group.settle(&state.rows, id, &standing);
         state.group = group;
         Ok(match judged? {
-            Marked::Written => state.write(Entry::Settled { id: id.clone(), standing }),
+            Marked::Written => state.write(Entry::Settled {
+                id: id.clone(),
+                standing,
+            }),
             Marked::Unchanged => state.rest(),
         })
     }
@@ -103,9 +143,11 @@ impl SimulatedStore {
 fn storage(error: AppendError) -> StoreError {
     match error {
         AppendError::Store(error) => error,
-        other @ (AppendError::Conflict { .. } | AppendError::ReferenceTaken { .. } | AppendError::AlreadySettled) => {
-            StoreError::Damaged { what: other.to_string() }
-        }
+        other @ (AppendError::Conflict { .. }
+        | AppendError::ReferenceTaken { .. }
+        | AppendError::AlreadySettled) => StoreError::Damaged {
+            what: other.to_string(),
+        },
     }
 }
 
@@ -119,7 +161,11 @@ impl Store for SimulatedStore {
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, StoreError> {
-        Ok(self.alive()?.rows.order(id)?.map(|row| Arc::clone(&row.order)))
+        Ok(self
+            .alive()?
+            .rows
+            .order(id)?
+            .map(|row| Arc::clone(&row.order)))
     }
 
     async fn history(&self, id: OrderId) -> Result<Vec<Recorded>, StoreError> {
@@ -128,19 +174,30 @@ impl Store for SimulatedStore {
         for place in state.rows.places(id)? {
             let position = position_of(place);
             let index = state.log.partition_point(|logged| logged.last() < position);
-            let found = state.log.get(index).into_iter().flat_map(|logged| logged.recorded());
+            let found = state
+                .log
+                .get(index)
+                .into_iter()
+                .flat_map(|logged| logged.recorded());
             history.extend(found.filter(|recorded| recorded.position == position));
         }
         Ok(history)
     }
 
-    async fn read_after(&self, after: Position, limit: usize) -> Result<(Vec<Recorded>, Position), StoreError> {
+    async fn read_after(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<(Vec<Recorded>, Position), StoreError> {
         let state = self.alive()?;
         let mut reached = after.min(state.rows.head());
         let mut records = Vec::new();
         let index = state.log.partition_point(|logged| logged.last() <= after);
         'log: for logged in state.log.iter().skip(index) {
-            for recorded in logged.recorded().filter(|recorded| recorded.position > after) {
+            for recorded in logged
+                .recorded()
+                .filter(|recorded| recorded.position > after)
+            {
                 if records.len() == limit {
                     break 'log;
                 }
@@ -193,7 +250,11 @@ impl Store for SimulatedStore {
         Ok(self.alive()?.tasks.of(order))
     }
 
-    async fn receive(&self, message: Message, sealed: Option<Sealing>) -> Result<Receipt, StoreError> {
+    async fn receive(
+        &self,
+        message: Message,
+        sealed: Option<Sealing>,
+    ) -> Result<Receipt, StoreError> {
         let (receipt, outcome) = self.write_message(message, sealed)?;
         self.synced(outcome).await.map_err(storage)?;
         Ok(receipt)
@@ -211,12 +272,20 @@ impl Store for SimulatedStore {
         self.messages.wait()
     }
 
-    async fn settle(&self, id: &MessageId, standing: Standing, _at: Timestamp) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        id: &MessageId,
+        standing: Standing,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         let outcome = self.write_standing(id, standing)?;
         self.synced(outcome).await.map(drop).map_err(storage)
     }
 
-    async fn unsettled_messages(&self, limit: usize) -> Result<Vec<(Message, Standing)>, StoreError> {
+    async fn unsettled_messages(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Message, Standing)>, StoreError> {
         self.alive()?.rows.unsettled(limit)
     }
 
@@ -224,21 +293,33 @@ impl Store for SimulatedStore {
         self.alive()?.rows.find(alias)
     }
 
-    async fn find_reference(&self, reference: &HostReference) -> Result<Option<OrderId>, StoreError> {
+    async fn find_reference(
+        &self,
+        reference: &HostReference,
+    ) -> Result<Option<OrderId>, StoreError> {
         self.alive()?.rows.find_reference(reference)
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
         let state = self.alive()?;
-        list(query, |before, limit| state.rows.candidates(query, before, limit))
+        list(query, |before, limit| {
+            state.rows.candidates(query, before, limit)
+        })
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         let state = self.alive()?;
-        Ok(Counts { tasks: state.tasks.count(), ..state.rows.totals().counts.clone() })
+        Ok(Counts {
+            tasks: state.tasks.count(),
+            ..state.rows.totals().counts.clone()
+        })
     }
 
-    async fn open_sealed(&self, order: OrderId, field: &Field) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    async fn open_sealed(
+        &self,
+        order: OrderId,
+        field: &Field,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let state = self.alive()?;
         let under = |owner: String| state.sealed.get(&(owner, field.name())).cloned();
         // A message's body may lie under the message's own name.

@@ -41,7 +41,10 @@ async fn a_full_queue_refuses_before_anything_is_written() {
             break;
         }
     }
-    assert!(refused > 0 && placed > 0, "{refused} refused, {placed} placed");
+    assert!(
+        refused > 0 && placed > 0,
+        "{refused} refused, {placed} placed"
+    );
     let (log, _) = store.read_after(Position(0), 100_000).await.unwrap();
     assert_eq!(log.len(), placed);
 }
@@ -56,12 +59,24 @@ async fn too_many_bytes_are_refused_too() {
         large
     };
     let answers = join_all((0..50).map(|number| store.receive(large(number), None))).await;
-    let refused = answers.iter().filter(|answer| matches!(answer, Err(StoreError::Overloaded))).count();
+    let refused = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(StoreError::Overloaded)))
+        .count();
     assert!(refused > 0 && refused < 50, "{refused}");
     let mut huge = message(99);
     huge.content = RawValue::from_string(format!("\"{}\"", "x".repeat(2 << 20))).unwrap();
-    assert!(matches!(store.receive(huge, None).await, Err(StoreError::Damaged { .. })), "no line holds it");
-    assert_eq!(store.counts().await.unwrap().pending_messages, 50 - refused as u64);
+    assert!(
+        matches!(
+            store.receive(huge, None).await,
+            Err(StoreError::Damaged { .. })
+        ),
+        "no line holds it"
+    );
+    assert_eq!(
+        store.counts().await.unwrap().pending_messages,
+        50 - refused as u64
+    );
 }
 
 #[tokio::test]
@@ -69,7 +84,13 @@ async fn values_longer_than_a_row_survive() {
     let dir = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
     let store = open(dir.path(), |_| {});
-    for (number, length) in [(0_u64, 1_000), (1, 32 << 10), (2, 64 << 10), (3, 128 << 10), (4, 700 << 10)] {
+    for (number, length) in [
+        (0_u64, 1_000),
+        (1, 32 << 10),
+        (2, 64 << 10),
+        (3, 128 << 10),
+        (4, 700 << 10),
+    ] {
         let mut large = message(number);
         large.content = RawValue::from_string(format!("\"{}\"", "x".repeat(length))).unwrap();
         expected.push(large.content.get().len());
@@ -77,10 +98,20 @@ async fn values_longer_than_a_row_survive() {
     }
     store.close().await.unwrap();
     drop(store);
-    assert!(super::hands::rows(dir.path()).iter().all(|(_, value)| value.len() < 64 << 10));
+    assert!(
+        super::hands::rows(dir.path())
+            .iter()
+            .all(|(_, value)| value.len() < 64 << 10)
+    );
     let store = open(dir.path(), |_| {});
     let pending = store.pending_messages(10).await.unwrap();
-    assert_eq!(pending.iter().map(|message| message.content.get().len()).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        pending
+            .iter()
+            .map(|message| message.content.get().len())
+            .collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,13 +129,31 @@ async fn appends_wait_for_a_slow_index_and_every_read_is_right() {
         for version in 1..6 {
             let order = store.order(id(number)).await.unwrap().unwrap();
             assert_eq!(order.version.0, version);
-            append(&store, id(number), vec![EventBody::HostNotified { through: Default::default() }]).await.unwrap();
+            append(
+                &store,
+                id(number),
+                vec![EventBody::HostNotified {
+                    through: Default::default(),
+                }],
+            )
+            .await
+            .unwrap();
         }
     };
     join_all((0..100).map(run)).await;
     let found = look(&store, 0..100).await;
-    assert!(found.values().all(|(order, history)| order.version.0 == 6 && *history == 6));
-    let page = store.list(&issuance_store::Query { limit: 1_000, ..Default::default() }).await.unwrap();
+    assert!(
+        found
+            .values()
+            .all(|(order, history)| order.version.0 == 6 && *history == 6)
+    );
+    let page = store
+        .list(&issuance_store::Query {
+            limit: 1_000,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(page.orders.len(), 100);
     store.close().await.unwrap();
     drop(store);

@@ -22,13 +22,20 @@ struct Disks {
 
 impl Disks {
     fn new() -> Self {
-        Self { journal: SimulatedDisk::new(), vault: SimulatedDisk::new() }
+        Self {
+            journal: SimulatedDisk::new(),
+            vault: SimulatedDisk::new(),
+        }
     }
 
     fn open(&self, dir: &Path) -> Result<EmbeddedStore, issuance_store::OpenError> {
         let mut options: Options = options(dir);
         options.dir = dir.into();
-        let opened = EmbeddedStore::open_on(options, Arc::new(self.journal.clone()), Arc::new(self.vault.clone()));
+        let opened = EmbeddedStore::open_on(
+            options,
+            Arc::new(self.journal.clone()),
+            Arc::new(self.vault.clone()),
+        );
         opened.map(|(store, _)| store)
     }
 }
@@ -46,7 +53,9 @@ async fn load(store: &dyn Store, count: u64) -> (BTreeSet<u64>, bool) {
                 acknowledged.insert(number);
             }
             Err(AppendError::Store(StoreError::DiskFull)) => {}
-            Err(AppendError::Store(StoreError::Stopped { .. } | StoreError::Closed)) => stopped = true,
+            Err(AppendError::Store(StoreError::Stopped { .. } | StoreError::Closed)) => {
+                stopped = true
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -55,14 +64,29 @@ async fn load(store: &dyn Store, count: u64) -> (BTreeSet<u64>, bool) {
 
 async fn check(disks: &Disks, acknowledged: &BTreeSet<u64>, what: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let store = disks.open(dir.path()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let store = disks
+        .open(dir.path())
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
     for number in acknowledged {
         let order = store.order(id(*number)).await.unwrap();
-        assert!(order.is_some(), "{what}: acknowledged order {number} is lost");
-        let sealed = store.open_sealed(id(*number), &Field::Request).await.unwrap();
-        assert_eq!(sealed.unwrap().to_vec(), format!("sealed {number}").into_bytes(), "{what}");
+        assert!(
+            order.is_some(),
+            "{what}: acknowledged order {number} is lost"
+        );
+        let sealed = store
+            .open_sealed(id(*number), &Field::Request)
+            .await
+            .unwrap();
+        assert_eq!(
+            sealed.unwrap().to_vec(),
+            format!("sealed {number}").into_bytes(),
+            "{what}"
+        );
     }
-    store.append(follow(id(9_999), None, vec![requested(9_999)])).await.unwrap();
+    store
+        .append(follow(id(9_999), None, vec![requested(9_999)]))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -90,12 +114,20 @@ async fn every_call_may_fail() {
                 let disks = Disks::new();
                 [&disks.journal, &disks.vault][disk].arm(call, fault);
                 let dir = tempfile::tempdir().unwrap();
-                let Ok(store) = disks.open(dir.path()) else { continue };
+                let Ok(store) = disks.open(dir.path()) else {
+                    continue;
+                };
                 let (acknowledged, stopped) = load(&store, COUNT).await;
                 stops += u64::from(stopped);
-                assert!(stopped || acknowledged.len() as u64 >= COUNT - 1, "{what}: {acknowledged:?}");
+                assert!(
+                    stopped || acknowledged.len() as u64 >= COUNT - 1,
+                    "{what}: {acknowledged:?}"
+                );
                 drop(store);
-                let cut = Disks { journal: disks.journal.power_cut(call), vault: disks.vault.power_cut(call + 1) };
+                let cut = Disks {
+                    journal: disks.journal.power_cut(call),
+                    vault: disks.vault.power_cut(call + 1),
+                };
                 check(&disks, &acknowledged, &what).await;
                 check(&cut, &acknowledged, &format!("{what}, power cut")).await;
             }
@@ -116,7 +148,10 @@ async fn a_full_disk_keeps_reads_alive_and_is_waited_out() {
         let mut append = follow(id(100), None, vec![requested(100)]);
         append.sealed = vec![sealing("sealed 100")];
         let refused = store.append(append.clone()).await;
-        assert!(matches!(refused, Err(AppendError::Store(StoreError::DiskFull))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(AppendError::Store(StoreError::DiskFull))),
+            "{refused:?}"
+        );
         assert!(store.order(id(3)).await.unwrap().is_some());
         assert_eq!(store.history(id(3)).await.unwrap().len(), 1);
         assert!(store.order(id(100)).await.unwrap().is_none());
@@ -177,7 +212,10 @@ async fn a_repeat_of_what_was_not_stored_is_none() {
             let receipts = futures_util::future::join_all(copies).await;
             drop(store);
             let heard = receipts.iter().any(Result::is_ok);
-            let cut = Disks { journal: disks.journal.power_cut(ahead), vault: disks.vault.power_cut(ahead) };
+            let cut = Disks {
+                journal: disks.journal.power_cut(ahead),
+                vault: disks.vault.power_cut(ahead),
+            };
             let store = cut.open(dir.path()).unwrap();
             let stored = !store.pending_messages(10).await.unwrap().is_empty();
             assert!(stored || !heard, "{receipts:?}");
@@ -195,7 +233,11 @@ async fn an_index_that_cannot_be_written_is_mended() {
     super::hands::fill(&store, 0..10).await;
     let redo = dir.path().join("data/index.redo");
     let in_the_way = |there: bool| {
-        let done = if there { std::fs::create_dir(&redo) } else { std::fs::remove_dir(&redo) };
+        let done = if there {
+            std::fs::create_dir(&redo)
+        } else {
+            std::fs::remove_dir(&redo)
+        };
         done.is_ok()
     };
     while !in_the_way(true) {
@@ -205,7 +247,10 @@ async fn an_index_that_cannot_be_written_is_mended() {
     let (mut number, mut refused) = (10, false);
     while !refused {
         let append = follow(id(number), None, vec![requested(number)]);
-        let append = issuance_store::Append { sealed: vec![sealing(&format!("sealed {number}"))], ..append };
+        let append = issuance_store::Append {
+            sealed: vec![sealing(&format!("sealed {number}"))],
+            ..append
+        };
         match store.append(append).await {
             Ok(_) => number += 1,
             Err(AppendError::Store(StoreError::Overloaded)) => refused = true,
@@ -214,7 +259,11 @@ async fn an_index_that_cannot_be_written_is_mended() {
     }
     assert!(number > 10);
     assert!(in_the_way(false));
-    while store.append(follow(id(5_000), None, vec![requested(5_000)])).await.is_err() {
+    while store
+        .append(follow(id(5_000), None, vec![requested(5_000)]))
+        .await
+        .is_err()
+    {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let found = super::hands::look(&store, 0..number).await;

@@ -5,19 +5,28 @@ use std::path::{Path, PathBuf};
 use issuance_domain::Policy;
 use issuance_store::{AppendError, EmbeddedStore, Kind, OpenError, Options, Store, StoreError};
 
-use super::hands::{accepted, activated, append, at, copy, fill, id, look, message, open, requested, rows, swap};
+use super::hands::{
+    accepted, activated, append, at, copy, fill, id, look, message, open, requested, rows, swap,
+};
 use super::options;
 
 #[tokio::test]
 async fn a_closed_store_opens_without_replay() {
     let dir = tempfile::tempdir().unwrap();
     let (store, report) = open(dir.path());
-    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0), "nothing was there");
+    assert_eq!(
+        (report.index.rebuilt, report.index.replayed),
+        (None, 0),
+        "nothing was there"
+    );
     fill(&store, 0..30).await;
     let found = look(&store, 0..30).await;
     store.close().await.unwrap();
     assert!(matches!(store.head().await, Err(StoreError::Closed)));
-    assert!(matches!(append(&store, id(99), vec![requested(99)]).await, Err(AppendError::Store(StoreError::Closed))));
+    assert!(matches!(
+        append(&store, id(99), vec![requested(99)]).await,
+        Err(AppendError::Store(StoreError::Closed))
+    ));
     assert!(matches!(store.close().await, Err(StoreError::Closed)));
     drop(store);
     let (store, report) = open(dir.path());
@@ -39,7 +48,10 @@ async fn the_index_is_a_function_of_the_journal() {
     let found = look(&store, 0..90).await;
     drop(store);
     let (store, report) = open(dir.path());
-    assert!(report.index.rebuilt.is_none() && report.index.replayed > 0, "{report:?}");
+    assert!(
+        report.index.rebuilt.is_none() && report.index.replayed > 0,
+        "{report:?}"
+    );
     store.close().await.unwrap();
     drop(store);
     let written = rows(dir.path());
@@ -54,8 +66,14 @@ async fn the_index_is_a_function_of_the_journal() {
     assert_eq!(written.len(), rebuilt.len());
     for (written, rebuilt) in written.iter().zip(&rebuilt) {
         assert_eq!(
-            (String::from_utf8_lossy(&written.0), String::from_utf8_lossy(&written.1)),
-            (String::from_utf8_lossy(&rebuilt.0), String::from_utf8_lossy(&rebuilt.1))
+            (
+                String::from_utf8_lossy(&written.0),
+                String::from_utf8_lossy(&written.1)
+            ),
+            (
+                String::from_utf8_lossy(&rebuilt.0),
+                String::from_utf8_lossy(&rebuilt.1)
+            )
         );
     }
     assert!(written.iter().all(|(_, value)| value.len() < 64 << 10));
@@ -71,7 +89,9 @@ async fn an_index_left_behind_catches_up() {
     copy(&dir.path().join("data/index"), &dir.path().join("older"));
     let (store, _) = open(dir.path());
     fill(&store, 20..40).await;
-    append(&store, id(1), vec![accepted(1), activated(1)]).await.unwrap();
+    append(&store, id(1), vec![accepted(1), activated(1)])
+        .await
+        .unwrap();
     store.receive(message(1_000), None).await.unwrap();
     let found = look(&store, 0..40).await;
     let counts = store.counts().await.unwrap();
@@ -80,7 +100,10 @@ async fn an_index_left_behind_catches_up() {
     let newer = rows(dir.path());
     swap(&dir.path().join("older"), &dir.path().join("data/index"));
     let (store, report) = open(dir.path());
-    assert!(report.index.rebuilt.is_none() && report.index.replayed > 0, "{report:?}");
+    assert!(
+        report.index.rebuilt.is_none() && report.index.replayed > 0,
+        "{report:?}"
+    );
     assert_eq!(look(&store, 0..40).await, found);
     assert_eq!(store.counts().await.unwrap(), counts);
     store.close().await.unwrap();
@@ -100,7 +123,12 @@ async fn a_damaged_index_is_made_anew() {
     let db = dir.path().join("data/index/db");
     let length = std::fs::metadata(&db).unwrap().len() as usize;
     let flips = |from: usize| {
-        move |bytes: &mut Vec<u8>| bytes[from..].iter_mut().step_by(97).for_each(|byte| *byte ^= 0x5a)
+        move |bytes: &mut Vec<u8>| {
+            bytes[from..]
+                .iter_mut()
+                .step_by(97)
+                .for_each(|byte| *byte ^= 0x5a)
+        }
     };
     type Damage = Box<dyn Fn(&mut Vec<u8>)>;
     let damages: Vec<Damage> = vec![
@@ -117,13 +145,21 @@ async fn a_damaged_index_is_made_anew() {
         damage(&mut bytes);
         std::fs::write(&db, bytes).unwrap();
         let (store, report) = open(dir.path());
-        assert_eq!(look(&store, 0..40).await, found, "damage {number}: {:?}", report.index);
+        assert_eq!(
+            look(&store, 0..40).await,
+            found,
+            "damage {number}: {:?}",
+            report.index
+        );
         store.close().await.unwrap();
     }
     // Not even a directory.
     std::fs::remove_dir_all(dir.path().join("data/index")).unwrap();
     std::fs::write(dir.path().join("data/index"), "a file").unwrap();
-    assert!(matches!(EmbeddedStore::open(options(dir.path())), Err(OpenError::Index { .. })));
+    assert!(matches!(
+        EmbeddedStore::open(options(dir.path())),
+        Err(OpenError::Index { .. })
+    ));
     std::fs::remove_file(dir.path().join("data/index")).unwrap();
     let (store, _) = open(dir.path());
     assert_eq!(look(&store, 0..40).await, found);
@@ -139,7 +175,12 @@ async fn an_index_open_when_the_machine_stopped_is_made_anew() {
     assert!(mark.exists(), "it was not closed");
     std::fs::write(&mark, "another boot\n").unwrap();
     let (store, report) = open(dir.path());
-    assert!(report.index.rebuilt.is_some_and(|why| why.contains("machine")));
+    assert!(
+        report
+            .index
+            .rebuilt
+            .is_some_and(|why| why.contains("machine"))
+    );
     store.close().await.unwrap();
     assert!(!mark.exists());
 }
@@ -218,14 +259,20 @@ async fn a_damaged_journal_keeps_the_store_shut() {
     let mut bytes = std::fs::read(&segment).unwrap();
     bytes[100] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
-    assert!(matches!(EmbeddedStore::open(options(dir.path())), Err(OpenError::Journal(_))));
+    assert!(matches!(
+        EmbeddedStore::open(options(dir.path())),
+        Err(OpenError::Journal(_))
+    ));
 }
 
 #[tokio::test]
 async fn a_second_owner_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
-    assert!(matches!(EmbeddedStore::open(options(dir.path())), Err(OpenError::DataDir(_))));
+    assert!(matches!(
+        EmbeddedStore::open(options(dir.path())),
+        Err(OpenError::DataDir(_))
+    ));
     drop(store);
     drop(open(dir.path()));
 }
@@ -233,10 +280,21 @@ async fn a_second_owner_is_refused() {
 #[tokio::test]
 async fn another_policy_finds_other_work() {
     let dir = tempfile::tempdir().unwrap();
-    let quiet = Policy { notify_host: false, ..Policy::standard() };
-    let (store, _) = EmbeddedStore::open(Options { policy: quiet, ..options(dir.path()) }).unwrap();
+    let quiet = Policy {
+        notify_host: false,
+        ..Policy::standard()
+    };
+    let (store, _) = EmbeddedStore::open(Options {
+        policy: quiet,
+        ..options(dir.path())
+    })
+    .unwrap();
     for number in 0..5 {
-        let mut events = super::hands::follow(id(number), None, vec![requested(number), accepted(number), activated(number)]);
+        let mut events = super::hands::follow(
+            id(number),
+            None,
+            vec![requested(number), accepted(number), activated(number)],
+        );
         events.projection.tasks.clear();
         store.append(events).await.unwrap();
     }
@@ -265,7 +323,11 @@ async fn nothing_sealed_is_readable_in_any_file() {
     let mut files = 0;
     each_file(dir.path(), &mut |bytes| {
         files += 1;
-        assert!(!bytes.windows(canary.len()).any(|window| window == canary.as_bytes()));
+        assert!(
+            !bytes
+                .windows(canary.len())
+                .any(|window| window == canary.as_bytes())
+        );
     });
     assert!(files > 5, "{files} files");
 }
@@ -273,6 +335,10 @@ async fn nothing_sealed_is_readable_in_any_file() {
 fn each_file(dir: &Path, look: &mut impl FnMut(&[u8])) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { each_file(&path, look) } else { look(&std::fs::read(path).unwrap()) }
+        if path.is_dir() {
+            each_file(&path, look)
+        } else {
+            look(&std::fs::read(path).unwrap())
+        }
     }
 }

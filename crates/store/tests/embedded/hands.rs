@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use issuance_domain::{
-    CardStatus, Digest, Event, EventBody, Order, OrderId, Policy, ProviderIds, Source, Timestamp, Version,
+    CardStatus, Event, EventBody, Order, OrderId, Policy, ProviderIds, Source, Timestamp, Version,
 };
 use issuance_store::{
-    Alias, Append, AppendError, Appended, EmbeddedReport, EmbeddedStore, Field, Message, Projection, Sealing, Standing,
-    Store,
+    Alias, Append, AppendError, Appended, EmbeddedReport, EmbeddedStore, Field, Message,
+    Projection, Sealing, Standing, Store,
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -20,7 +20,9 @@ pub(crate) fn open(dir: &Path) -> (EmbeddedStore, EmbeddedReport) {
 }
 
 pub(crate) fn id(number: u64) -> OrderId {
-    OrderId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + (u128::from(number) << 80)))
+    OrderId(Uuid::from_u128(
+        0x0199_0000_0000_7000_8000_0000_0000_0000 + (u128::from(number) << 80),
+    ))
 }
 
 pub(crate) fn at(millis: i64) -> Timestamp {
@@ -28,42 +30,74 @@ pub(crate) fn at(millis: i64) -> Timestamp {
 }
 
 pub(crate) fn requested(number: u64) -> EventBody {
-    let terms = serde_json::json!({
+    let body = serde_json::json!({ "name": "order_requested", "body": { "personal_digest": "00", "terms": {
         "reference": format!("r-{number}"), "product_id": "product-1", "currency": "USD",
         "usage": issuance_domain::Usage::Normal, "kyc": "none",
-    });
-    EventBody::OrderRequested { terms: serde_json::from_value(terms).unwrap(), personal_digest: Digest("00".into()) }
+    } } });
+    serde_json::from_value(body).unwrap()
 }
 
 pub(crate) fn accepted(number: u64) -> EventBody {
     let card = Some(format!("card-{number}").parse().unwrap());
-    let ids = ProviderIds { card, ..ProviderIds::default() };
-    EventBody::OrderAccepted { ids, under_review: false, source: Source::LookUp }
+    let ids = ProviderIds {
+        card,
+        ..ProviderIds::default()
+    };
+    EventBody::OrderAccepted {
+        ids,
+        under_review: false,
+        source: Source::LookUp,
+    }
 }
 
 pub(crate) fn activated(number: u64) -> EventBody {
     let card = format!("card-{number}").parse().unwrap();
-    EventBody::CardActivated { card, status: CardStatus::Active, source: Source::LookUp }
+    EventBody::CardActivated {
+        card,
+        status: CardStatus::Active,
+        source: Source::LookUp,
+    }
 }
 
 pub(crate) fn noticed(through: u64) -> EventBody {
-    EventBody::HostNotified { through: Version(through) }
+    EventBody::HostNotified {
+        through: Version(through),
+    }
 }
 
 pub(crate) fn follow(id: OrderId, before: Option<&Order>, bodies: Vec<EventBody>) -> Append {
-    let events: Vec<Event> = bodies.into_iter().map(|body| Event { at: at(0), body }).collect();
-    let projection = Projection::after(id, before, &events, &Policy::standard()).unwrap().unwrap();
+    let events: Vec<Event> = bodies
+        .into_iter()
+        .map(|body| Event { at: at(0), body })
+        .collect();
+    let projection = Projection::after(id, before, &events, &Policy::standard())
+        .unwrap()
+        .unwrap();
     let expected = before.map_or(Version::NONE, |order| order.version);
-    Append { order: id, expected, events, projection, sealed: Vec::new(), settles: None }
+    Append {
+        order: id,
+        expected,
+        events,
+        projection,
+        sealed: Vec::new(),
+        settles: None,
+    }
 }
 
-pub(crate) async fn append(store: &dyn Store, id: OrderId, bodies: Vec<EventBody>) -> Result<Appended, AppendError> {
+pub(crate) async fn append(
+    store: &dyn Store,
+    id: OrderId,
+    bodies: Vec<EventBody>,
+) -> Result<Appended, AppendError> {
     let before = store.order(id).await?;
     store.append(follow(id, before.as_deref(), bodies)).await
 }
 
 pub(crate) fn sealing(text: &str) -> Sealing {
-    Sealing { field: Field::Request, plaintext: text.as_bytes().to_vec().into() }
+    Sealing {
+        field: Field::Request,
+        plaintext: text.as_bytes().to_vec().into(),
+    }
 }
 
 pub(crate) fn message(number: u64) -> Message {
@@ -86,10 +120,15 @@ pub(crate) async fn fill(store: &dyn Store, numbers: std::ops::Range<u64>) {
         store.append(first).await.unwrap();
         store.receive(message(number), None).await.unwrap();
         if number % 2 == 0 {
-            store.settle(&message(number).id, Standing::Parked, at(1)).await.unwrap();
+            store
+                .settle(&message(number).id, Standing::Parked, at(1))
+                .await
+                .unwrap();
         }
         if number % 3 == 0 {
-            append(store, id, vec![accepted(number), activated(number)]).await.unwrap();
+            append(store, id, vec![accepted(number), activated(number)])
+                .await
+                .unwrap();
         }
         if number % 5 == 0 {
             append(store, id, vec![noticed(0); 40]).await.unwrap();
@@ -98,11 +137,18 @@ pub(crate) async fn fill(store: &dyn Store, numbers: std::ops::Range<u64>) {
 }
 
 /// Every order of these numbers with its history: what must be the same however often the store is opened.
-pub(crate) async fn look(store: &dyn Store, numbers: std::ops::Range<u64>) -> BTreeMap<u64, (Order, usize)> {
+pub(crate) async fn look(
+    store: &dyn Store,
+    numbers: std::ops::Range<u64>,
+) -> BTreeMap<u64, (Order, usize)> {
     let mut found = BTreeMap::new();
     for number in numbers {
         let order = store.order(id(number)).await.unwrap().unwrap();
-        let sealed = store.open_sealed(id(number), &Field::Request).await.unwrap().unwrap();
+        let sealed = store
+            .open_sealed(id(number), &Field::Request)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(sealed.to_vec(), format!("sealed {number}").into_bytes());
         let history = store.history(id(number)).await.unwrap().len();
         found.insert(number, (Arc::unwrap_or_clone(order), history));
@@ -112,8 +158,16 @@ pub(crate) async fn look(store: &dyn Store, numbers: std::ops::Range<u64>) -> BT
 
 /// The rows of a closed store's index.
 pub(crate) fn rows(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let index = sled::Config::new().path(dir.join("data/index")).flush_every_ms(None).open().unwrap();
-    index.iter().map(|row| row.unwrap()).map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+    let index = sled::Config::new()
+        .path(dir.join("data/index"))
+        .flush_every_ms(None)
+        .open()
+        .unwrap();
+    index
+        .iter()
+        .map(|row| row.unwrap())
+        .map(|(key, value)| (key.to_vec(), value.to_vec()))
+        .collect()
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {

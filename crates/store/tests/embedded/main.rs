@@ -1,6 +1,11 @@
 //! The embedded store: the suite every store passes, and what only files can suffer.
 #![cfg(feature = "embedded")]
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed test is a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a failed test is a panic"
+)]
 
 mod bounds;
 mod faults;
@@ -20,8 +25,17 @@ use tempfile::TempDir;
 fn options(dir: &Path) -> Options {
     let keys = Arc::new(Keyring::new("test", MasterKey::new([7; 32])));
     // Small, so that segments roll.
-    let limits = Limits { segment_bytes: 16 << 10, vault_file_bytes: 16 << 10, ..Limits::default() };
-    Options { dir: dir.join("data"), keys, policy: Policy::standard(), limits }
+    let limits = Limits {
+        segment_bytes: 16 << 10,
+        vault_file_bytes: 16 << 10,
+        ..Limits::default()
+    };
+    Options {
+        dir: dir.join("data"),
+        keys,
+        policy: Policy::standard(),
+        limits,
+    }
 }
 
 struct Embedded {
@@ -34,8 +48,16 @@ struct Embedded {
 impl Subject for Embedded {
     async fn start(policy: Policy) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (store, _) = EmbeddedStore::open(Options { policy: policy.clone(), ..options(dir.path()) }).unwrap();
-        Self { dir, policy, store: Some(Arc::new(store)) }
+        let (store, _) = EmbeddedStore::open(Options {
+            policy: policy.clone(),
+            ..options(dir.path())
+        })
+        .unwrap();
+        Self {
+            dir,
+            policy,
+            store: Some(Arc::new(store)),
+        }
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -43,9 +65,14 @@ impl Subject for Embedded {
     }
 
     async fn reopen(&mut self) {
-        let store = Arc::into_inner(self.store.take().unwrap()).expect("somebody else holds the store");
+        let store =
+            Arc::into_inner(self.store.take().unwrap()).expect("somebody else holds the store");
         drop(store);
-        let (store, _) = EmbeddedStore::open(Options { policy: self.policy.clone(), ..options(self.dir.path()) }).unwrap();
+        let (store, _) = EmbeddedStore::open(Options {
+            policy: self.policy.clone(),
+            ..options(self.dir.path())
+        })
+        .unwrap();
         self.store = Some(Arc::new(store));
     }
 }

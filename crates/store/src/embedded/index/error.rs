@@ -50,7 +50,9 @@ impl IndexError {
     /// Whether room on the disk would help.
     pub(in super::super) fn is_full(&self) -> bool {
         match self {
-            Self::Io(error) | Self::Sled(sled::Error::Io(error)) => crate::journal::disk::is_full(error),
+            Self::Io(error) | Self::Sled(sled::Error::Io(error)) => {
+                crate::journal::disk::is_full(error)
+            }
             _ => false,
         }
     }
@@ -62,7 +64,9 @@ impl From<IndexError> for StoreError {
             // Soon over.
             IndexError::Closed => Self::Overloaded,
             error if error.is_full() => Self::DiskFull,
-            error => Self::Damaged { what: format!("the index: {}", super::super::shared::chain(&error)) },
+            error => Self::Damaged {
+                what: format!("the index: {}", super::super::shared::chain(&error)),
+            },
         }
     }
 }

@@ -55,7 +55,12 @@ fn sync_tree(path: &Path) -> io::Result<()> {
 }
 
 fn write(dir: &Path, mark: &str) -> Result<(), IndexError> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path(dir))?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path(dir))?;
     writeln!(file, "{mark}")?;
     file.sync_all()?;
     Ok(File::open(dir)?.sync_all()?)

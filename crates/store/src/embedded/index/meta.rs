@@ -24,7 +24,13 @@ pub(in super::super) struct Meta {
 
 impl Meta {
     pub(super) fn new(head: Head, totals: Totals, policy: String) -> Self {
-        Self { format: FORMAT, position: head.position, hash: head.hash.to_string(), totals, policy }
+        Self {
+            format: FORMAT,
+            position: head.position,
+            hash: head.hash.to_string(),
+            totals,
+            policy,
+        }
     }
 
     pub(super) fn empty(policy: String) -> Self {
@@ -50,7 +56,10 @@ impl Meta {
     /// The journal's head it reflects.
     pub(in super::super) fn head(&self) -> Result<Head, IndexError> {
         let hash = ChainHash::from_hex(self.hash.as_bytes()).ok_or(IndexError::Row)?;
-        Ok(Head { position: self.position, hash })
+        Ok(Head {
+            position: self.position,
+            hash,
+        })
     }
 }
 

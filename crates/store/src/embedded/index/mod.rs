@@ -11,9 +11,9 @@ mod redo;
 mod sled;
 mod values;
 
+pub(super) use self::sled::Sled;
 pub(super) use error::IndexError;
 pub(super) use meta::Meta;
-pub(super) use self::sled::Sled;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +34,12 @@ pub(super) struct Index {
 impl Index {
     /// Nothing is opened yet.
     pub(super) fn new(dir: &Path, cache_bytes: u64, policy: &issuance_domain::Policy) -> Self {
-        Self { dir: dir.into(), cache_bytes, policy: meta::policy_mark(policy), ground: Arc::default() }
+        Self {
+            dir: dir.into(),
+            cache_bytes,
+            policy: meta::policy_mark(policy),
+            ground: Arc::default(),
+        }
     }
 
     /// The rows to read through.

@@ -33,7 +33,11 @@ pub(super) fn note(frozen: &Frozen, meta: &Meta) -> Result<Note, IndexError> {
 
 impl Note {
     fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), IndexError> {
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).ok().filter(|length| *length < REMOVED);
+        let length = |bytes: &[u8]| {
+            u32::try_from(bytes.len())
+                .ok()
+                .filter(|length| *length < REMOVED)
+        };
         let key_length = length(key).ok_or(IndexError::Row)?;
         let value_length = value.map_or(Some(REMOVED), length).ok_or(IndexError::Row)?;
         self.0.extend_from_slice(&key_length.to_be_bytes());
@@ -44,7 +48,10 @@ impl Note {
     }
 
     /// Every key with its value, or none where it is to be removed.
-    pub(super) fn each<E>(&self, mut put: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn each<E>(
+        &self,
+        mut put: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut rest = &self.0[..];
         while let Some((row, after)) = entry(rest) {
             put(row.0, row.1)?;
@@ -75,7 +82,12 @@ pub(super) fn write(path: &Path, note: &Note) -> Result<(), IndexError> {
 }
 
 pub(super) fn write_file(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))
 }
 
@@ -86,7 +98,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Note>, IndexError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let Some((digest, note)) = bytes.split_at_checked(DIGEST) else { return Ok(None) };
+    let Some((digest, note)) = bytes.split_at_checked(DIGEST) else {
+        return Ok(None);
+    };
     Ok((Sha256::digest(note).as_slice() == digest).then(|| Note(note.to_vec())))
 }
 

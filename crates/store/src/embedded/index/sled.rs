@@ -24,7 +24,9 @@ fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
         Ok(done) => Ok(done?),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
-            let what = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            let what = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("without a word");
             Err(IndexError::Panicked { what: what.into() })
         }
     }
@@ -44,7 +46,11 @@ impl Sled {
 
     /// Ends all use of the files. Reads under way must be over.
     pub(super) fn close(&self) {
-        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        let db = self
+            .db
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let closed = guarded(|| {
             drop(db);
             Ok(())
@@ -55,7 +61,11 @@ impl Sled {
     }
 
     fn db(&self) -> Result<Db, IndexError> {
-        self.db.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(IndexError::Closed)
+        self.db
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(IndexError::Closed)
     }
 
     pub(super) fn meta(&self) -> Result<Option<Vec<u8>>, IndexError> {
@@ -89,7 +99,9 @@ impl Ground for Sled {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let db = self.db()?;
         let key = values::key(table, key);
-        let Some(held) = guarded(|| db.get(&key))? else { return Ok(None) };
+        let Some(held) = guarded(|| db.get(&key))? else {
+            return Ok(None);
+        };
         Ok(Some(Self::row(&db, &key, &held)?))
     }
 
@@ -111,7 +123,14 @@ impl Ground for Sled {
         let descending = span.descending;
         let mut rows = db.range((from, to));
         Box::new(std::iter::from_fn(move || {
-            let next = guarded(|| if descending { rows.next_back() } else { rows.next() }.transpose());
+            let next = guarded(|| {
+                if descending {
+                    rows.next_back()
+                } else {
+                    rows.next()
+                }
+                .transpose()
+            });
             let next = next.transpose()?.and_then(|(key, held)| {
                 let value = Self::row(&db, &key, &held)?;
                 Ok((key[1..].to_vec(), value))

@@ -70,7 +70,15 @@ mod tests {
 
     #[test]
     fn long_values_are_spread_and_joined() {
-        for length in [0, 1, PART_MAX - 1, PART_MAX, PART_MAX + 1, 5 * PART_MAX, 5 * PART_MAX + 7] {
+        for length in [
+            0,
+            1,
+            PART_MAX - 1,
+            PART_MAX,
+            PART_MAX + 1,
+            5 * PART_MAX,
+            5 * PART_MAX + 7,
+        ] {
             let value: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
             let mut rows = BTreeMap::new();
             split(TableId::Orders, b"key", value.clone(), |key, value| {
