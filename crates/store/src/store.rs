@@ -61,8 +61,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Messages that await a decision, oldest first.
     async fn pending_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError>;
 
-    /// Returns once there may be a pending message. May return early; never late: it counts from this call, so call it
-    /// before `pending_messages` and await it after.
+    /// Returns once there is a pending message: at once if there is one. May return early; never late.
     async fn wait_for_messages(&self);
 
     /// Marks a message that led to no events. `Parked` ones become pending again when an order learns one of their names.

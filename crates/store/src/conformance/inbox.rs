@@ -1,5 +1,6 @@
 //! The inbox: repeats, forgeries, parking, settling.
 
+use futures_util::FutureExt as _;
 use issuance_domain::{MessageId, OrderId};
 
 use super::Subject;
@@ -273,11 +274,14 @@ pub async fn a_quarantined_message_waits_for_a_person<S: Subject>() {
     );
 }
 
-/// A wait for messages counts from when it was asked for.
+/// A wait for messages ends when there is one, also if it came before the wait.
 pub async fn waiting_for_messages_is_never_late<S: Subject>() {
     let world = World::<S>::start().await;
     let store = world.store();
     let waiting = store.wait_for_messages();
     receive(&world, "m-1", vec![]).await;
     soon(waiting).await;
+    soon(store.wait_for_messages()).await;
+    settle(&world, "m-1", Standing::Settled { order: None }).await;
+    assert!(store.wait_for_messages().now_or_never().is_none());
 }

@@ -165,7 +165,14 @@ impl Store for EmbeddedStore {
         'a: 'b,
         Self: 'b,
     {
-        self.shared.messages_came.wait()
+        let came = self.shared.messages_came.wait();
+        Box::pin(async move {
+            let none = self.shared.alive().is_ok()
+                && self.shared.book().rows.totals().counts.pending_messages == 0;
+            if none {
+                came.await;
+            }
+        })
     }
 
     async fn settle(

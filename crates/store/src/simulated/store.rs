@@ -269,7 +269,15 @@ impl Store for SimulatedStore {
         'a: 'b,
         Self: 'b,
     {
-        self.messages.wait()
+        let came = self.messages.wait();
+        Box::pin(async move {
+            let none = self
+                .alive()
+                .is_ok_and(|state| state.rows.totals().counts.pending_messages == 0);
+            if none {
+                came.await;
+            }
+        })
     }
 
     async fn settle(
