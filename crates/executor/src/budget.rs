@@ -52,6 +52,8 @@ struct State {
     grown_at: i64,
     /// The provider told us to wait until then.
     closed_until: i64,
+    /// The line of retries ends here.
+    retries_until: i64,
 }
 
 const MINUTE: i64 = 60_000;
@@ -60,6 +62,8 @@ const WINDOW: i64 = MINUTE + 1_000;
 const WINDOW_MILLIS: f64 = 61_000.0;
 /// Calls are counted in bits of this, and asked for no more often.
 const SLICE: i64 = 100;
+/// The longest line of retries.
+const HORIZON: i64 = 5 * MINUTE;
 /// An answer's wish to wait is believed within these (contract §1.6).
 const MIN_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(120);
@@ -75,6 +79,7 @@ impl Budget {
             ready: f64::from(per_minute),
             grown_at: i64::MIN,
             closed_until: i64::MIN,
+            retries_until: 0,
         };
         Self {
             per_minute,
@@ -82,14 +87,19 @@ impl Budget {
         }
     }
 
-    /// Takes one call, or says when to ask again.
+    /// Takes one call, or says when to ask again. Retries that find no room are told to come one after the other.
     ///
     /// # Errors
     /// When the minute is spent or the provider told us to wait.
     pub fn take(&self, now: Timestamp, urgency: Urgency) -> Result<(), Timestamp> {
         let now = now.millis();
         let mut state = self.at(now);
-        self.room(&state, now, urgency)?;
+        if let Err(opens) = self.room(&state, now, urgency) {
+            return Err(match urgency {
+                Urgency::Retry => self.queue(&mut state, now, opens),
+                Urgency::Submission | Urgency::Reading => opens,
+            });
+        }
         state.ready -= 1.0;
         state.spent += 1;
         match state.calls.back_mut() {
@@ -200,6 +210,19 @@ impl Budget {
             / f64::from(self.per_minute))
         .ceil() as i64;
         Err(Timestamp::from_millis(opens.max(now + next)))
+    }
+
+    /// A place in the line of retries: thousands that wait must not all come whenever there is room for one.
+    fn queue(&self, state: &mut State, now: i64, opens: Timestamp) -> Timestamp {
+        let next = state.retries_until + WINDOW / i64::from(self.limit(Urgency::Retry));
+        // However long the line, everybody asks again within its horizon: others may have gone away.
+        let start_over = next > now + HORIZON;
+        state.retries_until = if start_over {
+            opens.millis()
+        } else {
+            next.max(opens.millis())
+        };
+        Timestamp::from_millis(state.retries_until)
     }
 
     /// Up to where each kind may fill the window.

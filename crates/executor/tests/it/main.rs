@@ -1,0 +1,5 @@
+//! The executor's parts together, on virtual time.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod drain;
+mod world;
