@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use issuance_simulator::{Config, FaultRule, Running, Simulator, WebhookTarget};
+use issuance_simulator::{Config, FaultRule, Running, Simulator, Variants, WebhookTarget};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Also accept what the contract only discourages.
     #[arg(long)]
     lenient: bool,
+    /// Write answers and webhooks in every documented form, chosen by the seed.
+    #[arg(long)]
+    variants: bool,
     /// Answer 429 beyond this many calls a minute.
     #[arg(long, value_name = "N")]
     rate_limit: Option<u32>,
@@ -44,6 +47,7 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
         data: args.data,
         webhook: webhook(args.webhook_url, args.webhook_secret_env)?,
         strict: !args.lenient,
+        variants: if args.variants { Variants::BySeed } else { Variants::Off },
         rate_limit_per_minute: args.rate_limit,
         faults: args.faults.map(faults).transpose()?.unwrap_or_default(),
         ..Config::default()

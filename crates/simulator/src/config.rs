@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::faults::FaultRule;
+use crate::variants::Variants;
 
 /// The sub-account that exists unless [`Config::sub_accounts`] says otherwise.
 pub const SUB_ACCOUNT: Uuid = uuid!("5e1d3c7a-90b4-4f62-8d15-c7a2b6e4f038");
@@ -61,6 +62,9 @@ pub struct Config {
     pub webhook: Option<WebhookTarget>,
     /// Refuse what the contract only discourages (bare token, upper-case key, odd page sizes).
     pub strict: bool,
+    /// Answer and send webhooks in every documented form, chosen by the seed. Overrides `webhook_resign`,
+    /// `webhook_timestamp` and `webhook_naming`; can be set later.
+    pub variants: Variants,
     /// From an accepted order (or a passed review) to the card's end state.
     pub processing_delay: Duration,
     /// How long the review of a STANDARD cardholder takes.
@@ -110,6 +114,7 @@ impl Default for Config {
             data: None,
             webhook: None,
             strict: true,
+            variants: Variants::Off,
             processing_delay: Duration::from_millis(300),
             review_delay: Duration::from_secs(2),
             idv_link_lifetime: Duration::from_secs(24 * 3600),

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use crate::config::WebhookTarget;
 use crate::faults::{FaultRule, IdvOutcome, parse_faults};
 use crate::idv;
 use crate::state::IdvError;
+use crate::variants::Variants;
 use crate::world::{Ticket, World};
 
 pub(crate) fn router() -> Router<Arc<World>> {
@@ -31,6 +32,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
             get(faults).post(add_faults).delete(clear_faults),
         )
         .route("/_sim/webhook", post(set_webhook).delete(unset_webhook))
+        .route("/_sim/variants", get(variants).post(set_variants))
         .route("/_sim/idv/{cardholder_id}", post(act))
         .route("/_sim/idv/page/{token}", get(idv::show).post(idv::choose))
 }
@@ -103,6 +105,25 @@ async fn set_webhook(
 async fn unset_webhook(Shared(world): Shared<Arc<World>>) -> StatusCode {
     world.set_target(None);
     StatusCode::NO_CONTENT
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Varying {
+    variants: Variants,
+}
+
+async fn variants(Shared(world): Shared<Arc<World>>) -> Json<Varying> {
+    let variants = world.read(|state, _| state.variants);
+    Json(Varying { variants })
+}
+
+async fn set_variants(
+    Shared(world): Shared<Arc<World>>,
+    Json(wanted): Json<Varying>,
+) -> Json<Varying> {
+    world.set_variants(wanted.variants);
+    variants(Shared(world)).await
 }
 
 #[derive(Deserialize)]

@@ -33,6 +33,7 @@ mod requests;
 mod rng;
 mod server;
 mod state;
+mod variants;
 mod views;
 mod webhooks;
 mod world;
@@ -55,3 +56,4 @@ pub use self::ledger::{
 };
 pub use self::server::{Running, Simulator, SimulatorError};
 pub use self::state::{CardStatus, CardholderStatus, OrderStatus, OrderType};
+pub use self::variants::Variants;

@@ -18,6 +18,7 @@ use crate::config::{Config, WebhookTarget};
 use crate::durable::DurableError;
 use crate::faults::{FaultRule, IdvOutcome};
 use crate::ledger::Ledger;
+use crate::variants::Variants;
 use crate::world::World;
 use crate::{api, control, webhooks};
 
@@ -122,6 +123,11 @@ impl Running {
     /// Sends deliveries to another receiver from now on, or to none.
     pub fn set_webhook(&self, target: Option<WebhookTarget>) {
         self.world.set_target(target);
+    }
+
+    /// Varies the form of answers and webhooks from now on, or no more.
+    pub fn set_variants(&self, variants: Variants) {
+        self.world.set_variants(variants);
     }
 
     /// What really happened. With every request: for a quick look at the cards see [`Running::ledger_without_requests`].

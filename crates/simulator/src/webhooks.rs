@@ -63,14 +63,10 @@ async fn attempt(world: &World, client: &reqwest::Client, dispatch: Dispatch) {
         return;
     };
     // Receivers judge freshness by real time, wherever the simulator's clock stands.
-    let fresh = match world.config.webhook_timestamp {
+    let timestamp = dispatch.signed_at.unwrap_or_else(|| match dispatch.unit {
         TimestampUnit::Milliseconds => system_now().to_string(),
         TimestampUnit::Seconds => (system_now() / 1000).to_string(),
-    };
-    let timestamp = match dispatch.signed_at {
-        Some(first) if !world.config.webhook_resign => first,
-        _ => fresh,
-    };
+    });
     let mut request = client
         .post(&target.url)
         .header("content-type", "application/json")

@@ -11,6 +11,7 @@ use crate::config::{Config, WebhookTarget};
 use crate::durable::{Durable, DurableError, Lost};
 use crate::faults::FaultRule;
 use crate::state::State;
+use crate::variants::Variants;
 
 /// Timers performed under one hold of the lock.
 const TIMERS_AT_ONCE: usize = 256;
@@ -141,6 +142,10 @@ impl World {
         let has_receiver = target.is_some();
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
         self.change(|state, _| state.has_receiver = has_receiver);
+    }
+
+    pub(crate) fn set_variants(&self, variants: Variants) {
+        self.change(|state, _| state.variants = variants);
     }
 
     pub(crate) fn tried(&self) {

@@ -7,7 +7,8 @@ use super::outgoing::Reply;
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
 use crate::requests::{ListQuery, Page};
-use crate::state::{Caller, State};
+use crate::state::{Caller, Cardholder, State};
+use crate::variants::{self, Shaped, shaped};
 use crate::views::{self, List};
 
 pub(crate) fn create(
@@ -17,7 +18,7 @@ pub(crate) fn create(
     now: Millis,
 ) -> Result<Reply, Refusal> {
     let holder = state.create_cardholder(caller, person, now)?;
-    Ok(Reply::of(&views::cardholder_answer(state, &holder)).about(None, Some(holder.id)))
+    Ok(Reply::of(&short(state, &holder)).about(None, Some(holder.id)))
 }
 
 pub(crate) fn get(state: &State, caller: &Caller, id: Uuid) -> Result<Reply, Refusal> {
@@ -25,7 +26,7 @@ pub(crate) fn get(state: &State, caller: &Caller, id: Uuid) -> Result<Reply, Ref
         .cardholder(id)
         .filter(|holder| holder.account == caller.account)
         .ok_or_else(errors::cardholder_not_found)?;
-    Ok(Reply::of(&views::cardholder(state, holder)).about(None, Some(id)))
+    Ok(Reply::of(&view(state, holder)).about(None, Some(id)))
 }
 
 pub(crate) fn list(
@@ -38,7 +39,7 @@ pub(crate) fn list(
     let rows = listed
         .rows
         .into_iter()
-        .map(|holder| views::cardholder(state, holder))
+        .map(|holder| view(state, holder))
         .collect();
     Ok(Reply::of(&List::of(rows, listed.total, page.size)))
 }
@@ -51,5 +52,21 @@ pub(crate) fn update(
     now: Millis,
 ) -> Result<Reply, Refusal> {
     let holder = state.update_cardholder(caller, id, changes, now)?;
-    Ok(Reply::of(&views::cardholder_answer(state, &holder)).about(None, Some(id)))
+    Ok(Reply::of(&short(state, &holder)).about(None, Some(id)))
+}
+
+fn view(state: &State, holder: &Cardholder) -> Shaped<Value> {
+    shaped(
+        state.choice(holder.id),
+        views::cardholder(state, holder),
+        variants::cardholder,
+    )
+}
+
+fn short(state: &State, holder: &Cardholder) -> Shaped<Value> {
+    shaped(
+        state.choice(holder.id),
+        views::cardholder_answer(state, holder),
+        variants::cardholder_answer,
+    )
 }

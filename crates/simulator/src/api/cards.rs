@@ -7,8 +7,9 @@ use super::outgoing::Reply;
 use crate::clock::{Millis, rfc3339};
 use crate::errors::{self, Refusal};
 use crate::requests::{CreateCard, ListQuery, Page, UpdateStatus};
-use crate::state::{Caller, CardholderStatus, Created, State, Verification};
-use crate::views::{self, CreateAnswer, List, Place};
+use crate::state::{Caller, Card, CardholderStatus, Created, State, Verification};
+use crate::variants::{self, Shaped, shaped};
+use crate::views::{self, CardView, CreateAnswer, List, Place};
 
 pub(crate) fn create(
     state: &mut State,
@@ -17,7 +18,12 @@ pub(crate) fn create(
     now: Millis,
 ) -> Result<Reply, Refusal> {
     let created = state.create_card(caller, request, now)?;
-    let reply = Reply::of(&create_answer(state, &created));
+    let answer = shaped(
+        state.choice(created.card.id),
+        create_answer(state, &created),
+        variants::created,
+    );
+    let reply = Reply::of(&answer);
     let mut reply = reply.about(Some(created.card.id), Some(created.cardholder.id));
     reply.early = created.early;
     Ok(reply)
@@ -79,13 +85,20 @@ fn create_answer(state: &State, created: &Created) -> CreateAnswer {
     }
 }
 
-pub(crate) fn get(state: &State, caller: &Caller, id: Uuid) -> Result<Reply, Refusal> {
+pub(crate) fn get(state: &State, caller: &Caller, id: Uuid, now: Millis) -> Result<Reply, Refusal> {
     let card = state
         .card(id)
-        .filter(|card| card.account == caller.account)
+        .filter(|card| card.account == caller.account && state.is_readable(card, now))
         .ok_or_else(errors::card_not_found)?;
-    Ok(Reply::of(&views::card(state, card, Place::Detail))
-        .about(Some(id), Some(card.cardholder_id)))
+    Ok(Reply::of(&card_view(state, card, Place::Detail)).about(Some(id), Some(card.cardholder_id)))
+}
+
+fn card_view(state: &State, card: &Card, place: Place) -> Shaped<CardView> {
+    shaped(
+        state.choice(card.id),
+        views::card(state, card, place),
+        |choice, view| variants::card(choice, view, card, place),
+    )
 }
 
 pub(crate) fn list(
@@ -93,12 +106,13 @@ pub(crate) fn list(
     caller: &Caller,
     query: &ListQuery,
     page: Page,
+    now: Millis,
 ) -> Result<Reply, Refusal> {
-    let listed = state.list_cards(caller.account, query, page);
+    let listed = state.list_cards(caller.account, query, page, now);
     let rows = listed
         .rows
         .into_iter()
-        .map(|card| views::card(state, card, Place::ListRow))
+        .map(|card| card_view(state, card, Place::ListRow))
         .collect();
     Ok(Reply::of(&List::of(rows, listed.total, page.size)))
 }
@@ -109,7 +123,12 @@ pub(crate) fn order(state: &State, caller: &Caller, id: Uuid) -> Result<Reply, R
         .card(order.card_id)
         .filter(|card| card.account == caller.account)
         .ok_or_else(errors::order_not_found)?;
-    Ok(Reply::of(&views::order(order, Some(card))).about(Some(card.id), None))
+    let view = shaped(
+        state.choice(id),
+        views::order(order, Some(card)),
+        variants::card_order,
+    );
+    Ok(Reply::of(&view).about(Some(card.id), None))
 }
 
 pub(crate) fn update_status(

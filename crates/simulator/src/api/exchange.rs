@@ -16,6 +16,7 @@ use crate::errors::{self, Refusal};
 use crate::faults::{Endpoint, Fault, Moment, merge};
 use crate::ledger::{Answer, RequestEntry};
 use crate::state::{Account, Caller, State};
+use crate::variants;
 use crate::world::World;
 
 /// A call that passed the door.
@@ -68,7 +69,12 @@ pub(crate) async fn serve(
 fn begin(state: &mut State, incoming: &Incoming, now: Millis) -> Step {
     let (client, caller) = match admit(state, incoming, now) {
         Ok(admitted) => admitted,
-        Err(refusal) => {
+        Err(mut refusal) => {
+            vary(
+                state,
+                incoming.token.as_deref().unwrap_or_default(),
+                &mut refusal,
+            );
             return Step::Done(note(
                 state,
                 incoming,
@@ -225,19 +231,31 @@ fn operate(
     let effect = state.version() != before;
     match done {
         Ok(mut reply) => {
+            let about = reply.card_id.or(reply.cardholder_id);
+            let choice = about.and_then(|id| state.choice(id));
+            if incoming.is_post() && choice.is_some_and(|choice| choice.one_in(&incoming.path, 2)) {
+                reply.status = 201;
+            }
             if let Some(Fault::AnswerPatch { merge: patch }) = fault {
                 reply.body = patched(&reply.body, patch);
             }
             replay::keep_reply(state, incoming, caller, &reply, now);
             Outcome::done(reply, effect)
         }
-        Err(refusal) => {
+        Err(mut refusal) => {
+            vary(state, &caller.idempotency_key, &mut refusal);
             replay::keep_refusal(state, incoming, caller, &refusal, now);
             Outcome {
                 effect,
                 ..Outcome::refused(&refusal)
             }
         }
+    }
+}
+
+fn vary(state: &State, about: &str, refusal: &mut Refusal) {
+    if let Some(choice) = state.choice(Uuid::nil()) {
+        variants::refusal(choice.within(about), refusal);
     }
 }
 

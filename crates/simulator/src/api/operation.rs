@@ -115,10 +115,10 @@ impl Operation {
     ) -> Result<Reply, Refusal> {
         match self {
             Self::Token => Err(errors::internal()),
-            Self::ListProducts(page) => products::list(*page),
+            Self::ListProducts(page) => products::list(state, *page),
             Self::CreateCard(request) => cards::create(state, caller, request, now),
-            Self::GetCard(id) => cards::get(state, caller, *id),
-            Self::ListCards(query, page) => cards::list(state, caller, query, *page),
+            Self::GetCard(id) => cards::get(state, caller, *id, now),
+            Self::ListCards(query, page) => cards::list(state, caller, query, *page, now),
             Self::GetCardOrder(id) => cards::order(state, caller, *id),
             Self::UpdateCardStatus(id, request) => {
                 cards::update_status(state, caller, *id, request, now)

@@ -42,7 +42,7 @@ impl Outcome {
             cardholder_id: reply.cardholder_id,
             early: reply.early,
             effect,
-            ..Self::new(Outgoing::json(200, reply.body))
+            ..Self::new(Outgoing::json(reply.status, reply.body))
         }
     }
 

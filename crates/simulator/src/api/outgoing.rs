@@ -17,6 +17,7 @@ use crate::ledger::Answer;
 /// A 2xx answer, with what the ledger notes about it.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    pub(crate) status: u16,
     pub(crate) body: String,
     pub(crate) card_id: Option<Uuid>,
     pub(crate) cardholder_id: Option<Uuid>,
@@ -26,6 +27,7 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn of(view: &impl Serialize) -> Self {
         Self {
+            status: 200,
             body: serde_json::to_string(view).unwrap_or_default(),
             card_id: None,
             cardholder_id: None,

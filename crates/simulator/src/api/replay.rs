@@ -40,7 +40,7 @@ pub(crate) fn keep_reply(
         state.keep_answer(StoredAnswer {
             card_id: reply.card_id,
             cardholder_id: reply.cardholder_id,
-            ..answer(incoming, caller, 200, reply.body.clone(), now)
+            ..answer(incoming, caller, reply.status, reply.body.clone(), now)
         });
     }
 }

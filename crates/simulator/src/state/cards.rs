@@ -219,8 +219,16 @@ impl State {
         }
         let card_id = created.card.id;
         let prompt = |fault: &Fault| matches!(fault, Fault::ActiveAtOnce | Fault::WebhookEarly);
-        match self.take_fault(subject, prompt) {
-            Some((_, Fault::ActiveAtOnce)) => {
+        // In the sandbox the answer can tell of the end already (contract §8 no. 4).
+        let at_once = self
+            .choice(card_id)
+            .is_some_and(|choice| choice.one_in("at once", 8));
+        let fault = match self.take_fault(subject, prompt) {
+            None if at_once => Some(Fault::ActiveAtOnce),
+            taken => taken.map(|(_, fault)| fault),
+        };
+        match fault {
+            Some(Fault::ActiveAtOnce) => {
                 self.finish_card(card_id, now);
                 created.card = self
                     .card(card_id)
@@ -231,7 +239,7 @@ impl State {
                     .cloned()
                     .unwrap_or_else(|| created.order.clone());
             }
-            Some((_, Fault::WebhookEarly)) => {
+            Some(Fault::WebhookEarly) => {
                 // The answer still tells of the time before: PENDING.
                 let before = self.deliveries.last_number();
                 self.finish_card(card_id, now);

@@ -9,6 +9,7 @@ use super::State;
 use super::change::Row;
 use super::tokens::millis;
 use crate::clock::Millis;
+use crate::config::TimestampUnit;
 use crate::ledger::{Attempt, DeliveryState};
 
 /// Tries after the first.
@@ -36,7 +37,9 @@ pub(crate) struct Delivery {
 pub(crate) struct Dispatch {
     pub(crate) number: u64,
     pub(crate) body: String,
+    /// Timestamp of the first try, to be repeated instead of signing anew.
     pub(crate) signed_at: Option<String>,
+    pub(crate) unit: TimestampUnit,
 }
 
 #[derive(Debug, Default)]
@@ -105,10 +108,21 @@ impl State {
             .filter(|(due_at, _)| *due_at <= now)?;
         self.deliveries.due.pop_first();
         let delivery = self.deliveries.rows.get(&number)?;
+        let (resign, unit) = match self.choice(delivery.event_id) {
+            None => (self.config.webhook_resign, self.config.webhook_timestamp),
+            Some(choice) => (
+                choice.one_in("resign", 2),
+                match choice.one_in("seconds", 2) {
+                    true => TimestampUnit::Seconds,
+                    false => TimestampUnit::Milliseconds,
+                },
+            ),
+        };
         Some(Dispatch {
             number,
             body: delivery.body.clone(),
-            signed_at: delivery.signed_at.clone(),
+            signed_at: delivery.signed_at.clone().filter(|_| !resign),
+            unit,
         })
     }
 

@@ -10,6 +10,7 @@ use crate::clock::{Millis, rfc3339};
 use crate::config::Naming;
 use crate::faults::{Fault, Subject, merge};
 use crate::ledger::DeliveryState;
+use crate::variants;
 use crate::views;
 
 struct Event {
@@ -182,7 +183,17 @@ impl State {
                 _ => 0,
             };
         let event_id = self.rng.uuid();
-        let mut body = self.envelope(&event, event_id);
+        let choice = self.choice(event_id);
+        let naming = match choice.map(|choice| choice.one_in("naming", 2)) {
+            None => self.config.webhook_naming,
+            Some(true) => Naming::Swapped,
+            Some(false) => Naming::Current,
+        };
+        let mut envelope = envelope(&event, event_id, naming);
+        if let Some(choice) = choice {
+            variants::event(choice, naming, event.name, &mut envelope);
+        }
+        let mut body = Value::Object(envelope);
         if let Some((_, Fault::WebhookPatch { merge: patch })) = self
             .take_fault(&event.subject, |fault| {
                 matches!(fault, Fault::WebhookPatch { .. })
@@ -213,19 +224,19 @@ impl State {
             });
         }
     }
+}
 
-    fn envelope(&self, event: &Event, event_id: Uuid) -> Value {
-        let (version, category, dotted) = match self.config.webhook_naming {
-            Naming::Current => ("V1.6.0", "event_name", "event_type"),
-            Naming::Swapped => ("V1.5.2", "event_type", "event_name"),
-        };
-        let mut envelope = Map::new();
-        envelope.insert("version".into(), version.into());
-        envelope.insert(category.into(), "ISSUING".into());
-        envelope.insert(dotted.into(), event.name.into());
-        envelope.insert("event_id".into(), json!(event_id));
-        envelope.insert("source_id".into(), json!(event.source_id));
-        envelope.insert("data".into(), event.data.clone());
-        Value::Object(envelope)
-    }
+fn envelope(event: &Event, event_id: Uuid, naming: Naming) -> Map<String, Value> {
+    let (version, category, dotted) = match naming {
+        Naming::Current => ("V1.6.0", "event_name", "event_type"),
+        Naming::Swapped => ("V1.5.2", "event_type", "event_name"),
+    };
+    let mut envelope = Map::new();
+    envelope.insert("version".into(), version.into());
+    envelope.insert(category.into(), "ISSUING".into());
+    envelope.insert(dotted.into(), event.name.into());
+    envelope.insert("event_id".into(), json!(event_id));
+    envelope.insert("source_id".into(), json!(event.source_id));
+    envelope.insert("data".into(), event.data.clone());
+    envelope
 }

@@ -46,6 +46,7 @@ use crate::config::Config;
 use crate::faults::Script;
 use crate::ledger::RequestEntry;
 use crate::rng::Generator;
+use crate::variants::{Choice, Variants};
 
 /// Who calls, and under which key.
 #[derive(Debug, Clone)]
@@ -60,6 +61,7 @@ pub(crate) struct State {
     pub(crate) idempotency: IdempotencyStore,
     /// Without a receiver, events are dropped instead of piling up.
     pub(crate) has_receiver: bool,
+    pub(crate) variants: Variants,
     idv_base: String,
     entity_id: Uuid,
     rng: Generator,
@@ -90,6 +92,7 @@ impl State {
             rng,
             idv_base,
             has_receiver: false,
+            variants: config.variants,
             faults: Script::default(),
             idempotency: IdempotencyStore::default(),
             cards: Table::default(),
@@ -114,6 +117,14 @@ impl State {
 
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The form of what has this id; `None` while nothing varies.
+    pub(crate) fn choice(&self, id: Uuid) -> Option<Choice> {
+        match self.variants {
+            Variants::Off => None,
+            Variants::BySeed => Some(Choice::about(self.config.seed, id)),
+        }
     }
 
     pub(crate) fn clock_offset(&self) -> Millis {

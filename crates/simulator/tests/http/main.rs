@@ -14,4 +14,5 @@ mod lists;
 mod refusals;
 mod support;
 mod token;
+mod variants;
 mod webhooks;
