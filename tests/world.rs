@@ -30,6 +30,8 @@ pub fn policy() -> Policy {
         failure_confirmation: millis(500),
         activation_alarm: millis(6_000),
         idv_renewals: 1,
+        // Nobody listens for notices in these worlds; the store must know, as the engine does.
+        notify_host: false,
         ..Policy::standard()
     }
 }

@@ -1,21 +1,27 @@
-//! Every road an order can take, end to end on the simulated store.
+//! Every road an order can take, end to end, on the simulated store and on the embedded one.
 
 use std::sync::Arc;
 
-use issuance::domain::{FailureKind, Order, Policy, State};
-use issuance::store::Store;
+use issuance::domain::{FailureKind, Order, State};
+use issuance::store::vault::{Keyring, MasterKey};
+use issuance::store::{EmbeddedStore, Limits, Options};
 use issuance_simulator::{Endpoint, Fault, IdvOutcome};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{request, simple, with_idv};
 use issuance_tests::world::{World, policy};
 use serde_json::json;
 
-fn store(policy: Policy) -> Arc<dyn Store> {
-    Arc::new(SimulatedStore::new(policy))
-}
-
-async fn world() -> World {
-    World::start(store(policy())).await
+async fn on_every_store(test: impl AsyncFn(World)) {
+    test(World::start(Arc::new(SimulatedStore::new(policy()))).await).await;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        dir: dir.path().join("data"),
+        keys: Arc::new(Keyring::new("k1", MasterKey::new([7; 32]))),
+        policy: policy(),
+        limits: Limits::default(),
+    };
+    let (store, _) = EmbeddedStore::open(options).unwrap();
+    test(World::start(Arc::new(store)).await).await;
 }
 
 fn failure(order: &Order) -> Option<FailureKind> {
@@ -26,8 +32,11 @@ fn failure(order: &Order) -> Option<FailureKind> {
 }
 
 #[tokio::test]
-async fn one_step() {
-    let world = world().await;
+async fn one_step_on_every_store() {
+    on_every_store(one_step).await;
+}
+
+async fn one_step(world: World) {
     let placed = world.engine.place(simple(1)).await.unwrap();
     assert!(placed.is_new);
     let order = world.until_state(placed.order.id, "active").await;
@@ -44,8 +53,11 @@ async fn one_step() {
 }
 
 #[tokio::test]
-async fn idv_passed_failed_and_renewed() {
-    let world = world().await;
+async fn idv_passed_failed_and_renewed_on_every_store() {
+    on_every_store(idv_passed_failed_and_renewed).await;
+}
+
+async fn idv_passed_failed_and_renewed(world: World) {
     let person = |outcome| Fault::IdvPerson { outcome, after_ms: 200 };
     world.fault(1, None, person(IdvOutcome::Pass));
     world.fault(2, None, person(IdvOutcome::Fail));
@@ -67,8 +79,11 @@ async fn idv_passed_failed_and_renewed() {
 }
 
 #[tokio::test]
-async fn silence_is_not_failure() {
-    let world = world().await;
+async fn silence_is_not_failure_on_every_store() {
+    on_every_store(silence_is_not_failure).await;
+}
+
+async fn silence_is_not_failure(world: World) {
     let create = Some(Endpoint::CreateCard);
     world.fault_at(1, Some(2), create, Fault::LostAfterEffect);
     world.fault_at(2, Some(1), create, Fault::LostBeforeEffect);
