@@ -156,11 +156,13 @@ impl<P: Performer> Worker<P> {
         if let Gate::Until(opens) = self.performer.gate(now) {
             return self.clock.sleep(opens.since(now).min(MAX_NAP)).await;
         }
+        // Counted from here: a task that comes while the question is answered ends the nap, too.
+        let sooner = self.store.wait_for_tasks();
         let due = self.store.next_due(self.performer.kind()).await.ok().flatten();
         let wait = due.map_or(MAX_NAP, |due| due.since(now).min(MAX_NAP));
         tokio::select! {
             () = self.clock.sleep(wait) => {}
-            () = self.store.wait_for_tasks() => {}
+            () = sooner => {}
         }
     }
 
