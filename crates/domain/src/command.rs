@@ -1,7 +1,7 @@
 //! What somebody wants of an order, and the business no.
 
 use crate::event::OperatorAct;
-use crate::fact::Observation;
+use crate::fact::{Observation, Source};
 use crate::ids::{Digest, OrderId, Version};
 use crate::key::{Generation, Purpose};
 use crate::order::SilenceCause;
@@ -41,6 +41,11 @@ pub enum Command {
         cause: SilenceCause,
         /// When to try again, jitter included.
         retry_at: Timestamp,
+    },
+    /// Something genuine that may be old news: a reason to read the provider's record, and no more.
+    Hint {
+        /// How we heard it.
+        source: Source,
     },
     /// Something was heard from the provider.
     Learn(Observation),

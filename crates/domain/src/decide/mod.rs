@@ -43,6 +43,7 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
         Command::HearNothing { purpose, generation, cause, retry_at } => {
             Ok(submit::hear_nothing(order, purpose, generation, cause, retry_at))
         }
+        Command::Hint { source } => Ok(hint(order, source)),
         Command::Learn(observation) => Ok(learn::learn(order, observation, context)),
         Command::ExpireIdv { link } => Ok(expire_idv(order, link, context)),
         Command::Escalate => Ok(escalate(order, context)),
@@ -55,6 +56,15 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
         Command::Cancel => operate::cancel(order, By::Host),
         Command::Operate { act, expected } => operate::operate(order, act, expected, context),
     }
+}
+
+/// One look-up at a time, and none for what is over.
+fn hint(order: &Order, source: crate::fact::Source) -> Vec<EventBody> {
+    let coming = order.look_up.as_ref().is_some_and(|look_up| look_up.at_once);
+    let over = order.state.is_terminal() && !order.is_compensating();
+    let wanted = !coming && !over && !order.paused;
+    let cause = crate::event::LookUpCause::Confirm { source };
+    wanted.then_some(EventBody::LookUpRequested { cause }).into_iter().collect()
 }
 
 /// Time alone never fails an order: the caller asked the provider first, and what it said was learnt before this.
