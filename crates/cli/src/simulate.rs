@@ -47,14 +47,20 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
         data: args.data,
         webhook: webhook(args.webhook_url, args.webhook_secret_env)?,
         strict: !args.lenient,
-        variants: if args.variants { Variants::BySeed } else { Variants::Off },
+        variants: if args.variants {
+            Variants::BySeed
+        } else {
+            Variants::Off
+        },
         rate_limit_per_minute: args.rate_limit,
         faults: args.faults.map(faults).transpose()?.unwrap_or_default(),
         ..Config::default()
     };
     let running = Simulator::start(config, args.listen)
         .await
-        .map_err(|error| Failure::of(Exit::Failed, &error).hint("is the address free and the directory ours?"))?;
+        .map_err(|error| {
+            Failure::of(Exit::Failed, &error).hint("is the address free and the directory ours?")
+        })?;
     announce(&running, output)?;
     crate::signals::interrupted().await;
     running.shutdown().await;
@@ -62,22 +68,33 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
 }
 
 fn announce(running: &Running, output: Output) -> Result<(), Failure> {
-    let (api, controls) = (running.api_base(), format!("http://{}/_sim", running.addr()));
+    let (api, controls) = (
+        running.api_base(),
+        format!("http://{}/_sim", running.addr()),
+    );
     if output.json {
         return output.document(&serde_json::json!({ "api_base": api, "controls": controls }));
     }
-    output.line(&format!("UQPAY simulator\n  API base  {api}\n  controls  {controls}/ledger"))?;
+    output.line(&format!(
+        "UQPAY simulator\n  API base  {api}\n  controls  {controls}/ledger"
+    ))?;
     output::note("Ctrl-C ends it.");
     Ok(())
 }
 
-fn webhook(url: Option<String>, secret_env: Option<String>) -> Result<Option<WebhookTarget>, Failure> {
+fn webhook(
+    url: Option<String>,
+    secret_env: Option<String>,
+) -> Result<Option<WebhookTarget>, Failure> {
     let Some(url) = url else { return Ok(None) };
     let secret = secret_env
         .map(|name| {
             std::env::var(&name).map_err(|_| {
-                Failure::new(Exit::Usage, format!("environment variable {name} is not set"))
-                    .hint("put the webhook secret there")
+                Failure::new(
+                    Exit::Usage,
+                    format!("environment variable {name} is not set"),
+                )
+                .hint("put the webhook secret there")
             })
         })
         .transpose()?;

@@ -59,6 +59,11 @@ pub(crate) struct UpdateStatus {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct MoveFunds {
+    pub(crate) amount: Amount,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct Authorization {
     pub(crate) card_id: String,
     pub(crate) transaction_amount: Amount,

@@ -1,13 +1,14 @@
 //! `/v1/issuing/cards` (contract §2.2, §2.5, §2.6, §2.7).
 
-use serde_json::json;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::outgoing::Reply;
 use crate::clock::{Millis, rfc3339};
 use crate::errors::{self, Refusal};
 use crate::requests::{CreateCard, ListQuery, Page, UpdateStatus};
-use crate::state::{Caller, Card, CardholderStatus, Created, State, Verification};
+use crate::state::{Caller, Card, CardOrder, CardholderStatus, Created, State, Verification, Way};
 use crate::variants::{self, Shaped, shaped};
 use crate::views::{self, CardView, CreateAnswer, List, Place};
 
@@ -139,10 +140,25 @@ pub(crate) fn update_status(
     now: Millis,
 ) -> Result<Reply, Refusal> {
     let (card, order) = state.update_status(caller, id, request, now)?;
-    let mut view =
-        json!({"card_id": card.id, "card_order_id": order.id, "order_status": order.status});
+    let mut view = accepted(&order);
     if let Some(reason) = &card.update_reason {
         view["update_reason"] = reason.as_str().into();
     }
     Ok(Reply::of(&view).about(Some(id), None))
+}
+
+pub(crate) fn move_funds(
+    state: &mut State,
+    caller: &Caller,
+    id: Uuid,
+    way: Way,
+    amount: Decimal,
+    now: Millis,
+) -> Result<Reply, Refusal> {
+    let (card, order) = state.move_funds(caller, id, way, amount, now)?;
+    Ok(Reply::of(&accepted(&order)).about(Some(card.id), None))
+}
+
+fn accepted(order: &CardOrder) -> Value {
+    json!({"card_id": order.card_id, "card_order_id": order.id, "order_status": order.status})
 }

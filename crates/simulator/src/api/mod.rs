@@ -43,6 +43,15 @@ pub(crate) fn router() -> Router<Arc<World>> {
             post(Endpoint::UpdateCardStatus),
         )
         .route(
+            "/api/v1/issuing/cards/{id}/recharge",
+            post(Endpoint::RechargeCard),
+        )
+        .route(
+            "/api/v1/issuing/cards/{id}/withdraw",
+            post(Endpoint::WithdrawCard),
+        )
+        .route("/api/v1/balances", get(Endpoint::ListBalances))
+        .route(
             "/api/v1/issuing/cardholders",
             post(Endpoint::CreateCardholder).merge(get(Endpoint::ListCardholders)),
         )

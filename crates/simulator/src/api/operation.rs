@@ -11,8 +11,11 @@ use super::{cardholders, cards, products, simulation};
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
 use crate::faults::{Endpoint, Subject};
-use crate::requests::{Authorization, CreateCard, ListQuery, Page, Reversal, UpdateStatus};
-use crate::state::{Caller, State};
+use crate::requests::{
+    Authorization, CreateCard, ListQuery, MoveFunds, Page, Reversal, UpdateStatus,
+};
+use crate::state::{Caller, State, Way};
+use crate::views::List;
 
 pub(crate) enum Operation {
     Token,
@@ -22,12 +25,14 @@ pub(crate) enum Operation {
     ListCards(ListQuery, Page),
     GetCardOrder(Uuid),
     UpdateCardStatus(Uuid, UpdateStatus),
+    MoveFunds(Uuid, Way, MoveFunds),
     CreateCardholder(Map<String, Value>),
     GetCardholder(Uuid),
     ListCardholders(ListQuery, Page),
     UpdateCardholder(Uuid, Map<String, Value>),
     Authorize(Authorization),
     Reverse(Reversal),
+    ListBalances(Page),
 }
 
 impl Operation {
@@ -53,6 +58,8 @@ impl Operation {
             }
             Endpoint::GetCardOrder => Self::GetCardOrder(id),
             Endpoint::UpdateCardStatus => Self::UpdateCardStatus(id, json(body)?),
+            Endpoint::RechargeCard => Self::MoveFunds(id, Way::OntoCard, json(body)?),
+            Endpoint::WithdrawCard => Self::MoveFunds(id, Way::OffCard, json(body)?),
             Endpoint::CreateCardholder => Self::CreateCardholder(json(body)?),
             Endpoint::GetCardholder => Self::GetCardholder(id),
             Endpoint::ListCardholders => {
@@ -62,6 +69,7 @@ impl Operation {
             Endpoint::UpdateCardholder => Self::UpdateCardholder(id, json(body)?),
             Endpoint::SimulateAuthorization => Self::Authorize(json(body)?),
             Endpoint::SimulateReversal => Self::Reverse(json(body)?),
+            Endpoint::ListBalances => Self::ListBalances(list(uri, 10, strict)?.1),
         })
     }
 
@@ -81,7 +89,9 @@ impl Operation {
         };
         match self {
             Self::CreateCard(request) => request.subject(),
-            Self::GetCard(id) | Self::UpdateCardStatus(id, _) => of_card(*id),
+            Self::GetCard(id) | Self::UpdateCardStatus(id, _) | Self::MoveFunds(id, ..) => {
+                of_card(*id)
+            }
             Self::GetCardOrder(id) => state
                 .order(*id)
                 .map(|order| of_card(order.card_id))
@@ -99,6 +109,7 @@ impl Operation {
             }
             Self::Token
             | Self::ListProducts(_)
+            | Self::ListBalances(_)
             | Self::ListCards(..)
             | Self::ListCardholders(..)
             | Self::Authorize(_)
@@ -123,6 +134,9 @@ impl Operation {
             Self::UpdateCardStatus(id, request) => {
                 cards::update_status(state, caller, *id, request, now)
             }
+            Self::MoveFunds(id, way, request) => {
+                cards::move_funds(state, caller, *id, *way, request.amount.0, now)
+            }
             Self::CreateCardholder(person) => cardholders::create(state, caller, person, now),
             Self::GetCardholder(id) => cardholders::get(state, caller, *id),
             Self::ListCardholders(query, page) => cardholders::list(state, caller, query, *page),
@@ -130,6 +144,8 @@ impl Operation {
                 cardholders::update(state, caller, *id, changes, now)
             }
             Self::Authorize(request) => simulation::authorize(state, caller, request, now),
+            // Account balances are not issuing; clients make them their first call.
+            Self::ListBalances(page) => Ok(Reply::of(&List::<()>::of(Vec::new(), 0, page.size))),
             Self::Reverse(request) => simulation::reverse(state, caller, request, now),
         }
     }

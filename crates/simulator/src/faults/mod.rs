@@ -66,12 +66,15 @@ pub enum Endpoint {
     ListCards,
     GetCardOrder,
     UpdateCardStatus,
+    RechargeCard,
+    WithdrawCard,
     CreateCardholder,
     GetCardholder,
     ListCardholders,
     UpdateCardholder,
     SimulateAuthorization,
     SimulateReversal,
+    ListBalances,
 }
 
 /// When a slow answer is slow.

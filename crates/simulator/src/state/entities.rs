@@ -62,6 +62,8 @@ pub(crate) enum IdvStatus {
 pub enum OrderType {
     CreateCard,
     CardUpdate,
+    CardRecharge,
+    CardWithdraw,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

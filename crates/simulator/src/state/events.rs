@@ -98,6 +98,21 @@ impl State {
         self.emit_about_card("card.status.update.succeeded", order_id, card, data, at);
     }
 
+    /// A recharge or a withdrawal; the contract names the events only (§5.3).
+    pub(super) fn emit_funds_moved(
+        &mut self,
+        name: &'static str,
+        card: &Card,
+        order_id: Uuid,
+        at: Millis,
+    ) {
+        let mut data = views::webhook_card(self, card);
+        data["card_available_balance"] =
+            (card.limit - card.consumed).normalize().to_string().into();
+        data["order_status"] = "success".into();
+        self.emit_about_card(name, order_id, card, data, at);
+    }
+
     pub(super) fn emit_transaction(
         &mut self,
         name: &'static str,

@@ -7,6 +7,7 @@ mod change;
 mod deliveries;
 mod entities;
 mod events;
+mod funds;
 mod idempotency;
 mod idv;
 mod index;
@@ -31,6 +32,7 @@ pub(crate) use self::cards::Created;
 pub(crate) use self::deliveries::Dispatch;
 pub(crate) use self::entities::{Account, Card, CardOrder, Cardholder, Token, Transaction};
 pub use self::entities::{CardStatus, CardholderStatus, OrderStatus, OrderType};
+pub(crate) use self::funds::Way;
 pub(crate) use self::idempotency::{Identity, Lookup, StoredAnswer};
 pub(crate) use self::idv::IdvError;
 

@@ -201,3 +201,66 @@ async fn an_authorization_is_spent_and_reversed() {
         400
     );
 }
+
+#[tokio::test]
+async fn money_moves_by_orders_of_their_own() {
+    let receiver = Receiver::start().await;
+    let world = World::with(issuance_simulator::Config {
+        webhook: Some(receiver.target()),
+        issuing_balance: 150.into(),
+        ..quick()
+    })
+    .await;
+    let card = world
+        .create(&with_product(product::PREPAID, person()))
+        .await;
+    receiver.event("card.create.succeeded").await;
+    let path = |what: &str| {
+        format!(
+            "/v1/issuing/cards/{}/{what}",
+            card["card_id"].as_str().unwrap()
+        )
+    };
+    let (status, body) = world.post(&path("recharge"), &json!({"amount": 30})).await;
+    assert_eq!(
+        (status, body["code"].as_str()),
+        (400, Some("insufficient_balance")),
+        "29.50 are left"
+    );
+    for (what, amount, event, kind, limit) in [
+        (
+            "recharge",
+            "29.50",
+            "card.recharge.succeeded",
+            "CARD_RECHARGE",
+            "150.00",
+        ),
+        (
+            "withdraw",
+            "50.00",
+            "card.withdraw.succeeded",
+            "CARD_WITHDRAW",
+            "100.00",
+        ),
+    ] {
+        let (status, order) = world.post(&path(what), &json!({"amount": amount})).await;
+        assert_eq!(
+            (status, order["order_status"].as_str()),
+            (200, Some("PENDING"))
+        );
+        let id = order["card_order_id"].as_str().unwrap();
+        assert_eq!(receiver.event(event).await["source_id"], id);
+        let (_, order) = world.get(&format!("/v1/issuing/cards/{id}/order")).await;
+        assert_eq!(
+            (order["order_type"].as_str(), order["order_status"].as_str()),
+            (Some(kind), Some("SUCCESS"))
+        );
+        let (_, card) = world
+            .get(&format!(
+                "/v1/issuing/cards/{}",
+                card["card_id"].as_str().unwrap()
+            ))
+            .await;
+        assert_eq!(card["available_balance"], limit);
+    }
+}
