@@ -1,18 +1,28 @@
 //! Our order as their create call (contract §2.2). The same order and data give the same bytes, always.
 
 use issuance_domain::{
-    METADATA_ORDER_KEY, Merchants, Order, Personal, RiskControls, SpendingControl, SpendingInterval, Usage,
+    METADATA_ORDER_KEY, Merchants, Order, Personal, Purpose, RiskControls, SpendingControl, SpendingInterval, Usage,
 };
 use issuance_executor::PrepareError;
 use issuance_uqpay as uqpay;
 use serde_json::{Map, Value};
 use uqpay::{Amount, Body, CreateCard, Holder, MccRule, OneTime, Private};
 
+/// What every cardholder is made from (contract §2.3).
+const BASIC_FIVE: [&str; 5] = ["email", "first_name", "last_name", "country_code", "phone_number"];
+
 /// The exact body of the create call.
 pub(crate) fn body(order: &Order, personal: &Personal) -> Result<Body, PrepareError> {
     let terms = &order.terms;
-    let fields = cardholder_fields(&personal.provider_fields())?;
-    let holder = match &terms.cardholder_id {
+    let mut given = personal.provider_fields();
+    // The body belongs to the key: whom this one names was settled when it became owed.
+    let left_behind = order.submission(Purpose::CreateCard).and_then(|submission| submission.cardholder.as_ref());
+    if left_behind.is_some() {
+        // What made the person is not sent again: names cannot change, e-mail and phone are taken by themselves.
+        given.retain(|name, _| !BASIC_FIVE.contains(&name.as_str()));
+    }
+    let fields = cardholder_fields(&given)?;
+    let holder = match left_behind.or(terms.cardholder_id.as_ref()) {
         None => Holder::New(fields),
         Some(id) => Holder::Existing {
             cardholder_id: uqpay::CardholderId::parse(id.as_str()).map_err(|_| unsendable("cardholder_id"))?,

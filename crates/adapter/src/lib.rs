@@ -9,6 +9,7 @@ mod inbox;
 mod products;
 mod provider;
 mod readings;
+mod search;
 mod tokens;
 mod webhooks;
 mod words;

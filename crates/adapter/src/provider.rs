@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance_domain::{
-    CardStatus, CardholderStatus, Creation, Fact, IdempotencyKey, Link, METADATA_ORDER_KEY, Order, Personal, Product,
-    ProductId, ProviderIds, Purpose, SilenceCause, State,
+    CardStatus, CardholderStatus, Creation, Fact, IdempotencyKey, Link, Order, Personal, Product, ProductId,
+    ProviderIds, Purpose, Scan, SilenceCause, State, Timestamp,
 };
 use issuance_executor::{
-    Budget, Clock, Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Silence, Urgency,
+    Budget, Clock, Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Silence, Urgency, Window,
 };
-use issuance_store::{Field, Salt, Sealing};
+use issuance_store::{Field, Salt, SealedRequest, Sealing};
 use issuance_uqpay as uqpay;
 use tokio::sync::Mutex;
-use uqpay::{AccountId, Answer, Auth, Body, Client, PageRequest, Private, TargetStatus, UpdateCardStatus, UpdateCardholder};
+use uqpay::{AccountId, Answer, Auth, Body, Client, Page, PageRequest, Private, TargetStatus, UpdateCardStatus, UpdateCardholder};
 use zeroize::Zeroizing;
 
 use crate::create;
 use crate::products::{Products, product};
+use crate::search::Search;
 use crate::tokens::{Live, Tokens};
 use crate::words::{self, Meaning};
 
@@ -45,10 +46,10 @@ pub struct UqpayProvider {
 /// One call with a token; once more, with the same key and bytes, if it was refused for its token alone, since then
 /// nothing was done (contract §1.3).
 macro_rules! authorized {
-    ($self:ident, $name:literal, $urgency:expr, $account:expr, |$auth:ident| $call:expr) => {{
+    ($self:ident, $name:literal, $may:expr, $account:expr, |$auth:ident| $call:expr) => {{
         let mut replayed = false;
         loop {
-            let live = match $self.ready($name, $urgency).await {
+            let live = match $self.ready($name, $may).await {
                 Ok(live) => live,
                 Err(silence) => break Err(silence),
             };
@@ -62,6 +63,15 @@ macro_rules! authorized {
     }};
 }
 
+/// What lets a call leave.
+#[derive(Debug, Clone, Copy)]
+enum May<'a> {
+    /// Room in the budget, taken for this very call.
+    Read,
+    /// The recorded intent's window; its room in the budget was taken before it was recorded.
+    Send(&'a Window),
+}
+
 impl UqpayProvider {
     /// A provider on a client.
     #[must_use]
@@ -70,15 +80,19 @@ impl UqpayProvider {
         Self { client, tokens, clock, budget, products: Mutex::default(), options }
     }
 
-    /// A token, and room in the budget for what it is wanted for. Submissions took theirs before they were recorded.
-    async fn ready(&self, name: &'static str, urgency: Urgency) -> Result<Live, Silence> {
+    /// A token, and what else it takes that a call may leave now. This is the last thing before its first byte.
+    async fn ready(&self, name: &'static str, may: May<'_>) -> Result<Live, Silence> {
         let live = self.tokens.current().await?;
-        if urgency == Urgency::Reading {
-            let now = self.clock.now();
-            if let Err(reopens) = self.budget.take(now, urgency) {
-                return Err(Silence { cause: SilenceCause::RateLimited, retry_after: Some(reopens.since(now)) });
+        match may {
+            May::Send(window) if window.is_open() => {}
+            May::Send(_) => return Err(Silence::new(SilenceCause::NotSent)),
+            May::Read => {
+                let now = self.clock.now();
+                if let Err(reopens) = self.budget.take(now, Urgency::Reading) {
+                    return Err(Silence { cause: SilenceCause::RateLimited, retry_after: Some(reopens.since(now)) });
+                }
+                metrics::counter!("issuance_provider_calls_total", "call" => name).increment(1);
             }
-            metrics::counter!("issuance_provider_calls_total", "call" => name).increment(1);
         }
         Ok(live)
     }
@@ -105,9 +119,16 @@ impl UqpayProvider {
         (Some(Link { digest, expires_at }), vec![Sealing { field, plaintext }])
     }
 
-    async fn create_card(&self, order: &Order, body: &Body, key: IdempotencyKey, salt: &Salt) -> Outcome {
+    async fn create_card(
+        &self,
+        order: &Order,
+        body: &Body,
+        key: IdempotencyKey,
+        salt: &Salt,
+        window: &Window,
+    ) -> Outcome {
         let account = account(order);
-        let answer = authorized!(self, "create_card", Urgency::Submission, account, |auth| {
+        let answer = authorized!(self, "create_card", May::Send(window), account, |auth| {
             self.client.create_card(auth, key.0, body)
         });
         self.outcome(answer, |created| {
@@ -126,10 +147,17 @@ impl UqpayProvider {
         })
     }
 
-    async fn renew_link(&self, order: &Order, body: &Body, key: IdempotencyKey, salt: &Salt) -> Outcome {
+    async fn renew_link(
+        &self,
+        order: &Order,
+        body: &Body,
+        key: IdempotencyKey,
+        salt: &Salt,
+        window: &Window,
+    ) -> Outcome {
         let account = account(order);
         let Some(id) = cardholder_of(order) else { return Outcome::Silent(Silence::new(SilenceCause::NotSent)) };
-        let answer = authorized!(self, "renew_idv_link", Urgency::Submission, account, |auth| {
+        let answer = authorized!(self, "renew_idv_link", May::Send(window), account, |auth| {
             self.client.update_cardholder(auth, &id, key.0, body)
         });
         self.outcome(answer, |reply| {
@@ -141,10 +169,10 @@ impl UqpayProvider {
         })
     }
 
-    async fn cancel_card(&self, order: &Order, body: &Body, key: IdempotencyKey) -> Outcome {
+    async fn cancel_card(&self, order: &Order, body: &Body, key: IdempotencyKey, window: &Window) -> Outcome {
         let account = account(order);
         let Some(id) = card_of(order) else { return Outcome::Silent(Silence::new(SilenceCause::NotSent)) };
-        let answer = authorized!(self, "cancel_card", Urgency::Submission, account, |auth| {
+        let answer = authorized!(self, "cancel_card", May::Send(window), account, |auth| {
             self.client.update_card_status(auth, &id, key.0, body)
         });
         self.outcome(answer, |_| Heard { fact: Fact::CancelTaken, ids: ProviderIds::default(), sealed: Vec::new() })
@@ -178,29 +206,46 @@ impl UqpayProvider {
         }
     }
 
-    /// Card order, card and person, as few of them as say where the order stands.
-    async fn read_order(&self, order: &Order, salt: Option<&Salt>) -> Result<Vec<Heard>, Silence> {
-        let mut heard = Vec::new();
-        let mut status = None;
-        if let Some(id) = card_of(order) {
-            let card = self.read_card(order, &id).await?;
-            status = card.as_ref().and_then(|card| card.details.card_status.clone());
-            if status == Some(uqpay::CardStatus::Failed) || card.is_none() {
-                heard.extend(self.read_card_order(order).await?);
-                // A card that failed because the person was rejected: the person's verdict is the reason.
-                heard.extend(self.read_cardholder(order, salt).await?);
+    /// Card order, card and person, as few of them as say where the order stands. What explains a card comes before it.
+    async fn read_order(&self, order: &Order, sealed: Option<&SealedRequest>) -> Result<Vec<Heard>, Silence> {
+        let salt = sealed.map(|sealed| &sealed.salt);
+        let mut card_order = None;
+        let mut named = card_of(order);
+        if named.is_none() && card_order_of(order).is_some() {
+            card_order = self.read_card_order(order).await?;
+            let card = card_order.as_ref().and_then(|heard| heard.ids.card.as_ref());
+            named = card.and_then(|id| uqpay::CardId::parse(id.as_str()).ok());
+            if named.is_none() {
+                return Ok(card_order.into_iter().collect());
             }
-            heard.push(card.map_or_else(missing, |card| said_of(&card)));
-        } else if card_order_of(order).is_some() {
-            heard.extend(self.read_card_order(order).await?);
-        } else {
-            let found = self.search(order).await?;
-            status = found.as_ref().and_then(|card| card.details.card_status.clone());
-            heard.extend(found.as_ref().map(said_of));
         }
+        let card = match &named {
+            Some(id) => self.read_card(order, id).await?,
+            None => match self.search(order, sealed).await? {
+                Search::Found(card) => Some(*card),
+                Search::Absent(scan) => return Ok(vec![absent(scan)]),
+                Search::Incomplete => return Ok(Vec::new()),
+            },
+        };
+        let status = card.as_ref().map(|card| card.details.card_status.clone());
+        let requested = matches!(order.state, State::Requested { .. });
+        let waits = matches!(status, Some(Some(uqpay::CardStatus::Pending | uqpay::CardStatus::Unknown(_))));
+        let failed = matches!(status, None | Some(Some(uqpay::CardStatus::Failed)));
+        let mut heard = Vec::new();
+        // Its order may know why a card failed, or that it should be there by now (contract §9.3).
+        if failed || waits && matches!(order.state, State::Accepted { under_review: false, .. }) {
+            if card_order.is_none() {
+                card_order = self.read_card_order(order).await?;
+            }
+            heard.extend(card_order);
+        }
+        // A card that failed because the person was rejected: the person's verdict is the reason.
+        if failed {
+            heard.extend(self.read_cardholder(order, salt).await?);
+        }
+        heard.push(card.map_or_else(missing, |card| said_of(&card)));
         // While the card waits, the person may be why.
-        let waits = matches!(status, Some(uqpay::CardStatus::Pending | uqpay::CardStatus::Unknown(_)));
-        if waits && !matches!(order.state, State::Requested { .. }) {
+        if waits && !requested {
             heard.extend(self.read_cardholder(order, salt).await?);
         }
         Ok(heard)
@@ -208,13 +253,13 @@ impl UqpayProvider {
 
     async fn read_card(&self, order: &Order, id: &uqpay::CardId) -> Result<Option<uqpay::Card>, Silence> {
         let account = account(order);
-        self.seen(authorized!(self, "get_card", Urgency::Reading, account, |auth| self.client.get_card(auth, id)))
+        self.seen(authorized!(self, "get_card", May::Read, account, |auth| self.client.get_card(auth, id)))
     }
 
     async fn read_card_order(&self, order: &Order) -> Result<Option<Heard>, Silence> {
         let Some(id) = card_order_of(order) else { return Ok(None) };
         let account = account(order);
-        let answer = authorized!(self, "get_card_order", Urgency::Reading, account, |auth| {
+        let answer = authorized!(self, "get_card_order", May::Read, account, |auth| {
             self.client.get_card_order(auth, &id)
         });
         Ok(self.seen(answer)?.and_then(|card_order| {
@@ -228,7 +273,7 @@ impl UqpayProvider {
     async fn read_cardholder(&self, order: &Order, salt: Option<&Salt>) -> Result<Option<Heard>, Silence> {
         let Some(id) = cardholder_of(order) else { return Ok(None) };
         let account = account(order);
-        let answer = authorized!(self, "get_cardholder", Urgency::Reading, account, |auth| {
+        let answer = authorized!(self, "get_cardholder", May::Read, account, |auth| {
             self.client.get_cardholder(auth, &id)
         });
         Ok(self.seen(answer)?.and_then(|person| {
@@ -238,36 +283,45 @@ impl UqpayProvider {
         }))
     }
 
-    /// Looks through the card list for our order's mark; there is no filter for it (contract §6.5).
-    async fn search(&self, order: &Order) -> Result<Option<uqpay::Card>, Silence> {
+    /// One page of the card list, of one person if named.
+    pub(crate) async fn card_page(
+        &self,
+        order: &Order,
+        holder: Option<&uqpay::CardholderId>,
+        page: PageRequest,
+    ) -> Result<Option<Page<uqpay::Card>>, Silence> {
         let account = account(order);
-        let ours = order.id.to_string();
-        let cardholder_id = order.terms.cardholder_id.as_ref();
-        let filter = uqpay::CardFilter {
-            card_status: None,
-            cardholder_id: cardholder_id.and_then(|id| uqpay::CardholderId::parse(id.as_str()).ok()),
-        };
-        for number in 1..=self.options.search_pages {
-            let Ok(page) = PageRequest::new(number, PageRequest::MAX_SIZE) else { break };
-            let answer = authorized!(self, "list_cards", Urgency::Reading, account, |auth| {
-                self.client.list_cards(auth, &filter, page)
-            });
-            let Some(cards) = self.seen(answer)? else { break };
-            let is_last = cards.data.len() < PageRequest::MAX_SIZE as usize;
-            let found =
-                cards.data.into_iter().find(|card| card.details.metadata.get(METADATA_ORDER_KEY) == Some(&ours));
-            if found.is_some() || is_last {
-                return Ok(found);
-            }
-        }
-        Ok(None)
+        let filter = uqpay::CardFilter { card_status: None, cardholder_id: holder.cloned() };
+        self.seen(authorized!(self, "list_cards", May::Read, account, |auth| {
+            self.client.list_cards(auth, &filter, page)
+        }))
+    }
+
+    /// One page of the cardholder list.
+    pub(crate) async fn cardholder_page(
+        &self,
+        order: &Order,
+        page: PageRequest,
+    ) -> Result<Option<Page<uqpay::Cardholder>>, Silence> {
+        let account = account(order);
+        self.seen(authorized!(self, "list_cardholders", May::Read, account, |auth| {
+            self.client.list_cardholders(auth, None, page)
+        }))
+    }
+
+    pub(crate) fn search_pages(&self) -> u32 {
+        self.options.search_pages
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn read_products(&self) -> Result<Vec<Product>, Silence> {
         let mut products = Vec::new();
         let mut page = PageRequest::new(1, PageRequest::MAX_SIZE).ok();
         while let Some(request) = page {
-            let answer = authorized!(self, "list_products", Urgency::Reading, None::<AccountId>, |auth| {
+            let answer = authorized!(self, "list_products", May::Read, None::<AccountId>, |auth| {
                 self.client.list_products(auth, request)
             });
             let Some(listed) = self.seen(answer)? else { break };
@@ -300,17 +354,24 @@ impl Provider for UqpayProvider {
         Ok(Prepared { purpose, body: Zeroizing::new(body.as_bytes().to_vec()) })
     }
 
-    async fn submit(&self, order: &Order, prepared: &Prepared, key: IdempotencyKey, salt: &Salt) -> Outcome {
+    async fn submit(
+        &self,
+        order: &Order,
+        prepared: &Prepared,
+        key: IdempotencyKey,
+        salt: &Salt,
+        window: &Window,
+    ) -> Outcome {
         let body = Body::from_bytes(prepared.body.to_vec());
         match prepared.purpose {
-            Purpose::CreateCard => self.create_card(order, &body, key, salt).await,
-            Purpose::RenewIdvLink => self.renew_link(order, &body, key, salt).await,
-            Purpose::CancelCard => self.cancel_card(order, &body, key).await,
+            Purpose::CreateCard => self.create_card(order, &body, key, salt, window).await,
+            Purpose::RenewIdvLink => self.renew_link(order, &body, key, salt, window).await,
+            Purpose::CancelCard => self.cancel_card(order, &body, key, window).await,
         }
     }
 
-    async fn look_up(&self, order: &Order, salt: Option<&Salt>) -> Outcome {
-        match self.read_order(order, salt).await {
+    async fn look_up(&self, order: &Order, sealed: Option<&SealedRequest>) -> Outcome {
+        match self.read_order(order, sealed).await {
             Ok(heard) => Outcome::Heard(heard),
             Err(silence) => Outcome::Silent(silence),
         }
@@ -359,6 +420,10 @@ fn cardholder_of(order: &Order) -> Option<uqpay::CardholderId> {
 
 fn missing() -> Heard {
     Heard { fact: Fact::CardMissing, ids: ProviderIds::default(), sealed: Vec::new() }
+}
+
+fn absent(scan: Scan) -> Heard {
+    Heard { fact: Fact::CardAbsent(scan), ids: ProviderIds::default(), sealed: Vec::new() }
 }
 
 fn said_of(card: &uqpay::Card) -> Heard {

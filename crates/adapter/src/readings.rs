@@ -2,7 +2,6 @@
 //! never fails an order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance_domain::{Action, Command, Observation, Order, Source, State, Timestamp};
@@ -56,7 +55,11 @@ impl Performer for Readings {
                 Ok(Done::Finished)
             }
             Action::LookUp => match self.look_up(&order).await? {
-                Ok(()) => Ok(Done::Later(self.next_look_up(&order, lease.tries))),
+                Ok(()) => {
+                    // One look is enough for an order that has ended; of an open one this changes nothing.
+                    self.command(&order, Command::EndLookUp { cause: lease.task.id.cause }).await?;
+                    Ok(Done::Later(self.next_look_up(&order, lease.tries)))
+                }
                 Err(silence) => Ok(Done::Later(self.back_off(lease, &silence))),
             },
             Action::ExpireIdv => {
@@ -83,8 +86,8 @@ impl Readings {
             return Ok(Err(Silence { cause, retry_after: Some(reopens.since(now)) }));
         }
         let sealed = self.handler.store().open_sealed(order.id, &Field::Request).await?;
-        let salt = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok()).map(|request| request.salt);
-        match self.provider.look_up(order, salt.as_ref()).await {
+        let sealed = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok());
+        match self.provider.look_up(order, sealed.as_ref()).await {
             Outcome::Heard(facts) => {
                 self.breaker.succeeded();
                 for Heard { fact, ids, sealed } in facts {
@@ -97,19 +100,17 @@ impl Readings {
         }
     }
 
-    /// Doubling from the first wait to the cap; a failure that awaits its confirmation is read again when that is due.
+    /// Doubling from the first wait to the cap. What a moment makes decisive is read at that moment: a failure that awaits
+    /// its confirmation, a search that counts towards proof.
     fn next_look_up(&self, order: &Order, tries: u32) -> Timestamp {
         let policy = self.handler.policy();
-        let first = match &order.state {
-            State::IdvPending { .. } | State::Accepted { under_review: true, .. } => policy.look_up_person_first,
-            State::Requested { .. } | State::Accepted { .. } | State::Active { .. } | State::Failed { .. } => {
-                policy.look_up_first
-            }
-        };
+        let now = self.clock.now();
+        let first = order.look_up_wait(policy);
         let schedule = Retry { first, cap: policy.look_up_cap.max(first), ..self.retry.clone() };
-        let wait = schedule.delay(tries, self.clock.jitter());
-        let confirmation = order.claim.as_ref().map_or(Duration::MAX, |_| policy.failure_confirmation);
-        self.clock.now().after(wait.min(confirmation))
+        let regular = now.after(schedule.delay(tries, self.clock.jitter()));
+        let confirmation = order.claim.as_ref().map(|_| now.after(policy.failure_confirmation));
+        let decisive = order.absence_counts_from(policy).filter(|counts| *counts > now);
+        [confirmation, decisive].into_iter().flatten().fold(regular, Timestamp::min)
     }
 
     fn back_off(&self, lease: &Lease, silence: &Silence) -> Timestamp {

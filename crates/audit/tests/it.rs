@@ -54,6 +54,7 @@ fn story(id: OrderId, start: i64) -> Vec<Event> {
                 kyc: KycMethod::None,
             },
             personal_digest: Digest("00".into()),
+            prepaid: false,
         },
         EventBody::SubmissionStarted {
             purpose,

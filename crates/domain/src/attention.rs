@@ -22,6 +22,8 @@ pub struct Attention {
 pub enum AttentionReason {
     /// A create call was sent and nobody can say what became of it.
     OutcomeUnknown,
+    /// Nothing came of a create call, as two searches prove; a person decides whether it is sent under a new key.
+    AbsenceProved,
     /// The bytes we would send differ from the bytes we recorded under the same key.
     BodyChanged,
     /// The personal data needed for the call is gone from the vault.
@@ -77,6 +79,7 @@ impl AttentionReason {
     pub fn name(&self) -> &'static str {
         match self {
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::AbsenceProved => "absence_proved",
             Self::BodyChanged => "body_changed",
             Self::DataMissing => "data_missing",
             Self::KeyConflict => "key_conflict",
@@ -112,6 +115,8 @@ pub enum Discrepancy {
     },
     /// The provider calls, or called, an active order's card failed.
     ActiveCardFailed,
+    /// The provider rejects the person behind an active card.
+    ActivePersonRejected,
 }
 
 impl AttentionReason {

@@ -49,6 +49,11 @@ pub enum Command {
     },
     /// Something was heard from the provider.
     Learn(Observation),
+    /// A look-up of an ended order is done; what it showed was learnt before.
+    EndLookUp {
+        /// The version that made it owed.
+        cause: Version,
+    },
     /// The link's time is over, and the provider was asked and knows no success.
     ExpireIdv {
         /// Which link.
@@ -128,6 +133,14 @@ pub enum Rejection {
     CallInFlight {
         /// Which.
         order: OrderId,
+    },
+    /// Our clock stands before the last send: how old the key is, nobody can say.
+    #[error("the clock stands before the last send of order {order} at {sent}")]
+    ClockBehind {
+        /// Which.
+        order: OrderId,
+        /// When the last send was.
+        sent: Timestamp,
     },
     /// The operator looked at an older version.
     #[error("order {order} is at version {actual}, not {expected}; read it again")]

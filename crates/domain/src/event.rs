@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::absence::Scan;
 use crate::attention::{AttentionReason, Discrepancy};
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, Source};
-use crate::ids::{CardId, Digest, Version};
+use crate::ids::{CardId, CardholderId, Digest, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
-use crate::order::{Failure, SilenceCause};
+use crate::order::{ExpiryCause, Failure, SilenceCause};
 use crate::request::Terms;
 use crate::time::Timestamp;
 
@@ -30,6 +31,9 @@ pub enum EventBody {
         terms: Terms,
         /// Salted digest of what may not; the salt lies in the vault.
         personal_digest: Digest,
+        /// Money is loaded at creation.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        prepaid: bool,
     },
     /// Any open state, and any state with a compensation: a call is about to leave, durable before its first byte.
     SubmissionStarted {
@@ -83,6 +87,46 @@ pub enum EventBody {
         purpose: Purpose,
         /// Which key.
         generation: Generation,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<ExpiryCause>,
+    },
+    /// `Requested`, with a key that is never sent again: a complete search found no card of the order.
+    AbsenceObserved {
+        /// Which key.
+        generation: Generation,
+        /// What was searched, and when.
+        scan: Scan,
+        /// Whether it began late enough after the last send to count towards proof.
+        counts: bool,
+    },
+    /// As above: a second search, late enough after the first, found none either. Nothing came of the key.
+    AbsenceProved {
+        /// Which key.
+        generation: Generation,
+        /// The earlier search.
+        first: Scan,
+        /// The later one.
+        second: Scan,
+    },
+    /// As above: an earlier key made the person and no card. The order goes on with this person, in two steps.
+    LeftoverFound {
+        /// The person.
+        cardholder: CardholderId,
+        /// The search that found them.
+        scan: Scan,
+    },
+    /// Any state with a submission that is spent: the same is owed under a new key.
+    ResubmissionOwed {
+        /// What for.
+        purpose: Purpose,
+        /// The new key.
+        generation: Generation,
+        /// When.
+        due: Timestamp,
+        /// The person the new body names, if an earlier key left them behind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cardholder: Option<CardholderId>,
     },
     /// `Requested` → `Accepted`: the provider has the order.
     OrderAccepted {
@@ -140,6 +184,11 @@ pub enum EventBody {
     LookUpRequested {
         /// Why.
         cause: LookUpCause,
+    },
+    /// An ended state: what was to be read was read. What it showed stands in the events before.
+    LookedUp {
+        /// The version that made the look-up owed.
+        cause: Version,
     },
     /// `Accepted`, `IdvPending` → `Active`: the card is usable.
     CardActivated {
@@ -202,6 +251,8 @@ pub enum LookUpCause {
     },
     /// An operator asked.
     Operator,
+    /// E-mail or phone is taken, perhaps by a cardholder an earlier send of ours left behind.
+    Leftover,
 }
 
 /// Who started a compensation.
@@ -233,6 +284,8 @@ pub struct OperatorAct {
 pub enum OperatorAction {
     /// Send what is owed now rather than later; after a definite refusal for lack of capacity, under a new key.
     RetryNow,
+    /// Send under a new key; only with a fresh proof that nothing came of the one before.
+    Resubmit,
     /// Read the provider's record now.
     LookUpNow,
     /// Ask for a fresh identity-check link.
@@ -257,6 +310,7 @@ impl OperatorAction {
     pub fn name(self) -> &'static str {
         match self {
             Self::RetryNow => "retry_now",
+            Self::Resubmit => "resubmit",
             Self::LookUpNow => "look_up_now",
             Self::RefreshIdvLink => "refresh_idv_link",
             Self::Fail => "fail",
@@ -280,6 +334,10 @@ impl EventBody {
             Self::SubmissionRefused { .. } => "submission_refused",
             Self::SubmissionAnswered { .. } => "submission_answered",
             Self::KeyExpired { .. } => "key_expired",
+            Self::AbsenceObserved { .. } => "absence_observed",
+            Self::AbsenceProved { .. } => "absence_proved",
+            Self::LeftoverFound { .. } => "leftover_found",
+            Self::ResubmissionOwed { .. } => "resubmission_owed",
             Self::OrderAccepted { .. } => "order_accepted",
             Self::ProviderIdsLearned { .. } => "provider_ids_learned",
             Self::IdvRequired { .. } => "idv_required",
@@ -289,6 +347,7 @@ impl EventBody {
             Self::IdvPassed { .. } => "idv_passed",
             Self::FailureReported { .. } => "failure_reported",
             Self::LookUpRequested { .. } => "look_up_requested",
+            Self::LookedUp { .. } => "looked_up",
             Self::CardActivated { .. } => "card_activated",
             Self::OrderFailed { .. } => "order_failed",
             Self::AttentionRaised { .. } => "attention_raised",

@@ -1,11 +1,12 @@
 //! How an event changes an order. It only remembers; it judges nothing but whether a history can be true.
 
+use crate::absence::Absence;
 use crate::attention::{Attention, AttentionReason, Discrepancy};
 use crate::event::{Event, EventBody, LookUpCause, OperatorAction};
 use crate::fact::ProviderIds;
 use crate::ids::{OrderId, Version};
 use crate::key::{Generation, Purpose};
-use crate::order::{Compensation, FailureClaim, Idv, LookUp, Notice, Order, Phase, State, Submission, Watch};
+use crate::order::{Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, State, Submission, Watch};
 use crate::time::Timestamp;
 
 /// A history that cannot be true: a broken store or an event of a newer engine.
@@ -31,7 +32,7 @@ pub fn evolve(id: OrderId, order: Option<Order>, event: &Event) -> Result<Order,
 }
 
 fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
-    let EventBody::OrderRequested { terms, personal_digest } = &event.body else {
+    let EventBody::OrderRequested { terms, personal_digest, prepaid } = &event.body else {
         return Err(CorruptHistory { event: event.body.name(), version: Version::NONE, state: "none" });
     };
     let version = Version::NONE.next();
@@ -42,6 +43,7 @@ fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
         updated_at: event.at,
         terms: terms.clone(),
         personal_digest: personal_digest.clone(),
+        prepaid: *prepaid,
         state: State::Requested {
             submission: Submission::new(id, Purpose::CreateCard, Generation(1), version, event.at),
         },
@@ -55,6 +57,7 @@ fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
         notice: Notice { owed: Version::NONE, owed_at: event.at, told: Version::NONE },
         watch: Watch { cause: version, since: event.at },
         paused: false,
+        late_looks: None,
     })
 }
 
@@ -85,6 +88,7 @@ impl Order {
                 let submission = self.submission_mut(*purpose, *generation)?;
                 submission.attempts = *attempt;
                 submission.first_started_at.get_or_insert(at);
+                submission.last_started_at = Some(at);
                 submission.body_digest = Some(body_digest.clone());
                 // A call in flight that is started again was lost with its process; it may have arrived.
                 submission.maybe_sent |= matches!(submission.phase, Phase::InFlight { .. });
@@ -94,6 +98,10 @@ impl Order {
                 let submission = self.submission_mut(*purpose, *generation)?;
                 submission.maybe_sent |= cause.maybe_sent();
                 submission.phase = Phase::Owed { due: *retry_at };
+                let hopeless = submission.count_error(cause);
+                if hopeless && *purpose == Purpose::CreateCard && self.look_up.is_none() {
+                    self.look_up = Some(LookUp { cause: version, at, at_once: true });
+                }
             }
             EventBody::SubmissionRefused { purpose, generation, refusal, .. } => {
                 self.submission_mut(*purpose, *generation)?.phase = Phase::Refused { refusal: refusal.clone() };
@@ -101,12 +109,46 @@ impl Order {
             EventBody::SubmissionAnswered { purpose, generation, .. } => {
                 self.submission_mut(*purpose, *generation)?.phase = Phase::Done;
             }
-            EventBody::KeyExpired { purpose, generation } => {
+            EventBody::KeyExpired { purpose, generation, because } => {
                 let submission = self.submission_mut(*purpose, *generation)?;
                 // A call in flight that is given up may have arrived.
                 submission.maybe_sent |= matches!(submission.phase, Phase::InFlight { .. });
-                submission.phase = Phase::Expired;
+                submission.phase = Phase::Expired { because: *because };
                 self.look_up = Some(LookUp { cause: version, at, at_once: true });
+            }
+            EventBody::AbsenceObserved { generation, scan, counts } => {
+                let submission = self.submission_mut(Purpose::CreateCard, *generation)?;
+                if *counts {
+                    submission.absence = Some(Absence::Seen { scan: scan.clone() });
+                }
+                self.look_up = Some(LookUp { cause: version, at, at_once: false });
+            }
+            EventBody::AbsenceProved { generation, first, second } => {
+                let submission = self.submission_mut(Purpose::CreateCard, *generation)?;
+                submission.absence = Some(Absence::Proved { first: first.clone(), second: second.clone() });
+                self.look_up = Some(LookUp { cause: version, at, at_once: false });
+            }
+            EventBody::LeftoverFound { cardholder, .. } => {
+                let State::Requested { .. } = self.state else { return None };
+                self.ids.learn(&ProviderIds { cardholder: Some(cardholder.clone()), ..ProviderIds::default() });
+            }
+            EventBody::ResubmissionOwed { purpose, generation, due, cardholder } => {
+                let spent = Generation(generation.0.checked_sub(1)?);
+                let id = self.id;
+                let submission = self.submission_mut(*purpose, spent)?;
+                *submission = Submission {
+                    cardholder: cardholder.clone(),
+                    ..Submission::new(id, *purpose, *generation, version, *due)
+                };
+                self.count_renewal(*purpose, generation.0);
+                if *purpose == Purpose::CreateCard {
+                    self.look_up = None;
+                    self.watch = Watch { cause: version, since: at };
+                }
+                // Sent at once, it answers what a person was called for; a wait keeps its reason on the list.
+                if *due <= at {
+                    self.attention = self.attention.take().filter(Attention::outlives_progress);
+                }
             }
             EventBody::OrderAccepted { ids, under_review, .. } => {
                 let State::Requested { .. } = self.state else { return None };
@@ -153,7 +195,14 @@ impl Order {
                 claim.code = claim.code.take().or_else(|| code.clone());
                 self.look_up = Some(LookUp { cause: version, at, at_once: true });
             }
-            EventBody::LookUpRequested { cause: LookUpCause::Confirm { .. } | LookUpCause::Operator } => {
+            EventBody::LookedUp { cause } => {
+                let look_up = self.look_up.take().filter(|look_up| look_up.cause == *cause)?;
+                self.late_looks = self.late_looks.map(|done| done + u32::from(!look_up.at_once));
+                self.look_up = self.late_looks.map(|_| LookUp { cause: version, at, at_once: false });
+            }
+            EventBody::LookUpRequested {
+                cause: LookUpCause::Confirm { .. } | LookUpCause::Operator | LookUpCause::Leftover,
+            } => {
                 self.look_up = Some(LookUp { cause: version, at, at_once: true });
             }
             EventBody::CardActivated { card, .. } => {
@@ -168,7 +217,12 @@ impl Order {
                 if self.state.is_terminal() {
                     return None;
                 }
+                let card_may_come = failure.kind.is_our_decision() && self.may_have_a_card();
                 self.enter(State::Failed { failure: failure.clone(), since: at }, at);
+                if card_may_come {
+                    self.late_looks = Some(0);
+                    self.look_up = Some(LookUp { cause: version, at, at_once: false });
+                }
                 self.owe_notice(version, at);
             }
             EventBody::AttentionRaised { reason } => {
@@ -176,6 +230,11 @@ impl Order {
             }
             EventBody::DiscrepancyNoted { discrepancy, .. } => {
                 self.discrepancy = Some(discrepancy.clone());
+                if matches!(discrepancy, Discrepancy::LateSuccess { .. }) {
+                    // What was looked for is found.
+                    self.late_looks = None;
+                    self.look_up = self.look_up.take().filter(|look_up| look_up.at_once);
+                }
                 self.attention = Some(Attention { reason: AttentionReason::Discrepancy, since: at });
             }
             EventBody::CompensationStarted { by } => {
@@ -194,7 +253,7 @@ impl Order {
                     self.discrepancy = None;
                 }
                 self.settle_attention(at);
-                self.look_up = None;
+                self.look_up = self.look_up.take().filter(|_| self.late_looks.is_some());
                 self.owe_notice(version, at);
             }
             EventBody::HostNotified { through } => self.notice.told = self.notice.told.max(*through),
@@ -254,7 +313,7 @@ impl Order {
                 self.settle_attention(at);
             }
             // What follows from these stands in the events after them.
-            OperatorAction::LookUpNow | OperatorAction::Fail | OperatorAction::Cancel | OperatorAction::Note => {}
+            OperatorAction::Resubmit | OperatorAction::LookUpNow | OperatorAction::Fail | OperatorAction::Cancel | OperatorAction::Note => {}
         }
         Some(())
     }
@@ -271,15 +330,17 @@ impl Order {
                 }
                 // The refusal is cached under the spent key (contract §6.4).
                 Phase::Refused { .. } => {
-                    *submission = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
+                    let cardholder = submission.cardholder.take();
+                    let next = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
+                    *submission = Submission { cardholder, ..next };
                     self.count_renewal(purpose, generation.0 + 1);
                 }
                 // Asking twice for a link, or twice for a cancel, makes no second card.
-                Phase::Expired | Phase::Done if purpose != Purpose::CreateCard => {
+                Phase::Expired { .. } | Phase::Done if purpose != Purpose::CreateCard => {
                     *submission = Submission::new(id, purpose, Generation(generation.0 + 1), version, at);
                     self.count_renewal(purpose, generation.0 + 1);
                 }
-                Phase::InFlight { .. } | Phase::Expired | Phase::Done => {}
+                Phase::InFlight { .. } | Phase::Expired { .. } | Phase::Done => {}
             }
         }
         self.attention = self.attention.take().filter(Attention::outlives_progress);
@@ -304,12 +365,26 @@ impl Order {
             return Some(AttentionReason::Discrepancy);
         }
         [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard].into_iter().find_map(|purpose| {
-            match &self.submission(purpose)?.phase {
+            let submission = self.submission(purpose)?;
+            match &submission.phase {
                 Phase::Refused { refusal } => Some(AttentionReason::behind(purpose, refusal)),
-                Phase::Expired => Some(AttentionReason::OutcomeUnknown),
+                Phase::Expired { because: Some(ExpiryCause::DataMissing) } => Some(AttentionReason::DataMissing),
+                Phase::Expired { .. } => match submission.absence {
+                    Some(Absence::Proved { .. }) => Some(AttentionReason::AbsenceProved),
+                    Some(Absence::Seen { .. }) | None => Some(AttentionReason::OutcomeUnknown),
+                },
                 Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => None,
             }
         })
+    }
+
+    /// Whether the provider may have, or may still make, a card for it.
+    fn may_have_a_card(&self) -> bool {
+        match &self.state {
+            State::Requested { submission } => submission.outcome_unknown(),
+            State::Accepted { .. } | State::IdvPending { .. } | State::Active { .. } => true,
+            State::Failed { .. } => false,
+        }
     }
 
     /// Accepted and not ended: the provider has the next word.

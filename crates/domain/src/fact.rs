@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::absence::Scan;
 use crate::ids::{CardId, CardOrderId, CardholderId, Digest, MessageId};
 use crate::key::{Generation, Purpose};
 use crate::time::Timestamp;
@@ -107,6 +108,8 @@ pub enum Fact {
     },
     /// A read found no such card.
     CardMissing,
+    /// A complete search found no card of this order (contract §6.5).
+    CardAbsent(Scan),
     /// The card order has this status.
     CardOrder {
         /// Its status.

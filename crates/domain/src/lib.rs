@@ -8,6 +8,7 @@
 //! somebody wants, [`Event`] is what happened, [`Order`] is where that leaves us.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod absence;
 mod attention;
 mod command;
 mod decide;
@@ -23,6 +24,7 @@ mod product;
 mod request;
 mod time;
 
+pub use absence::{Absence, Holder, Likeness, Scan};
 pub use attention::{Attention, AttentionReason, Discrepancy};
 pub use command::{Command, Context, Placement, Rejection};
 pub use decide::{allowed_actions, decide};
@@ -38,10 +40,10 @@ pub use ids::{
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Compensation, Failure, FailureClaim, FailureKind, Idv, LookUp, Notice, Order, Phase, SilenceCause, State,
+    Compensation, ExpiryCause, Failure, FailureClaim, FailureKind, Idv, LookUp, Notice, Order, Phase, SameError, SilenceCause, State,
     Submission, Watch, Who,
 };
-pub use outbox::{Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox};
+pub use outbox::{AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox};
 pub use product::{Field, FieldKind, Problem, Product};
 pub use request::{
     CardRequest, Cardholder, CardholderFields, Kyc, KycMethod, METADATA_ORDER_KEY, Merchants, Personal, RiskControls,

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::absence::Absence;
 use crate::attention::{Attention, Discrepancy};
 use crate::event::By;
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, RefusalClass};
-use crate::ids::{CardId, Digest, OrderId, Version};
+use crate::ids::{CardId, CardholderId, Digest, OrderId, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
 use crate::request::Terms;
 use crate::time::Timestamp;
@@ -25,6 +26,9 @@ pub struct Order {
     pub terms: Terms,
     /// Salted digest of what may not.
     pub personal_digest: Digest,
+    /// Money is loaded at creation: a second card would cost more than a limit.
+    #[serde(default)]
+    pub prepaid: bool,
     /// Where it stands.
     pub state: State,
     /// The provider's names for it.
@@ -47,6 +51,9 @@ pub struct Order {
     pub watch: Watch,
     /// An operator stopped it.
     pub paused: bool,
+    /// How often an order that we ended ourselves was looked up since; none when no card can come any more.
+    #[serde(default)]
+    pub late_looks: Option<u32>,
 }
 
 /// Where an order stands. `Active` and `Failed` absorb: later facts are recorded, never silently applied.
@@ -124,12 +131,45 @@ pub struct Submission {
     pub attempts: u32,
     /// When it was first started: the key's age counts from here.
     pub first_started_at: Option<Timestamp>,
+    /// When it was last started: after the call's deadline nothing of it can arrive any more.
+    #[serde(default)]
+    pub last_started_at: Option<Timestamp>,
     /// Salted digest of the exact bytes, once started.
     pub body_digest: Option<Digest>,
     /// Whether an earlier attempt may have reached the provider.
     pub maybe_sent: bool,
+    /// The cardholder its body names, left behind by an earlier key; none on the order's own road.
+    #[serde(default)]
+    pub cardholder: Option<CardholderId>,
+    /// The server error heard last, and how often in a row.
+    #[serde(default)]
+    pub same_error: Option<SameError>,
+    /// How far the proof is that nothing came of it.
+    #[serde(default)]
+    pub absence: Option<Absence>,
     /// Where it stands.
     pub phase: Phase,
+}
+
+/// One server error, again and again (contract §6.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SameError {
+    /// Its status.
+    pub http_status: u16,
+    /// How often in a row.
+    pub times: u32,
+}
+
+/// Why a key is never sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiryCause {
+    /// The provider may have forgotten it.
+    TooOld,
+    /// Our bytes are no longer those that were sent under it.
+    BodyChanged,
+    /// The personal data for its body is gone.
+    DataMissing,
 }
 
 /// Where a submission stands.
@@ -151,13 +191,30 @@ pub enum Phase {
         /// What was said.
         refusal: Refusal,
     },
-    /// The key is too old to be sent again.
-    Expired,
+    /// The key is never sent again; only proof decides.
+    Expired {
+        /// Why; not known of the oldest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<ExpiryCause>,
+    },
     /// Answered.
     Done,
 }
 
+/// Replays are hopeless after this many of one server error in a row (contract §6.4); they go on, and so does a search.
+const SAME_ERRORS: u32 = 5;
+
 impl Submission {
+    /// Counts server errors; whether this one was the last it takes.
+    pub(crate) fn count_error(&mut self, cause: &SilenceCause) -> bool {
+        let known = self.same_error.take();
+        if let SilenceCause::ServerError { http_status } = *cause {
+            let before = known.filter(|known| known.http_status == http_status).map_or(0, |known| known.times);
+            self.same_error = Some(SameError { http_status, times: before.saturating_add(1) });
+        }
+        self.same_error.is_some_and(|error| error.times == SAME_ERRORS)
+    }
+
     pub(crate) fn new(
         order: OrderId,
         purpose: Purpose,
@@ -172,8 +229,12 @@ impl Submission {
             cause,
             attempts: 0,
             first_started_at: None,
+            last_started_at: None,
             body_digest: None,
             maybe_sent: false,
+            cardholder: None,
+            same_error: None,
+            absence: None,
             phase: Phase::Owed { due },
         }
     }
@@ -183,7 +244,7 @@ impl Submission {
     pub fn outcome_unknown(&self) -> bool {
         match self.phase {
             Phase::InFlight { .. } => true,
-            Phase::Owed { .. } | Phase::Expired => self.maybe_sent,
+            Phase::Owed { .. } | Phase::Expired { .. } => self.maybe_sent,
             // Something else was done under our key: what, nobody can say.
             Phase::Refused { refusal: Refusal { class: RefusalClass::KeyConflict, .. } } => true,
             Phase::Refused { .. } | Phase::Done => false,
@@ -309,6 +370,21 @@ pub enum FailureKind {
     Cancelled,
     /// An operator ended it.
     OperatorFailed,
+}
+
+impl FailureKind {
+    /// Whether we ended the order, rather than the provider: it may make a card all the same.
+    pub(crate) fn is_our_decision(self) -> bool {
+        match self {
+            Self::IdvExpired | Self::OperatorFailed => true,
+            Self::Refused
+            | Self::Duplicate
+            | Self::CreationFailed
+            | Self::KycRejected
+            | Self::CancelledByProvider
+            | Self::Cancelled => false,
+        }
+    }
 }
 
 /// Who must act.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::absence::Absence;
 use crate::attention::AttentionReason;
 use crate::ids::{OrderId, Version};
 use crate::key::Purpose;
@@ -116,8 +117,43 @@ pub struct Policy {
     pub activation: Activation,
     /// A live card behind a failed order.
     pub late_success: LateSuccess,
+    /// Least time between two searches that prove absence together, and from the last possible arrival to the first
+    /// (contract §6.5).
+    #[serde(with = "crate::time::duration")]
+    pub absence_scan_gap: Duration,
+    /// Once absence is proved.
+    pub absence: AbsencePolicy,
+    /// How old a proof may be that an operator sends under a new key with.
+    #[serde(with = "crate::time::duration")]
+    pub absence_proof_life: Duration,
+    /// No cards, no money, no quota: tried again after this, under a new key.
+    #[serde(with = "crate::time::duration")]
+    pub capacity_retry: Duration,
+    /// How many new keys a cancel that came to nothing gets by itself.
+    pub cancel_retries: u32,
+    /// Before each of them.
+    #[serde(with = "crate::time::duration")]
+    pub cancel_retry: Duration,
+    /// The card order is done and the card is not usable for this long: a person should look (contract §9.3).
+    #[serde(with = "crate::time::duration")]
+    pub order_success_alarm: Duration,
+    /// How often an order we ended ourselves is looked up for a card that came after all.
+    pub late_look_ups: u32,
+    /// The first of these; then doubling.
+    #[serde(with = "crate::time::duration")]
+    pub late_look_up_first: Duration,
     /// Whether there is a host to be told over HTTP.
     pub notify_host: bool,
+}
+
+/// Once it is proved that nothing came of a create call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AbsencePolicy {
+    /// It is sent under a new key; where money is loaded, a person decides all the same.
+    Resubmit,
+    /// A person decides.
+    Attention,
 }
 
 /// When no renewal is left.
@@ -174,6 +210,15 @@ impl Policy {
             idv_expired: IdvExpired::Fail,
             activation: Activation::Webhook,
             late_success: LateSuccess::Attention,
+            absence_scan_gap: minutes(10),
+            absence: AbsencePolicy::Resubmit,
+            absence_proof_life: hours(1),
+            capacity_retry: minutes(30),
+            cancel_retries: 3,
+            cancel_retry: minutes(1),
+            order_success_alarm: minutes(10),
+            late_look_ups: 6,
+            late_look_up_first: minutes(30),
             notify_host: true,
         }
     }
@@ -198,15 +243,8 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
             owe(Action::Submit { purpose }, submission.cause, due);
         }
     }
-    if let Some(look_up) = &order.look_up {
-        let wait = match &order.state {
-            _ if look_up.at_once => Duration::ZERO,
-            State::IdvPending { .. } | State::Accepted { under_review: true, .. } => policy.look_up_person_first,
-            State::Accepted { .. } | State::Requested { .. } | State::Active { .. } | State::Failed { .. } => {
-                policy.look_up_first
-            }
-        };
-        owe(Action::LookUp, look_up.cause, look_up.at.after(wait));
+    if let Some((cause, due)) = look_up_due(order, policy) {
+        owe(Action::LookUp, cause, due);
     }
     if let Some((due, _)) = alarm(order, policy) {
         owe(Action::Escalate, order.watch.cause, due);
@@ -221,6 +259,62 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
         }
     }
     tasks
+}
+
+/// The look-up that is owed, by cause and time.
+fn look_up_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
+    let Some(look_up) = &order.look_up else { return search_due(order, policy) };
+    let due = match &order.state {
+        _ if look_up.at_once => look_up.at,
+        State::Requested { submission: Submission { absence: Some(Absence::Seen { scan }), .. } } => {
+            scan.began.after(policy.absence_scan_gap)
+        }
+        State::Active { .. } | State::Failed { .. } if !order.is_compensating() => {
+            let done = order.late_looks.filter(|done| *done < policy.late_look_ups)?;
+            let wait = policy.late_look_up_first.saturating_mul(2_u32.saturating_pow(done));
+            look_up.at.after(wait)
+        }
+        State::Requested { .. }
+        | State::Accepted { .. }
+        | State::IdvPending { .. }
+        | State::Active { .. }
+        | State::Failed { .. } => look_up.at.after(order.look_up_wait(policy)),
+    };
+    Some((look_up.cause, due))
+}
+
+/// A create call whose outcome stays unknown is searched for beside its replays.
+fn search_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
+    let State::Requested { submission } = &order.state else { return None };
+    let replayed = matches!(submission.phase, Phase::Owed { .. } | Phase::InFlight { .. });
+    let first = submission.first_started_at.filter(|_| replayed && submission.outcome_unknown())?;
+    Some((submission.cause, first.after(policy.outcome_unknown_alarm)))
+}
+
+impl Order {
+    /// From when on a search counts towards the proof that nothing came of a spent key; none when there is nothing to
+    /// prove, or a search has counted.
+    #[must_use]
+    pub fn absence_counts_from(&self, policy: &Policy) -> Option<Timestamp> {
+        let State::Requested { submission } = &self.state else { return None };
+        let spent = match &submission.phase {
+            Phase::Expired { .. } | Phase::Refused { .. } => submission.absence.is_none(),
+            Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => false,
+        };
+        let sent = submission.last_started_at.filter(|_| spent)?;
+        Some(sent.after(policy.call_deadline).after(policy.absence_scan_gap))
+    }
+
+    /// The first wait between look-ups in its state; the waits after it double.
+    #[must_use]
+    pub fn look_up_wait(&self, policy: &Policy) -> Duration {
+        match &self.state {
+            State::IdvPending { .. } | State::Accepted { under_review: true, .. } => policy.look_up_person_first,
+            // A search reads whole lists.
+            State::Requested { .. } => policy.look_up_cap,
+            State::Accepted { .. } | State::Active { .. } | State::Failed { .. } => policy.look_up_first,
+        }
+    }
 }
 
 /// When a person should look, and why. One alarm for each cause: none while a person is already called.
@@ -252,6 +346,6 @@ fn due(submission: &Submission, policy: &Policy) -> Option<Timestamp> {
     match submission.phase {
         Phase::Owed { due } => Some(due),
         Phase::InFlight { since } => Some(since.after(policy.call_deadline)),
-        Phase::Refused { .. } | Phase::Expired | Phase::Done => None,
+        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => None,
     }
 }

@@ -12,6 +12,11 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Now.
     fn now(&self) -> Timestamp;
 
+    /// Time that runs on while the wall clock is set, from a point of its own. A clock without one gives its wall time.
+    fn steady(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.now().millis()).unwrap_or_default())
+    }
+
     /// Returns after a while. May return early.
     async fn sleep(&self, wait: Duration);
 
@@ -32,6 +37,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn steady(&self) -> Duration {
+        static ORIGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+        ORIGIN.elapsed()
     }
 
     async fn sleep(&self, wait: Duration) {

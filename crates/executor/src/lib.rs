@@ -16,6 +16,7 @@ mod product_breaker;
 mod provider;
 mod retry;
 mod submitter;
+mod window;
 mod worker;
 
 pub use breaker::{Allowed, Breaker};
@@ -27,4 +28,5 @@ pub use product_breaker::{OpenPool, Pool, ProductBreaker};
 pub use provider::{Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Silence};
 pub use retry::Retry;
 pub use submitter::Submitter;
+pub use window::Window;
 pub use worker::{Done, Gate, Performer, Worker, WorkerOptions};

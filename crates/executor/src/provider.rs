@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use issuance_domain::{
     Fact, IdempotencyKey, Order, Personal, Product, ProductId, ProviderIds, Purpose, SilenceCause,
 };
-use issuance_store::{Salt, Sealing};
+use issuance_store::{Salt, SealedRequest, Sealing};
 use zeroize::Zeroizing;
+
+use crate::window::Window;
 
 /// Whoever makes the cards.
 #[async_trait]
@@ -19,11 +21,19 @@ pub trait Provider: Send + Sync + fmt::Debug + 'static {
     /// When the order lacks what the call needs.
     fn prepare(&self, order: &Order, purpose: Purpose, personal: &Personal) -> Result<Prepared, PrepareError>;
 
-    /// Sends a prepared call once.
-    async fn submit(&self, order: &Order, prepared: &Prepared, key: IdempotencyKey, salt: &Salt) -> Outcome;
+    /// Sends a prepared call once, unless the window has closed when its first byte could leave: then it is not sent.
+    async fn submit(
+        &self,
+        order: &Order,
+        prepared: &Prepared,
+        key: IdempotencyKey,
+        salt: &Salt,
+        window: &Window,
+    ) -> Outcome;
 
-    /// Reads the provider's record of an order: card order, then card, then person.
-    async fn look_up(&self, order: &Order, salt: Option<&Salt>) -> Outcome;
+    /// Reads the provider's record of an order. Of one without names it searches the lists, and says that there is no
+    /// card only after a complete search, which takes the sealed part: e-mail and phone lead to the person.
+    async fn look_up(&self, order: &Order, sealed: Option<&SealedRequest>) -> Outcome;
 
     /// A product, as read within the last minutes.
     async fn product(&self, id: &ProductId) -> Result<Product, ProductError>;

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use issuance_domain::{
-    Action, Command, EventBody, Observation, Order, OrderId, Purpose, Rejection, SilenceCause, Source, Timestamp,
+    Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Purpose, RefusalClass, Rejection,
+    SilenceCause, Source, Timestamp,
 };
 use issuance_store::{CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError};
 
 use crate::breaker::{Allowed, Breaker};
 use crate::budget::{Budget, Urgency};
 use crate::clock::Clock;
+use crate::product_breaker::{Pool, ProductBreaker};
 use crate::provider::{Heard, Outcome, Provider, Silence};
 use crate::retry::Retry;
+use crate::window::Window;
 use crate::worker::{Done, Gate, Performer};
 
 /// Performs submissions.
@@ -30,6 +33,8 @@ pub struct Submitter {
     pub budget: Arc<Budget>,
     /// What holds for every call.
     pub breaker: Arc<Breaker>,
+    /// What holds for every order of one product.
+    pub pools: Arc<ProductBreaker>,
     /// Between sends of one key.
     pub retry: Retry,
 }
@@ -61,7 +66,7 @@ impl Performer for Submitter {
             return Ok(Done::Finished);
         };
 
-        if let Err(reopens) = self.breaker.enter(self.clock.now()) {
+        if let Err(reopens) = self.enter(&order, purpose) {
             return Ok(Done::Later(reopens));
         }
         if let Err(silence) = self.provider.warm_up().await {
@@ -83,8 +88,7 @@ impl Performer for Submitter {
         // Before the intent is recorded: an order that must wait for the budget has nothing to record.
         let urgency = if attempts == 0 { Urgency::Submission } else { Urgency::Retry };
         if let Err(reopens) = self.budget.take(started_at, urgency) {
-            let spread = self.retry.first.mul_f64(self.clock.jitter().clamp(0.0, 1.0));
-            return Ok(Done::Later(reopens.after(spread)));
+            return Ok(Done::Later(reopens));
         }
         let start = Command::StartSubmission { purpose, generation, body_digest };
         let decision = match self.handler.handle(Request::new(order.id, start, started_at)).await {
@@ -97,10 +101,11 @@ impl Performer for Submitter {
         });
         let Some(key) = key else { return Ok(Done::Finished) };
 
-        let outcome = self.send(&decision.order, &prepared, key, &sealed, started_at).await;
+        let outcome = self.send(&decision.order, &prepared, key, &sealed, lease).await;
         match outcome {
             Outcome::Heard(heard) => {
                 self.breaker.succeeded();
+                self.count(&order, purpose, &heard);
                 for Heard { fact, ids, sealed } in heard {
                     let source = Source::Answer { purpose, generation };
                     let command = Command::Learn(Observation { fact, ids, source });
@@ -125,15 +130,60 @@ impl Submitter {
         prepared: &crate::provider::Prepared,
         key: issuance_domain::IdempotencyKey,
         sealed: &SealedRequest,
-        started_at: Timestamp,
+        lease: &Lease,
     ) -> Outcome {
-        let now = self.clock.now();
-        // A process that slept since it recorded its intent no longer knows what others did in the meantime.
-        if now.since(started_at) * 2 > self.handler.policy().call_deadline || now < started_at {
-            return Outcome::Silent(Silence::new(SilenceCause::NotSent));
+        let not_sent = || Outcome::Silent(Silence::new(SilenceCause::NotSent));
+        let Some(window) = self.window(order, prepared.purpose, lease) else { return not_sent() };
+        // Paused, adopted or ended since the intent was recorded: others changed the order, and nothing may leave.
+        match self.handler.store().order(order.id).await {
+            Ok(Some(now)) if now.submission(prepared.purpose) == order.submission(prepared.purpose) && !now.paused => {}
+            Ok(_) | Err(_) => return not_sent(),
+        }
+        if !window.is_open() {
+            return not_sent();
         }
         metrics::counter!("issuance_provider_calls_total", "call" => prepared.purpose.name()).increment(1);
-        self.provider.submit(order, prepared, key, &sealed.salt).await
+        self.provider.submit(order, prepared, key, &sealed.salt, &window).await
+    }
+
+    /// For how long the intent just recorded may leave: well before others take it for lost, while the claim holds, and
+    /// before the key is too old.
+    fn window(&self, order: &Order, purpose: Purpose, lease: &Lease) -> Option<Window> {
+        let policy = self.handler.policy();
+        let submission = order.submission(purpose)?;
+        let started = submission.last_started_at?;
+        let too_old = submission.first_started_at?.after(policy.key_safe_age);
+        let until = started.after(policy.call_deadline / 2).min(lease.until).min(too_old);
+        Some(Window::open(self.clock.clone(), started, until))
+    }
+
+    /// The right to one call. An order that waits for its product goes behind the others of it; one that an operator
+    /// released goes ahead.
+    fn enter(&self, order: &Order, purpose: Purpose) -> Result<(), Timestamp> {
+        let now = self.clock.now();
+        let pool = pool(order);
+        let waits = purpose == Purpose::CreateCard && !is_released(order);
+        if waits {
+            self.pools.peek(&pool, now)?;
+        }
+        self.breaker.enter(now)?;
+        if waits { self.pools.enter(&pool, now) } else { Ok(()) }
+    }
+
+    /// What an answer to a create call says of the product's other orders.
+    fn count(&self, order: &Order, purpose: Purpose, heard: &[Heard]) {
+        if purpose != Purpose::CreateCard {
+            return;
+        }
+        for Heard { fact, .. } in heard {
+            match fact {
+                Fact::Created(_) => self.pools.succeeded(&pool(order)),
+                Fact::Refused(refusal) if refusal.class == RefusalClass::Capacity => {
+                    self.pools.refused(&pool(order), &refusal.code, self.clock.now(), self.clock.jitter());
+                }
+                _ => {}
+            }
+        }
     }
 
     /// When to try again after a silence; the shared limits learn of it too.
@@ -153,6 +203,10 @@ impl Submitter {
         match error {
             HandleError::Rejected(Rejection::CallInFlight { .. }) | HandleError::Contended { .. } => {
                 Ok(Done::Later(now.after(self.retry.first)))
+            }
+            HandleError::Rejected(Rejection::ClockBehind { order, sent }) => {
+                tracing::error!(order_id = %order, %sent, "our clock went back; nothing is sent until it has caught up");
+                Ok(Done::Later(sent.after(self.retry.first)))
             }
             HandleError::Rejected(_) | HandleError::ReferenceTaken { .. } | HandleError::AlreadySettled => {
                 Ok(Done::Finished)
@@ -176,4 +230,16 @@ impl Submitter {
             }
         }
     }
+}
+
+fn pool(order: &Order) -> Pool {
+    Pool { account: order.terms.account.clone(), product: order.terms.product_id.clone() }
+}
+
+/// Behind a refusal for want of capacity the order stands on the attention list until it is sent again; an operator who
+/// sends it now takes it off.
+fn is_released(order: &Order) -> bool {
+    let again = order.submission(Purpose::CreateCard).is_some_and(|submission| submission.generation.0 > 1);
+    let parked = order.attention.as_ref().is_some_and(|called| matches!(called.reason, AttentionReason::Capacity { .. }));
+    again && !parked
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use issuance_adapter::{Inbox, ProviderOptions, Readings, UqpayProvider, Webhooks};
 use issuance_domain::{Policy, duration};
 use issuance_executor::{
-    Breaker, Budget, Clock, Notices, Notifier, Provider, Retry, Submitter, SystemClock, Worker, WorkerOptions,
+    Breaker, Budget, Clock, Notices, Notifier, ProductBreaker, Provider, Retry, Submitter, SystemClock, Worker, WorkerOptions,
 };
 use issuance_store::{CommandHandler, Store};
 use issuance_uqpay::webhook::Verifier;
@@ -161,6 +161,9 @@ impl Builder {
 
         let budget = Arc::new(Budget::new(limits.calls_per_minute));
         let breaker = Arc::new(Breaker::new(limits.breaker.clone()));
+        // One order finds out for all of its product, each wait twice the one before, as long as one order waits at most.
+        let cap = policy.capacity_retry;
+        let pools = Arc::new(ProductBreaker::new(Retry { first: limits.retry.cap.min(cap), cap, ..limits.breaker.clone() }));
         let options =
             ProviderOptions { idv_link_life: policy.idv_link_life, search_pages: limits.search_pages };
         let provider: Arc<dyn Provider> = match self.provider.ok_or(BuildError::NoProvider)? {
@@ -181,6 +184,7 @@ impl Builder {
             clock: clock.clone(),
             budget: budget.clone(),
             breaker: breaker.clone(),
+            pools: pools.clone(),
             retry: limits.retry.clone(),
         };
         let readings = Readings {

@@ -64,7 +64,9 @@ impl From<Rejection> for Problem {
                 .about(order)
                 .at_version(actual),
             Rejection::NotPossible { why, .. } => Self::from(Code::ActionNotPossible).because(why),
-            Rejection::Exists { order } | Rejection::NoLongerOwed { order } => {
+            Rejection::Exists { order }
+            | Rejection::NoLongerOwed { order }
+            | Rejection::ClockBehind { order, .. } => {
                 Self::from(Code::ActionNotPossible).about(order)
             }
         }

@@ -10,11 +10,11 @@ use crate::fact::{
     RefusalClass, Source, Verification,
 };
 use crate::ids::CardId;
-use crate::key::Purpose;
+use crate::key::{Generation, Purpose};
 use crate::order::{Failure, FailureKind, Order, Phase, State, Submission, Who};
 use crate::outbox::{Activation, LateSuccess};
 
-use super::{attention, failed};
+use super::{absence, attention, failed};
 
 /// What one observation makes of an order.
 pub(super) fn learn(order: &Order, observation: Observation, context: &Context<'_>) -> Vec<EventBody> {
@@ -77,7 +77,7 @@ fn requested(
 ) -> Vec<EventBody> {
     match fact {
         Fact::Created(creation) => accept(order, Some(creation), None, ids, source, context),
-        Fact::Refused(refusal) => refused_create(order, submission, refusal, source),
+        Fact::Refused(refusal) => refused_create(order, submission, refusal, source, context),
         // Any word on a card of ours means the provider has the order, whatever became of our call.
         Fact::Card(_) | Fact::CardCreationFailed { .. } | Fact::CardOrder { .. } => {
             if ids.card.is_none() && ids.card_order.is_none() {
@@ -86,7 +86,12 @@ fn requested(
             accept(order, None, Some(fact), ids, source, context)
         }
         // A person of the two-step road has a life of its own.
-        Fact::Cardholder { .. } | Fact::CardMissing | Fact::CancelTaken | Fact::CancelFailed => Vec::new(),
+        Fact::CardAbsent(scan) if source.is_read() => absence::absent(order, submission, scan, context),
+        Fact::CardAbsent(_)
+        | Fact::Cardholder { .. }
+        | Fact::CardMissing
+        | Fact::CancelTaken
+        | Fact::CancelFailed => Vec::new(),
     }
 }
 
@@ -141,18 +146,24 @@ fn created(order: &Order, creation: Creation, source: &Source) -> Vec<EventBody>
     events
 }
 
-fn refused_create(order: &Order, submission: &Submission, refusal: Refusal, source: Source) -> Vec<EventBody> {
+fn refused_create(
+    order: &Order,
+    submission: &Submission,
+    refusal: Refusal,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     match submission.phase {
         Phase::Owed { .. } | Phase::InFlight { .. } => {}
-        Phase::Refused { .. } | Phase::Expired | Phase::Done => return Vec::new(),
+        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => return Vec::new(),
     }
     let generation = submission.generation;
     // A late answer to a spent key says nothing about this one.
     if source != (Source::Answer { purpose: Purpose::CreateCard, generation }) {
         return Vec::new();
     }
-    // An earlier send may have left its cardholder behind (contract §6.5).
-    let ours_perhaps = submission.maybe_sent || generation.0 > 1;
+    // An earlier send of the one-step road may have left its cardholder behind (contract §6.5).
+    let ours_perhaps = absence::is_one_step(order, submission) && (submission.maybe_sent || generation.0 > 1);
     let reason = AttentionReason::behind(Purpose::CreateCard, &refusal);
     let end = |kind, who| Failure {
         kind,
@@ -166,9 +177,9 @@ fn refused_create(order: &Order, submission: &Submission, refusal: Refusal, sour
         // There is no card, and nobody wants one any more.
         _ if order.is_compensating() => failed(order, end(FailureKind::Cancelled, Who::Nobody), Some(source.clone())),
         RefusalClass::Input => failed(order, end(FailureKind::Refused, Who::Host), Some(source.clone())),
-        RefusalClass::Duplicate if ours_perhaps => attention(order, reason),
+        RefusalClass::Duplicate if ours_perhaps => vec![EventBody::LookUpRequested { cause: LookUpCause::Leftover }],
         RefusalClass::Duplicate => failed(order, end(FailureKind::Duplicate, Who::Host), Some(source.clone())),
-        RefusalClass::Capacity => attention(order, reason),
+        RefusalClass::Capacity => park(order, submission, reason, context),
         RefusalClass::Configuration | RefusalClass::Unknown => {
             let mut events = failed(order, end(FailureKind::Refused, Who::Operator), Some(source.clone()));
             events.extend(attention(order, reason));
@@ -182,6 +193,18 @@ fn refused_create(order: &Order, submission: &Submission, refusal: Refusal, sour
         source,
     }];
     events.extend(consequence);
+    events
+}
+
+/// What is wanting now may be there later: the order stands on the list and tries again by itself.
+fn park(order: &Order, submission: &Submission, reason: AttentionReason, context: &Context<'_>) -> Vec<EventBody> {
+    let mut events = attention(order, reason);
+    events.push(EventBody::ResubmissionOwed {
+        purpose: Purpose::CreateCard,
+        generation: Generation(submission.generation.0 + 1),
+        due: context.now.after(context.policy.capacity_retry),
+        cardholder: submission.cardholder.clone(),
+    });
     events
 }
 
@@ -209,9 +232,9 @@ fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) ->
             (CardholderStatus::Unknown(word), _) => unknown(order, "cardholder_status", word),
         },
         // A replay of our own call: nothing new unless it names another card, which was caught before.
-        Fact::Created(_) | Fact::Refused(_) => Vec::new(),
+        Fact::Created(_) | Fact::Refused(_) | Fact::CardAbsent(_) => Vec::new(),
         Fact::CancelTaken => cancel_taken(order, source),
-        Fact::CancelFailed => cancel_failed(order, source),
+        Fact::CancelFailed => cancel_failed(order, source, context),
     }
 }
 
@@ -256,9 +279,9 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
             }
         }
         Fact::Refused(refusal) => refused_other(order, refusal, source),
-        Fact::Created(_) => Vec::new(),
+        Fact::Created(_) | Fact::CardAbsent(_) => Vec::new(),
         Fact::CancelTaken => cancel_taken(order, source),
-        Fact::CancelFailed => cancel_failed(order, source),
+        Fact::CancelFailed => cancel_failed(order, source, context),
     }
 }
 
@@ -355,9 +378,18 @@ fn card_order(
             events.into_iter().chain(creation_failed(&known, source)).collect()
         }
         CardOrderStatus::Failed => report_failure(order, code, source),
+        CardOrderStatus::Success if source.is_read() && is_overdue(order, context) => {
+            attention(order, AttentionReason::ActivationOverdue)
+        }
         CardOrderStatus::Pending | CardOrderStatus::Processing | CardOrderStatus::Success => Vec::new(),
         CardOrderStatus::Unknown(word) => unknown(order, "order_status", word),
     }
+}
+
+/// Its card order is done and its card is not (contract §9.3). Whoever was called for another reason will see it too.
+fn is_overdue(order: &Order, context: &Context<'_>) -> bool {
+    let State::Accepted { since, under_review: false } = order.state else { return false };
+    order.attention.is_none() && context.now.since(since) >= context.policy.order_success_alarm
 }
 
 /// Rejected, unless the card says otherwise: a look-up reads the card before the person.
@@ -398,7 +430,7 @@ fn refused_other(order: &Order, refusal: Refusal, source: Source) -> Vec<EventBo
     };
     match submission.phase {
         Phase::Owed { .. } | Phase::InFlight { .. } => {}
-        Phase::Refused { .. } | Phase::Expired | Phase::Done => return Vec::new(),
+        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => return Vec::new(),
     }
     let reason = AttentionReason::behind(purpose, &refusal);
     let mut events = vec![EventBody::SubmissionRefused { purpose, generation, refusal, source }];
@@ -410,7 +442,8 @@ fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> V
     match fact {
         Fact::Card(status) if order.is_compensating() => cancelling(order, status, &source, context),
         Fact::Card(status) => match status {
-            CardStatus::Failed => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
+            CardStatus::Failed if source.is_read() => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
+            CardStatus::Failed => look_again(order, source, context),
             CardStatus::Active
             | CardStatus::Pending
             | CardStatus::Frozen
@@ -419,12 +452,24 @@ fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> V
             | CardStatus::Cancelled => Vec::new(),
             CardStatus::Unknown(word) => unknown(order, "card_status", word),
         },
-        Fact::CardCreationFailed { .. } => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
+        Fact::CardCreationFailed { .. } => look_again(order, source, context),
+        Fact::Cardholder { status: CardholderStatus::Failed, .. } => {
+            note_discrepancy(order, Discrepancy::ActivePersonRejected, source)
+        }
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
-        Fact::CancelFailed => cancel_failed(order, source),
-        Fact::Created(_) | Fact::CardMissing | Fact::CardOrder { .. } | Fact::Cardholder { .. } => Vec::new(),
+        Fact::CancelFailed => cancel_failed(order, source, context),
+        Fact::Created(_)
+        | Fact::CardMissing
+        | Fact::CardAbsent(_)
+        | Fact::CardOrder { .. }
+        | Fact::Cardholder { .. } => Vec::new(),
     }
+}
+
+/// A message against an active card is read before it is believed, unless nobody wants that card any more.
+fn look_again(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    if order.compensation.is_some() { Vec::new() } else { look(order, source, context) }
 }
 
 fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
@@ -439,10 +484,11 @@ fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'
         Fact::Created(creation) if creation.card == CardStatus::Active => late_success(order, source, context),
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
-        Fact::CancelFailed => cancel_failed(order, source),
+        Fact::CancelFailed => cancel_failed(order, source, context),
         Fact::Created(_)
         | Fact::CardCreationFailed { .. }
         | Fact::CardMissing
+        | Fact::CardAbsent(_)
         | Fact::CardOrder { .. }
         | Fact::Cardholder { .. } => Vec::new(),
     }
@@ -498,7 +544,7 @@ fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> 
         Discrepancy::SecondCard { .. } => false,
         Discrepancy::LateSuccess { .. } => order.is_compensating(),
         // Nobody wants that card any more, however it ended.
-        Discrepancy::ActiveCardFailed => order.compensation.is_some(),
+        Discrepancy::ActiveCardFailed | Discrepancy::ActivePersonRejected => order.compensation.is_some(),
     };
     if answered || order.discrepancy.as_ref() == Some(&discrepancy) {
         return Vec::new();
@@ -510,7 +556,7 @@ fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> 
 fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
     let flying = order.submission(Purpose::CancelCard).filter(|submission| match submission.phase {
         Phase::Owed { .. } | Phase::InFlight { .. } => true,
-        Phase::Refused { .. } | Phase::Expired | Phase::Done => false,
+        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
     });
     flying
         .map(|submission| EventBody::SubmissionAnswered {
@@ -522,13 +568,14 @@ fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
         .collect()
 }
 
-/// The cancel call was taken, and then nothing came of it. What was not sent yet cannot have failed.
-fn cancel_failed(order: &Order, source: Source) -> Vec<EventBody> {
+/// The cancel call was taken, and then nothing came of it: the next one needs a new key. What was not sent yet cannot
+/// have failed.
+fn cancel_failed(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     let Some(cancel) = order.submission(Purpose::CancelCard) else { return Vec::new() };
     let spent = match cancel.phase {
         Phase::Owed { .. } => cancel.attempts > 0,
         Phase::InFlight { .. } | Phase::Done => true,
-        Phase::Refused { .. } | Phase::Expired => false,
+        Phase::Refused { .. } | Phase::Expired { .. } => false,
     };
     if !spent {
         return Vec::new();
@@ -542,7 +589,16 @@ fn cancel_failed(order: &Order, source: Source) -> Vec<EventBody> {
     let reason = AttentionReason::behind(Purpose::CancelCard, &refusal);
     let generation = cancel.generation;
     let mut events = vec![EventBody::SubmissionRefused { purpose: Purpose::CancelCard, generation, refusal, source }];
-    events.extend(attention(order, reason));
+    if generation.0 <= context.policy.cancel_retries {
+        events.push(EventBody::ResubmissionOwed {
+            purpose: Purpose::CancelCard,
+            generation: Generation(generation.0 + 1),
+            due: context.now.after(context.policy.cancel_retry),
+            cardholder: None,
+        });
+    } else {
+        events.extend(attention(order, reason));
+    }
     events
 }
 

@@ -1,6 +1,7 @@
 //! The judgement: what a command makes of an order, as events. `Ok(vec![])` means "already so": duplicates and late
 //! arrivals cost nothing.
 
+mod absence;
 mod learn;
 mod operate;
 mod submit;
@@ -10,6 +11,7 @@ pub use operate::allowed_actions;
 use crate::attention::AttentionReason;
 use crate::command::{Command, Context, Rejection};
 use crate::event::{By, Event, EventBody};
+use crate::ids::Version;
 use crate::order::{Failure, FailureKind, Order, State, Who};
 use crate::outbox::{IdvExpired, alarm};
 
@@ -24,7 +26,11 @@ pub fn decide(order: Option<&Order>, command: Command, context: &Context<'_>) ->
             if !problems.is_empty() {
                 return Err(Rejection::Unfit { problems });
             }
-            vec![EventBody::OrderRequested { terms: placement.terms, personal_digest: placement.personal_digest }]
+            vec![EventBody::OrderRequested {
+                terms: placement.terms,
+                personal_digest: placement.personal_digest,
+                prepaid: placement.product.prepaid,
+            }]
         }
         (Command::Place(_), Some(order)) => return Err(Rejection::Exists { order: order.id }),
         (_, None) => return Err(Rejection::Unknown { order: context.order_id }),
@@ -45,6 +51,7 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
         }
         Command::Hint { source } => Ok(hint(order, source)),
         Command::Learn(observation) => Ok(learn::learn(order, observation, context)),
+        Command::EndLookUp { cause } => Ok(end_look_up(order, cause)),
         Command::ExpireIdv { link } => Ok(expire_idv(order, link, context)),
         Command::Escalate => Ok(escalate(order, context)),
         Command::ConfirmNotified { through } => {
@@ -65,6 +72,13 @@ fn hint(order: &Order, source: crate::fact::Source) -> Vec<EventBody> {
     let wanted = !coming && !over && !order.paused;
     let cause = crate::event::LookUpCause::Confirm { source };
     wanted.then_some(EventBody::LookUpRequested { cause }).into_iter().collect()
+}
+
+/// While an order is open, or its card is being cancelled, looking never ends.
+fn end_look_up(order: &Order, cause: Version) -> Vec<EventBody> {
+    let owed = order.look_up.as_ref().is_some_and(|look_up| look_up.cause == cause);
+    let over = order.state.is_terminal() && !order.is_compensating();
+    (owed && over).then_some(EventBody::LookedUp { cause }).into_iter().collect()
 }
 
 /// Time alone never fails an order: the caller asked the provider first, and what it said was learnt before this.

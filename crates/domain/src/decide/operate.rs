@@ -7,13 +7,14 @@ use crate::ids::Version;
 use crate::key::Purpose;
 use crate::order::{Compensation, Failure, FailureKind, Order, Phase, State, Who};
 
-use super::failed;
+use super::{absence, failed};
 
 /// Actions that make sense for an order now: what the admin pages offer.
 #[must_use]
 pub fn allowed_actions(order: &Order, context: &Context<'_>) -> Vec<OperatorAction> {
     [
         OperatorAction::RetryNow,
+        OperatorAction::Resubmit,
         OperatorAction::LookUpNow,
         OperatorAction::RefreshIdvLink,
         OperatorAction::Fail,
@@ -48,15 +49,13 @@ pub(super) fn operate(
     events.extend(match action {
         OperatorAction::Note => Vec::new(),
         OperatorAction::RetryNow => retry_now(order)?,
-        OperatorAction::LookUpNow | OperatorAction::RefreshIdvLink if order.paused => {
+        OperatorAction::LookUpNow | OperatorAction::Resubmit | OperatorAction::RefreshIdvLink if order.paused => {
             return Err(no(action, "the order is paused; resume it"));
         }
         OperatorAction::LookUpNow => {
-            if order.state.is_terminal() && !order.is_compensating() {
-                return Err(no(action, "the order has ended"));
-            }
             vec![EventBody::LookUpRequested { cause: LookUpCause::Operator }]
         }
+        OperatorAction::Resubmit => absence::resubmit_by_hand(order, context).map_err(|why| no(action, why))?,
         OperatorAction::RefreshIdvLink => match &order.state {
             State::IdvPending { idv } if idv.renewal.as_ref().is_none_or(|asked| !in_hand(&asked.phase)) => Vec::new(),
             State::IdvPending { .. } => return Err(no(action, "a fresh link is already asked for")),
@@ -107,7 +106,7 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
         // A refusal of the create call can be tried anew only when nothing of ours may be left at the provider.
         Phase::Refused { .. } => order.is_refused_for_capacity() || order.submission(Purpose::CreateCard).is_none(),
         // Asking twice for a link, or twice for a cancel, makes no second card.
-        Phase::Expired | Phase::Done => order.submission(Purpose::CreateCard).is_none(),
+        Phase::Expired { .. } | Phase::Done => order.submission(Purpose::CreateCard).is_none(),
         Phase::InFlight { .. } => false,
     };
     if phases.iter().any(retryable) {
@@ -142,7 +141,7 @@ pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection>
 fn no_call_in_flight(order: &Order, context: &Context<'_>) -> Result<(), Rejection> {
     let flying = order.submission(Purpose::CreateCard).is_some_and(|submission| match submission.phase {
         Phase::InFlight { since } => since.after(context.policy.call_deadline) > context.now,
-        Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired | Phase::Done => false,
+        Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
     });
     if flying { Err(Rejection::CallInFlight { order: order.id }) } else { Ok(()) }
 }

@@ -5,7 +5,7 @@ use crate::command::{Context, Rejection};
 use crate::event::EventBody;
 use crate::ids::Digest;
 use crate::key::{Generation, Purpose};
-use crate::order::{FailureKind, Order, Phase, SilenceCause, Submission};
+use crate::order::{ExpiryCause, FailureKind, Order, Phase, SilenceCause, Submission};
 use crate::time::Timestamp;
 
 use super::operate::ended_by;
@@ -20,12 +20,20 @@ pub(super) fn start(
     context: &Context<'_>,
 ) -> Result<Vec<EventBody>, Rejection> {
     let submission = sendable(order, purpose, generation, context)?;
+    // A clock that went back would make every key young again.
+    if let Some(sent) = submission.last_started_at.filter(|sent| *sent > context.now) {
+        return Err(Rejection::ClockBehind { order: order.id, sent });
+    }
     let too_old =
         submission.first_started_at.is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age);
     let changed = submission.body_digest.as_ref().is_some_and(|recorded| *recorded != body_digest);
     if too_old || changed {
-        let reason = if changed { AttentionReason::BodyChanged } else { AttentionReason::OutcomeUnknown };
-        return Ok(give_up(order, purpose, generation, reason));
+        let (because, reason) = if changed {
+            (ExpiryCause::BodyChanged, AttentionReason::BodyChanged)
+        } else {
+            (ExpiryCause::TooOld, AttentionReason::OutcomeUnknown)
+        };
+        return Ok(give_up(order, purpose, generation, because, reason));
     }
     Ok(vec![EventBody::SubmissionStarted {
         purpose,
@@ -43,12 +51,18 @@ pub(super) fn miss_data(
     context: &Context<'_>,
 ) -> Result<Vec<EventBody>, Rejection> {
     sendable(order, purpose, generation, context)?;
-    Ok(give_up(order, purpose, generation, AttentionReason::DataMissing))
+    Ok(give_up(order, purpose, generation, ExpiryCause::DataMissing, AttentionReason::DataMissing))
 }
 
 /// The key is never sent again.
-fn give_up(order: &Order, purpose: Purpose, generation: Generation, reason: AttentionReason) -> Vec<EventBody> {
-    let mut events = vec![EventBody::KeyExpired { purpose, generation }];
+fn give_up(
+    order: &Order,
+    purpose: Purpose,
+    generation: Generation,
+    because: ExpiryCause,
+    reason: AttentionReason,
+) -> Vec<EventBody> {
+    let mut events = vec![EventBody::KeyExpired { purpose, generation, because: Some(because) }];
     events.extend(attention(order, reason));
     events
 }
@@ -74,7 +88,7 @@ pub(super) fn hear_nothing(
                 }
                 events
             }
-            Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired | Phase::Done => Vec::new(),
+            Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => Vec::new(),
         },
         Some(_) | None => Vec::new(),
     }
@@ -94,6 +108,6 @@ fn sendable<'a>(
         Phase::Owed { .. } => Ok(submission),
         Phase::InFlight { since } if since.after(context.policy.call_deadline) <= context.now => Ok(submission),
         Phase::InFlight { .. } => Err(Rejection::CallInFlight { order: order.id }),
-        Phase::Refused { .. } | Phase::Expired | Phase::Done => Err(no_longer_owed),
+        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => Err(no_longer_owed),
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use issuance_domain::{
-    Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus, Command, Creation, Discrepancy, Event,
-    EventBody, Fact, Observation, OperatorAction, Order, Policy, Purpose, RefusalClass, SilenceCause, Source,
+    AbsencePolicy, Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus, Command, Creation, Discrepancy, Event,
+    EventBody, ExpiryCause, Fact, Likeness, Observation, OperatorAction, Order, Policy, Purpose, RefusalClass, Scan, SilenceCause, Source,
     Verification, allowed_actions, decide, evolve, outbox,
 };
 
@@ -92,6 +92,7 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
     hooks.extend(
         cards.iter().map(|word| row(&format!("`card.status.update.succeeded`: `{word}`"), card(word, status_hook()))),
     );
+    hooks.push(row("`card.status.update.failed`", learn(Fact::CancelFailed, webhook("card.status.update.failed"))));
     hooks.extend(people.iter().filter(|(_, _, link)| link.is_none()).map(|(name, status, link)| {
         row(
             &format!("`cardholder.kyc.status_changed`: {name}"),
@@ -113,6 +114,7 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
 
     let acts = [
         OperatorAction::RetryNow,
+        OperatorAction::Resubmit,
         OperatorAction::LookUpNow,
         OperatorAction::RefreshIdvLink,
         OperatorAction::Fail,
@@ -132,7 +134,17 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
 type Edges = BTreeMap<(&'static str, &'static str), BTreeSet<&'static str>>;
 
 fn cell(history: &[EventBody], after: Duration, command: Command, edges: &mut Edges) -> String {
-    let life = given(history.to_vec()).at(after);
+    cell_under(history.to_vec(), after, command, |_| {}, edges)
+}
+
+fn cell_under(
+    history: Vec<EventBody>,
+    after: Duration,
+    command: Command,
+    policy: fn(&mut Policy),
+    edges: &mut Edges,
+) -> String {
+    let life = given(history).at(after).under(policy);
     let Ok(events) = decide(life.order.as_ref(), command, &life.context()) else { return "refused".into() };
     if events.is_empty() {
         return "–".into();
@@ -183,10 +195,7 @@ fn actions(order: &Order) -> String {
 /// Where an order stands when a person is called, one history for each reason.
 fn marks() -> Vec<Vec<EventBody>> {
     let create = Purpose::CreateCard;
-    let given_up = |reason| {
-        let generation = issuance_domain::Generation(1);
-        and(unknown(), [EventBody::KeyExpired { purpose: create, generation }, raised(reason)])
-    };
+    let given_up = |because, reason| and(unknown(), [key_expired(create, because), raised(reason)]);
     let code = || "some_code".into();
     let word = AttentionReason::UnknownWord { field: "card_status".into(), word: "WARP".into() };
     let late = Discrepancy::LateSuccess { card: "card-1".parse().unwrap() };
@@ -202,11 +211,12 @@ fn marks() -> Vec<Vec<EventBody>> {
         raised(AttentionReason::CancelRefused { code: code() }),
     ];
     vec![
-        given_up(AttentionReason::OutcomeUnknown),
-        given_up(AttentionReason::BodyChanged),
-        given_up(AttentionReason::DataMissing),
+        given_up(ExpiryCause::TooOld, AttentionReason::OutcomeUnknown),
+        given_up(ExpiryCause::BodyChanged, AttentionReason::BodyChanged),
+        given_up(ExpiryCause::DataMissing, AttentionReason::DataMissing),
+        and(proved(), [raised(AttentionReason::AbsenceProved)]),
         refused(RefusalClass::KeyConflict, "idempotency_error"),
-        refused(RefusalClass::Capacity, "some_code"),
+        parked(),
         refused(RefusalClass::Duplicate, "email_duplicated"),
         and(failed(), [raised(AttentionReason::Refused { code: code() })]),
         and(accepted(), [raised(word)]),
@@ -219,6 +229,49 @@ fn marks() -> Vec<Vec<EventBody>> {
         and(active(), cancel),
         and(accepted(), [operated(OperatorAction::Pause)]),
     ]
+}
+
+/// Where a create call stands whose key is spent, and what a complete search that finds no card makes of it.
+fn searches(page: &mut String, edges: &mut Edges) {
+    let seen = |history| and(history, [observed(scan(minutes(11)))]);
+    let by_hand = |policy: &mut Policy| policy.absence = AbsencePolicy::Attention;
+    let standard = |_: &mut Policy| {};
+    let key = |because| and(unknown(), [key_expired(Purpose::CreateCard, because), raised(AttentionReason::DataMissing)]);
+    let duplicate = refused(RefusalClass::Duplicate, "email_duplicated");
+    let prepaid = {
+        let mut history = expired();
+        if let Some(EventBody::OrderRequested { prepaid, .. }) = history.first_mut() {
+            *prepaid = true;
+        }
+        history
+    };
+    let rows: [(&str, Vec<EventBody>, Scan, fn(&mut Policy)); 12] = [
+        ("the key can still be sent", unknown(), scan(minutes(11)), standard),
+        ("key expired, searched within 10 min of the last possible arrival", expired(), scan(minutes(10)), standard),
+        ("key expired, searched later", expired(), scan(minutes(11)), standard),
+        ("searched again within 10 min", seen(expired()), scan(minutes(20)), standard),
+        ("searched again later", seen(expired()), scan(minutes(21)), standard),
+        ("searched again later, our person is there", seen(expired()), scan_with(minutes(21), Likeness::Ours), standard),
+        ("searched again later, money is loaded", seen(prepaid), scan(minutes(21)), standard),
+        ("searched again later, policy `attention`", seen(expired()), scan(minutes(21)), by_hand),
+        ("searched again later, the data is gone", seen(key(ExpiryCause::DataMissing)), scan(minutes(21)), standard),
+        ("e-mail or phone taken: our person", duplicate.clone(), scan_with(minutes(2), Likeness::Ours), standard),
+        ("e-mail or phone taken: somebody else", duplicate, scan_with(minutes(2), Likeness::Stranger), standard),
+        (
+            "e-mail or phone taken: nobody to be found",
+            and(sent(), [was_refused(1, refusal(RefusalClass::Duplicate, "email_duplicated"))]),
+            scan(minutes(2)),
+            standard,
+        ),
+    ];
+    page.push_str(
+        "\n### A complete search without the card\n\nOf a create call whose key is spent (contract §6.5). A card that is \
+         found is a look-up like any other.\n\n| | requested |\n|---|---|\n",
+    );
+    for (name, history, found, policy) in rows {
+        let said = cell_under(history, found.began.since(start()), absent(found), policy, edges);
+        let _ = writeln!(page, "| {name} | {said} |");
+    }
 }
 
 fn tasks(page: &mut String) {
@@ -240,7 +293,10 @@ fn tasks(page: &mut String) {
         ("requested, call in flight", owed(&fold(sent()), |_| None)),
         ("requested, call unanswered", owed(&fold(unknown()), retry)),
         ("requested, definitely refused", owed(&fold(refused), |_| None)),
-        ("requested, key given up", owed(&fold(marks().swap_remove(0)), |_| None)),
+        ("requested, no capacity", owed(&fold(parked()), |_| None)),
+        ("requested, key given up", owed(&fold(expired()), |_| None)),
+        ("requested, one search found nothing", owed(&fold(and(expired(), [observed(scan(minutes(11)))])), |_| None)),
+        ("requested, absence proved", owed(&fold(proved()), |_| None)),
         ("accepted", owed(&fold(accepted()), |_| None)),
         ("accepted, under review", owed(&fold(under_review()), |_| None)),
         ("idv_pending", owed(&fold(idv_pending()), expiry)),
@@ -254,6 +310,7 @@ fn tasks(page: &mut String) {
         ("active, to be cancelled", owed(&fold(compensating), |_| None)),
         ("active, cancel taken", owed(&fold(taken), |_| None)),
         ("failed", owed(&fold(failed()), |_| None)),
+        ("failed by ourselves, a card may come", owed(&fold(idv_expired()), |_| None)),
         ("any, paused", owed(&fold(and(accepted(), [operated(OperatorAction::Pause)])), |_| None)),
     ];
     page.push_str("\n## What is owed\n\nAfter the event that made it owed; look-ups repeat, each wait twice the one before, up to ");
@@ -276,6 +333,7 @@ fn page() -> String {
             let _ = writeln!(tables, "| {name} | {} |", cells.join(" | "));
         }
     }
+    searches(&mut tables, &mut edges);
     let mut page = HEAD.to_owned() + "\n```mermaid\nstateDiagram-v2\n    [*] --> requested: order_requested\n";
     for ((from, to), events) in &edges {
         let events: Vec<_> = events.iter().copied().collect();

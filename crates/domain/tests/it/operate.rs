@@ -20,8 +20,9 @@ fn what_is_offered_in_each_state() {
     assert_eq!(allowed(&fold(sent())), ["look_up_now", "pause", "note"], "a call is on its way");
     assert_eq!(allowed(&fold(accepted())), open);
     assert_eq!(allowed(&fold(idv_pending())), ["look_up_now", "refresh_idv_link", "fail", "cancel", "pause", "note"]);
-    assert_eq!(allowed(&fold(active())), ["cancel", "note"]);
-    assert_eq!(allowed(&fold(failed())), ["note"]);
+    assert_eq!(allowed(&fold(active())), ["look_up_now", "cancel", "note"]);
+    assert_eq!(allowed(&fold(failed())), ["look_up_now", "note"]);
+    assert_eq!(allowed(&fold(expired())), ["look_up_now", "fail", "cancel", "pause", "note"]);
     let paused = and(accepted(), [operated(OperatorAction::Pause)]);
     assert_eq!(allowed(&fold(paused)), ["fail", "cancel", "resume", "note"]);
 }
@@ -63,7 +64,11 @@ fn retry_now_moves_only_the_due_time() {
         .at(minutes(1))
         .when(operate(OperatorAction::RetryNow))
         .then([operated(OperatorAction::RetryNow)])
-        .owes([(Action::Submit { purpose: Purpose::CreateCard }, minutes(1)), (Action::Escalate, minutes(16))])
+        .owes([
+            (Action::Submit { purpose: Purpose::CreateCard }, minutes(1)),
+            (Action::LookUp, minutes(15)),
+            (Action::Escalate, minutes(16)),
+        ])
         .when(send(Purpose::CreateCard, 1))
         .then([started(Purpose::CreateCard, 1, 2)]);
     given(accepted()).when(operate(OperatorAction::RetryNow)).then_not_possible();
@@ -79,7 +84,29 @@ fn look_up_now_is_a_task_due_now() {
         .when(operate(OperatorAction::LookUpNow))
         .then([operated(OperatorAction::LookUpNow), EventBody::LookUpRequested { cause: LookUpCause::Operator }])
         .owes([(Action::LookUp, seconds(10)), (Action::Escalate, minutes(30) + seconds(10))]);
-    given(active()).when(operate(OperatorAction::LookUpNow)).then_not_possible();
+}
+
+#[test]
+fn an_ended_order_is_looked_up_once() {
+    for history in [active(), failed()] {
+        let asked = given(history)
+            .at(hours(40))
+            .when(operate(OperatorAction::LookUpNow))
+            .then([operated(OperatorAction::LookUpNow), EventBody::LookUpRequested { cause: LookUpCause::Operator }])
+            .owes([(Action::LookUp, hours(40))]);
+        let cause = asked.order().version;
+        asked
+            .when(Command::EndLookUp { cause: Version(1) })
+            .then_nothing()
+            .when(Command::EndLookUp { cause })
+            .then([EventBody::LookedUp { cause }])
+            .owes([])
+            .when(Command::EndLookUp { cause })
+            .then_nothing();
+    }
+    let open = given(accepted()).when(operate(OperatorAction::LookUpNow)).then_on();
+    let cause = open.order().version;
+    open.when(Command::EndLookUp { cause }).then_nothing();
 }
 
 #[test]
@@ -107,7 +134,7 @@ fn fail_ends_the_order_and_a_card_that_turns_up_is_a_discrepancy() {
 fn resuming_and_resolving_uncover_what_was_beneath() {
     let capacity = AttentionReason::Capacity { code: "quota".into() };
     let second = Discrepancy::SecondCard { card: "card-2".parse().unwrap() };
-    let expired = EventBody::KeyExpired { purpose: Purpose::CreateCard, generation: issuance_domain::Generation(1) };
+    let expired = key_expired(Purpose::CreateCard, issuance_domain::ExpiryCause::TooOld);
     for (history, beneath) in [
         (refused(RefusalClass::Capacity, "quota"), Some(capacity)),
         (refused(RefusalClass::KeyConflict, "idempotency_error"), Some(AttentionReason::KeyConflict)),

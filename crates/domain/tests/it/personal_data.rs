@@ -63,7 +63,7 @@ fn what_is_stored_of_a_request_holds_nothing_of_a_person() {
     let order = placed.order();
     shows_nothing(&serde_json::to_string(order).unwrap());
     shows_nothing(&format!("{order:?}"));
-    let body = EventBody::OrderRequested { terms: order.terms.clone(), personal_digest: order.personal_digest.clone() };
+    let body = EventBody::OrderRequested { terms: order.terms.clone(), personal_digest: order.personal_digest.clone(), prepaid: false };
     shows_nothing(&serde_json::to_string(&body).unwrap());
     shows_nothing(&format!("{body:?}"));
     shows_nothing(&format!("{:?}", given([body]).order()));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use issuance_domain::{
-    Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody, Fact, Generation, IdvExpired,
-    LateSuccess, Link, Observation, OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose,
-    RefusalClass, SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
+    AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody, Fact, Generation, Holder,
+    IdvExpired, LateSuccess, Likeness, Link, Observation, OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose,
+    RefusalClass, Scan, SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -18,6 +18,9 @@ use crate::sample::*;
 enum Move {
     Send { purpose: Purpose, stale: bool, body: u8 },
     Miss { purpose: Purpose },
+    /// A complete search, begun so many seconds ago.
+    Search { ago: u64, holder: Option<Likeness> },
+    EndLookUp,
     Silence { purpose: Purpose, cause: SilenceCause, retry: u64 },
     Hear { fact: Fact, ids: ProviderIds, source: Heard },
     Expire { link: Option<u32> },
@@ -46,6 +49,13 @@ impl Move {
                 Command::StartSubmission { purpose, generation, body_digest: Digest(format!("body-{body}").into()) }
             }
             Self::Miss { purpose } => Command::MissData { purpose, generation: current(order, purpose) },
+            Self::Search { ago, holder } => {
+                let holder = holder.map(|likeness| Holder { id: "cardholder-9".parse().unwrap(), likeness });
+                absent(Scan { began: now.before(seconds(ago)), pages: 1, rows: 0, holder })
+            }
+            Self::EndLookUp => {
+                Command::EndLookUp { cause: order.look_up.as_ref().map_or(Version::NONE, |owed| owed.cause) }
+            }
             Self::Silence { purpose, cause, retry } => {
                 let (generation, retry_at) = (current(order, purpose), now.after(minutes(retry)));
                 Command::HearNothing { purpose, generation, cause, retry_at }
@@ -135,6 +145,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         }),
         4 => (word(PERSON), any_link()).prop_map(|(status, link)| person(status.into(), link)),
         1 => Just(Fact::CancelTaken),
+        1 => Just(Fact::CancelFailed),
     ]
 }
 
@@ -159,10 +170,15 @@ fn any_heard() -> impl Strategy<Value = Heard> {
     ]
 }
 
+fn any_likeness() -> impl Strategy<Value = Option<Likeness>> {
+    prop::option::weighted(0.3, prop::sample::select(vec![Likeness::Ours, Likeness::Stranger, Likeness::Unclear]))
+}
+
 fn any_action() -> impl Strategy<Value = OperatorAction> {
     prop::sample::select(vec![
         OperatorAction::RetryNow,
         OperatorAction::RetryNow,
+        OperatorAction::Resubmit,
         OperatorAction::LookUpNow,
         OperatorAction::RefreshIdvLink,
         OperatorAction::Fail,
@@ -182,6 +198,8 @@ fn any_move() -> impl Strategy<Value = Move> {
             purpose, stale, body: u8::from(body == 0),
         }),
         1 => any_purpose().prop_map(|purpose| Move::Miss { purpose }),
+        5 => (0..900_u64, any_likeness()).prop_map(|(ago, holder)| Move::Search { ago, holder }),
+        1 => Just(Move::EndLookUp),
         3 => (any_purpose(), any_silence(), 0..600_u64)
             .prop_map(|(purpose, cause, retry)| Move::Silence { purpose, cause, retry }),
         10 => (any_fact(), any_ids(), any_heard()).prop_map(|(fact, ids, source)| Move::Hear { fact, ids, source }),
@@ -199,7 +217,8 @@ fn any_wait() -> impl Strategy<Value = u64> {
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    (any::<[bool; 4]>(), 0..3_u32).prop_map(|([read, cancel, ask, tell], idv_renewals)| Policy {
+    (any::<[bool; 5]>(), 0..3_u32).prop_map(|([read, cancel, ask, tell, prove], idv_renewals)| Policy {
+        absence: if prove { AbsencePolicy::Resubmit } else { AbsencePolicy::Attention },
         activation: if read { Activation::Read } else { Activation::Webhook },
         late_success: if cancel { LateSuccess::Cancel } else { LateSuccess::Attention },
         idv_expired: if ask { IdvExpired::Attention } else { IdvExpired::Fail },
@@ -213,7 +232,12 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 #[derive(Default)]
 struct Keys {
     used: BTreeMap<(Purpose, u32), (Digest, Timestamp)>,
-    refused: Vec<(Purpose, u32)>,
+    /// What allows the key after: a definite refusal that leaves nothing behind, a proof, or a person to go on with.
+    freed: Vec<(Purpose, u32)>,
+    /// When each was last started.
+    last: BTreeMap<u32, Timestamp>,
+    /// E-mail or phone taken: spent, but perhaps not without a trace.
+    duplicate: Option<u32>,
 }
 
 impl Keys {
@@ -221,6 +245,9 @@ impl Keys {
     fn watch(&mut self, event: &Event, policy: &Policy) -> TestCaseResult {
         match &event.body {
             EventBody::SubmissionStarted { purpose, generation, key, body_digest, .. } => {
+                if *purpose == Purpose::CreateCard {
+                    self.last.insert(generation.0, event.at);
+                }
                 let derived = issuance_domain::IdempotencyKey::derive(order_id(), *purpose, *generation);
                 prop_assert_eq!(*key, derived);
                 let first = (body_digest.clone(), event.at);
@@ -229,14 +256,34 @@ impl Keys {
                 prop_assert!(event.at.since(*since) < policy.key_safe_age, "an old key was sent");
                 let before = (*purpose, generation.0 - 1);
                 if *purpose == Purpose::CreateCard && generation.0 > 1 {
-                    prop_assert!(self.refused.contains(&before), "a new key without a refusal");
+                    prop_assert!(self.freed.contains(&before), "a new key without a refusal or a proof");
                 }
             }
             // Only want of capacity leaves nothing behind and can be cured without other input.
             EventBody::SubmissionRefused { purpose, generation, refusal, .. }
                 if refusal.class == RefusalClass::Capacity =>
             {
-                self.refused.push((*purpose, generation.0));
+                self.freed.push((*purpose, generation.0));
+            }
+            EventBody::SubmissionRefused { purpose: Purpose::CreateCard, generation, refusal, .. }
+                if refusal.class == RefusalClass::Duplicate =>
+            {
+                self.duplicate = Some(generation.0);
+            }
+            EventBody::AbsenceProved { generation, first, second } => {
+                let gap = policy.absence_scan_gap;
+                let arrival = self.last.get(&generation.0).map(|sent| sent.after(policy.call_deadline));
+                prop_assert!(arrival.is_some_and(|arrival| first.began >= arrival.after(gap)), "it may still arrive");
+                prop_assert!(second.began >= first.began.after(gap), "two searches in one breath");
+                self.freed.push((Purpose::CreateCard, generation.0));
+            }
+            EventBody::LeftoverFound { scan, .. } => {
+                prop_assert!(scan.leftover().is_some(), "somebody else's cardholder");
+                self.freed.extend(self.duplicate.map(|generation| (Purpose::CreateCard, generation)));
+            }
+            EventBody::ResubmissionOwed { purpose: Purpose::CreateCard, generation, .. } => {
+                let before = (Purpose::CreateCard, generation.0 - 1);
+                prop_assert!(self.freed.contains(&before), "a new key without a refusal or a proof");
             }
             _ => {}
         }
@@ -252,9 +299,10 @@ fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
     let owed: Vec<_> = tasks.iter().map(|task| task.id.action).filter(|action| *action != Action::NotifyHost).collect();
     if order.state.is_terminal() {
         for action in &owed {
-            let allowed = matches!(action, Action::Submit { purpose: Purpose::CancelCard } | Action::LookUp);
-            prop_assert!(allowed && order.is_compensating(), "an ended order owes {:?}", action);
+            let allowed = matches!(action, Action::Submit { purpose: Purpose::CancelCard }) && order.is_compensating();
+            prop_assert!(allowed || *action == Action::LookUp, "an ended order owes {:?}", action);
         }
+        rests_in_the_end(order, policy)?;
         prop_assert!(
             order.paused || !order.is_compensating() || owed.contains(&Action::LookUp),
             "a cancel nobody watches"
@@ -263,11 +311,26 @@ fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
     }
     prop_assert!(!owed.is_empty() || order.is_parked(), "stuck: {:#?}", order);
     if let Some(submission) = order.submission(Purpose::CreateCard) {
-        let expired = submission.phase == Phase::Expired;
+        let expired = matches!(submission.phase, Phase::Expired { .. });
         prop_assert!(!expired || order.attention.is_some(), "an expired key nobody is shown");
         prop_assert!(!expired || order.paused || owed.contains(&Action::LookUp), "an expired key nobody looks behind");
     }
     Ok(())
+}
+
+/// Looking up an ended order comes to an end, unless its card is being cancelled.
+fn rests_in_the_end(order: &Order, policy: &Policy) -> TestCaseResult {
+    let mut order = order.clone();
+    for _ in 0..policy.late_look_ups + 2 {
+        let owed = outbox(&order, policy).into_iter().find(|task| task.id.action == Action::LookUp);
+        let Some(task) = owed.filter(|_| !order.is_compensating()) else { return Ok(()) };
+        let context = issuance_domain::Context { order_id: order_id(), now: task.due, policy };
+        let events = decide(Some(&order), Command::EndLookUp { cause: task.id.cause }, &context).unwrap_or_default();
+        for event in events {
+            order = evolve(order_id(), Some(order), &event).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        }
+    }
+    Err(TestCaseError::fail(format!("looked up for ever: {order:#?}")))
 }
 
 fn absorbs(before: &Order, after: &Order) -> TestCaseResult {
@@ -296,7 +359,12 @@ fn live(mut life: Given, moves: Vec<(u64, Move)>) -> TestCaseResult {
     if life.order().submission(Purpose::CreateCard).is_some_and(|owed| owed.attempts > 0) {
         keys.used.insert((Purpose::CreateCard, 1), (digest(), start()));
         if life.order().is_refused_for_capacity() {
-            keys.refused.push((Purpose::CreateCard, 1));
+            keys.freed.push((Purpose::CreateCard, 1));
+        }
+        keys.last.insert(1, start());
+        let duplicate = |refusal: &issuance_domain::Refusal| refusal.class == RefusalClass::Duplicate;
+        if let Some(Phase::Refused { refusal }) = life.order().submission(Purpose::CreateCard).map(|owed| &owed.phase) {
+            keys.duplicate = duplicate(refusal).then_some(1);
         }
     }
     for (wait, step) in moves {
@@ -331,6 +399,9 @@ fn any_beginning() -> impl Strategy<Value = Vec<EventBody>> {
         unknown(),
         refused(RefusalClass::Capacity, "quota"),
         refused(RefusalClass::KeyConflict, "idempotency_error"),
+        refused(RefusalClass::Duplicate, "email_duplicated"),
+        expired(),
+        expired(),
         accepted(),
         under_review(),
         idv_pending(),

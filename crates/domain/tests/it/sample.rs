@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use issuance_domain::{
-    AttentionReason, By, CardRequest, CardStatus, CardholderStatus, Command, Creation, Digest, Event, EventBody, Fact,
-    Failure, FailureKind, Field, FieldKind, Generation, IdempotencyKey, Link, LookUpCause, Observation, OperatorAct,
-    OperatorAction, Order, OrderId, Placement, Product, ProviderIds, Purpose, Refusal, RefusalClass, SilenceCause,
-    Source, Terms, Timestamp, Who, evolve,
+    AttentionReason, By, CardRequest, CardStatus, CardholderStatus, Command, Creation, Digest, Event, EventBody, ExpiryCause,
+    Fact, Failure, FailureKind, Field, FieldKind, Generation, Holder, IdempotencyKey, Likeness, Link, LookUpCause, Observation, OperatorAct,
+    OperatorAction, Order, OrderId, Placement, Product, ProviderIds, Purpose, Refusal, RefusalClass, Scan,
+    SilenceCause, Source, Terms, Timestamp, Who, evolve,
 };
 use serde_json::json;
 
@@ -220,14 +220,43 @@ pub(crate) fn cancelling(by: By) -> EventBody {
     EventBody::CompensationStarted { by }
 }
 
+pub(crate) fn key_expired(purpose: Purpose, because: ExpiryCause) -> EventBody {
+    EventBody::KeyExpired { purpose, generation: Generation(1), because: Some(because) }
+}
+
+/// The same under a new key.
+pub(crate) fn again(purpose: Purpose, generation: u32, due: Timestamp) -> EventBody {
+    EventBody::ResubmissionOwed { purpose, generation: Generation(generation), due, cardholder: None }
+}
+
+pub(crate) fn observed(scan: Scan) -> EventBody {
+    EventBody::AbsenceObserved { generation: Generation(1), scan, counts: true }
+}
+
 pub(crate) fn operated(action: OperatorAction) -> EventBody {
     EventBody::OperatorActed { act: act(action) }
+}
+
+/// A complete search, begun this long after the start of time, that found nobody.
+pub(crate) fn scan(after: Duration) -> Scan {
+    Scan { began: start().after(after), pages: 3, rows: 207, holder: None }
+}
+
+/// One that found a cardholder with our e-mail or phone.
+pub(crate) fn scan_with(after: Duration, likeness: Likeness) -> Scan {
+    let id = "cardholder-9".parse().unwrap();
+    Scan { holder: Some(Holder { id, likeness }), ..scan(after) }
+}
+
+pub(crate) fn absent(scan: Scan) -> Command {
+    let ids = ProviderIds::default();
+    Command::Learn(Observation { fact: Fact::CardAbsent(scan), ids, source: Source::LookUp })
 }
 
 // Histories, each ending in one state.
 
 pub(crate) fn requested() -> Vec<EventBody> {
-    vec![EventBody::OrderRequested { terms: terms(), personal_digest: Digest("d0".into()) }]
+    vec![EventBody::OrderRequested { terms: terms(), personal_digest: Digest("d0".into()), prepaid: false }]
 }
 
 pub(crate) fn sent() -> Vec<EventBody> {
@@ -245,6 +274,25 @@ pub(crate) fn refused(class: RefusalClass, code: &str) -> Vec<EventBody> {
         _ => AttentionReason::PossibleLeftover { code: code.into() },
     };
     and(sent(), [was_refused(1, refusal(class, code)), raised(reason)])
+}
+
+/// A key too old to be sent, at the start of time.
+pub(crate) fn expired() -> Vec<EventBody> {
+    let key = key_expired(Purpose::CreateCard, ExpiryCause::TooOld);
+    and(unknown(), [key, raised(AttentionReason::OutcomeUnknown)])
+}
+
+/// And proof that nothing came of it.
+pub(crate) fn proved() -> Vec<EventBody> {
+    let (first, second) = (scan(minutes(11)), scan(minutes(21)));
+    let proof = EventBody::AbsenceProved { generation: Generation(1), first: first.clone(), second };
+    and(expired(), [observed(first), proof])
+}
+
+/// Refused for want of capacity, and to be tried again.
+pub(crate) fn parked() -> Vec<EventBody> {
+    let next = again(Purpose::CreateCard, 2, start().after(minutes(30)));
+    and(refused(RefusalClass::Capacity, "some_code"), [next])
 }
 
 pub(crate) fn accepted() -> Vec<EventBody> {

@@ -19,7 +19,6 @@ fn contract_9_2_everything_that_fits_is_a_no_op() {
         Fact::Card(CardStatus::Cancelled),
         Fact::CardMissing,
         Fact::CardOrder { status: CardOrderStatus::Failed, failure_code: None },
-        person(CardholderStatus::Failed, None),
         person(CardholderStatus::Incomplete, Some(link(1, 24))),
         person(CardholderStatus::Pending, None),
         person(CardholderStatus::Success, None),
@@ -37,11 +36,44 @@ fn contract_9_2_everything_that_fits_is_a_no_op() {
 }
 
 #[test]
+fn contract_9_2_a_message_against_an_active_card_is_read_once() {
+    for (fact, source) in [
+        (Fact::CardCreationFailed { code: None }, failed_hook()),
+        (Fact::Card(CardStatus::Failed), status_hook()),
+    ] {
+        let doubted = given(active())
+            .when(learn(fact.clone(), source.clone()))
+            .then([look_up(source.clone())])
+            .owes([(Action::LookUp, seconds(0))])
+            .when(learn(fact, source))
+            .then_nothing();
+        let cause = doubted.order().version;
+        let looked_up = EventBody::LookedUp { cause };
+        doubted
+            .clone()
+            .when(read(Fact::Card(CardStatus::Active)))
+            .then_nothing()
+            .when(Command::EndLookUp { cause })
+            .then([looked_up.clone()])
+            .needs(None)
+            .owes([]);
+        let noted = EventBody::DiscrepancyNoted { discrepancy: Discrepancy::ActiveCardFailed, source: Source::LookUp };
+        doubted
+            .when(read(Fact::Card(CardStatus::Failed)))
+            .then([noted])
+            .when(Command::EndLookUp { cause })
+            .then([looked_up])
+            .needs(AttentionReason::Discrepancy)
+            .owes([]);
+    }
+}
+
+#[test]
 fn contract_9_2_failed_after_active_is_shown_and_stays() {
-    for (fact, source) in
-        [(Fact::CardCreationFailed { code: None }, failed_hook()), (Fact::Card(CardStatus::Failed), Source::LookUp)]
-    {
-        let discrepancy = Discrepancy::ActiveCardFailed;
+    for (fact, source, discrepancy) in [
+        (Fact::Card(CardStatus::Failed), Source::LookUp, Discrepancy::ActiveCardFailed),
+        (person(CardholderStatus::Failed, None), kyc_hook(), Discrepancy::ActivePersonRejected),
+    ] {
         given(active())
             .when(learn(fact.clone(), source.clone()))
             .then([EventBody::DiscrepancyNoted { discrepancy, source: source.clone() }])

@@ -1,7 +1,8 @@
 //! `IdvPending`: a person has to act (contract §7, §9.2, §9.3, §9.4).
 
 use issuance_domain::{
-    Action, AttentionReason, CardStatus, CardholderStatus, Command, EventBody, Fact, FailureKind, IdvExpired,
+    Action, AttentionReason, CardStatus, CardholderStatus, Command, Discrepancy, EventBody, Fact, FailureKind,
+    IdvExpired,
     OperatorAction, Purpose, RefusalClass, Source, Who,
 };
 
@@ -79,7 +80,11 @@ fn contract_9_2_rejected_is_read_before_it_is_believed() {
         .when(read(Fact::Card(CardStatus::Active)))
         .then([activated(Source::LookUp)])
         .when(read(person(CardholderStatus::Failed, None)))
-        .then_nothing();
+        .then([EventBody::DiscrepancyNoted {
+            discrepancy: Discrepancy::ActivePersonRejected,
+            source: Source::LookUp,
+        }])
+        .is("active");
 }
 
 #[test]
@@ -171,7 +176,8 @@ fn contract_9_4_when_renewals_are_used_up_policy_decides() {
         .when(Command::ExpireIdv { link: 1 })
         .then([ended(FailureKind::IdvExpired, Who::Host, None, None)])
         .is("failed")
-        .owes([]);
+        // They may still finish what they began.
+        .owes([(Action::LookUp, over + minutes(30))]);
     spent()
         .under(|policy| policy.idv_expired = IdvExpired::Attention)
         .when(Command::ExpireIdv { link: 1 })

@@ -2,7 +2,7 @@
 
 use issuance_domain::{
     Action, AttentionReason, CardOrderStatus, CardStatus, CardholderStatus, Command, Creation, Discrepancy, EventBody,
-    Fact, Failure, FailureKind, Generation, Observation, OperatorAction, Placement, ProviderIds, Purpose, Refusal,
+    ExpiryCause, Fact, Failure, FailureKind, LookUpCause, Observation, OperatorAction, Placement, ProviderIds, Purpose, Refusal,
     RefusalClass, Rejection, SilenceCause, Source, Verification, Who,
 };
 
@@ -203,10 +203,11 @@ fn contract_9_1_duplicate_after_a_sent_attempt_may_be_our_own_leftover() {
         refuse(history, RefusalClass::Duplicate, code)
             .then([
                 was_refused(1, refusal(RefusalClass::Duplicate, code)),
-                raised(AttentionReason::PossibleLeftover { code: code.into() }),
+                EventBody::LookUpRequested { cause: LookUpCause::Leftover },
             ])
             .is("requested")
-            .owes([]);
+            .needs(None)
+            .owes([(Action::LookUp, seconds(0))]);
     }
     // What never left cannot have left anything.
     let not_sent = and(
@@ -224,18 +225,35 @@ fn contract_9_1_duplicate_after_a_sent_attempt_may_be_our_own_leftover() {
 fn contract_9_1_no_capacity_waits_for_release_and_then_takes_a_new_key() {
     let reason = AttentionReason::Capacity { code: "insufficient_sub_bin".into() };
     refuse(sent(), RefusalClass::Capacity, "insufficient_sub_bin")
-        .then([was_refused(1, refusal(RefusalClass::Capacity, "insufficient_sub_bin")), raised(reason.clone())])
+        .then([
+            was_refused(1, refusal(RefusalClass::Capacity, "insufficient_sub_bin")),
+            raised(reason.clone()),
+            again(Purpose::CreateCard, 2, start().after(minutes(30))),
+        ])
         .is("requested")
-        .owes([])
-        .at(hours(30))
+        .needs(reason.clone())
+        .owes([(CREATE, minutes(30))])
+        // Refused again, it goes on waiting, since the same hour, under the next key.
+        .at(minutes(30))
+        .when(send(Purpose::CreateCard, 2))
+        .then_on()
+        .when(learn(Fact::Refused(refusal(RefusalClass::Capacity, "insufficient_sub_bin")), answer(2)))
+        .then([
+            was_refused(2, refusal(RefusalClass::Capacity, "insufficient_sub_bin")),
+            again(Purpose::CreateCard, 3, start().after(minutes(60))),
+        ])
+        .needs(reason)
         .when(operate(OperatorAction::RetryNow))
         .then([operated(OperatorAction::RetryNow)])
         .needs(None)
-        .owes([(CREATE, hours(30))])
-        .when(send(Purpose::CreateCard, 1))
-        .then_rejected(Rejection::NoLongerOwed { order: order_id() })
+        .owes([(CREATE, minutes(30))])
         .when(send(Purpose::CreateCard, 2))
-        .then([started(Purpose::CreateCard, 2, 1)]);
+        .then_rejected(Rejection::NoLongerOwed { order: order_id() })
+        .when(send(Purpose::CreateCard, 3))
+        .then([started(Purpose::CreateCard, 3, 1)])
+        .when(learn(Fact::Created(creation()), answer(3)))
+        .then([was_accepted(answer(3))])
+        .needs(None);
 }
 
 #[test]
@@ -273,7 +291,7 @@ fn contract_9_1_silence_keeps_the_order_its_key_and_its_body() {
     ] {
         let mut owed = vec![(CREATE, minutes(5))];
         if maybe_sent {
-            owed.push((Action::Escalate, minutes(15)));
+            owed.extend([(Action::Escalate, minutes(15)), (Action::LookUp, minutes(15))]);
         }
         given(sent())
             .when(silence(Purpose::CreateCard, 1, cause.clone()))
@@ -291,7 +309,7 @@ fn contract_9_1_an_outcome_unknown_for_long_calls_a_person_and_goes_on() {
         .at(minutes(15))
         .when(Command::Escalate)
         .then([raised(AttentionReason::OutcomeUnknown)])
-        .owes([(CREATE, minutes(5))])
+        .owes([(CREATE, minutes(5)), (Action::LookUp, minutes(15))])
         .when(answered(creation()))
         .then([was_accepted(answer(1))])
         .needs(None);
@@ -300,7 +318,7 @@ fn contract_9_1_an_outcome_unknown_for_long_calls_a_person_and_goes_on() {
 #[test]
 fn contract_9_1_a_crash_after_send_is_a_lost_connection() {
     given(sent())
-        .owes([(CREATE, seconds(60)), (Action::Escalate, minutes(15))])
+        .owes([(CREATE, seconds(60)), (Action::LookUp, minutes(15)), (Action::Escalate, minutes(15))])
         .at(seconds(59))
         .when(send(Purpose::CreateCard, 1))
         .then_rejected(Rejection::CallInFlight { order: order_id() })
@@ -339,7 +357,7 @@ fn contract_9_3_a_read_adopts_what_an_expired_key_left_behind() {
     let expired = and(
         unknown(),
         [
-            EventBody::KeyExpired { purpose: Purpose::CreateCard, generation: Generation(1) },
+            key_expired(Purpose::CreateCard, ExpiryCause::TooOld),
             raised(AttentionReason::OutcomeUnknown),
         ],
     );

@@ -1,7 +1,7 @@
 //! The discipline of sending (design §3, contract §6.4).
 
 use issuance_domain::{
-    Action, AttentionReason, Command, Digest, EventBody, Generation, OperatorAction, Purpose, RefusalClass, Rejection,
+    Action, AttentionReason, Command, Digest, EventBody, ExpiryCause, Generation, OperatorAction, Purpose, RefusalClass, Rejection,
     SilenceCause,
 };
 
@@ -11,7 +11,7 @@ use crate::sample::*;
 const CREATE: Purpose = Purpose::CreateCard;
 
 fn expired(purpose: Purpose) -> EventBody {
-    EventBody::KeyExpired { purpose, generation: Generation(1) }
+    key_expired(purpose, ExpiryCause::TooOld)
 }
 
 fn no_longer_owed() -> Rejection {
@@ -53,7 +53,7 @@ fn other_bytes_are_never_sent_under_the_same_key() {
         Command::StartSubmission { purpose: CREATE, generation: Generation(1), body_digest: Digest("body-2".into()) };
     given(unknown())
         .when(other)
-        .then([expired(CREATE), raised(AttentionReason::BodyChanged)])
+        .then([key_expired(CREATE, ExpiryCause::BodyChanged), raised(AttentionReason::BodyChanged)])
         .owes([(Action::LookUp, seconds(0))]);
 }
 
@@ -62,7 +62,7 @@ fn missing_data_gives_the_key_up() {
     let miss = || Command::MissData { purpose: CREATE, generation: Generation(1) };
     given(requested())
         .when(miss())
-        .then([expired(CREATE), raised(AttentionReason::DataMissing)])
+        .then([key_expired(CREATE, ExpiryCause::DataMissing), raised(AttentionReason::DataMissing)])
         .owes([(Action::LookUp, seconds(0))])
         .when(miss())
         .then_rejected(no_longer_owed());

@@ -11,8 +11,8 @@ use issuance_domain::{
     Placement, Policy, Product, ProductId, ProviderIds, Purpose, SilenceCause, Timestamp,
 };
 use issuance_executor::{
-    Breaker, Budget, Clock, Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Retry,
-    Silence, Submitter, Worker, WorkerOptions,
+    Breaker, Budget, Clock, Heard, Outcome, PrepareError, Prepared, ProductBreaker, ProductError,
+    Provider, Retry, Silence, Submitter, Window, Worker, WorkerOptions,
 };
 use issuance_store::{
     CommandHandler, Kind, Request, Salt, SealedRequest, SimulatedStore, Store as _, StoreError,
@@ -175,6 +175,7 @@ impl World {
             clock: clock.clone(),
             budget: Arc::new(Budget::new(budget)),
             breaker: Arc::new(Breaker::new(retry.clone())),
+            pools: Arc::new(ProductBreaker::new(retry.clone())),
             retry: retry.clone(),
         };
         let options = WorkerOptions {

@@ -2,8 +2,8 @@
 //! operator's (names, reasons).
 
 use issuance::domain::{
-    CardId, CardOrderId, CardholderId, Event, EventBody, Link, OrderId, ProviderIds, Purpose,
-    SilenceCause, Source, Timestamp, Version,
+    CardId, CardOrderId, CardholderId, Event, EventBody, ExpiryCause, Link, OrderId, ProviderIds,
+    Purpose, Scan, SilenceCause, Source, Timestamp, Version,
 };
 use issuance::store::{Position, Recorded};
 use serde::Serialize;
@@ -42,6 +42,12 @@ pub struct EventData {
     /// Why there was no definite answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<&'static str>,
+    /// Why a key is never sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<&'static str>,
+    /// Complete searches of the provider's lists that found no card.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<SearchView>,
     /// When it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
@@ -95,6 +101,27 @@ pub struct EventData {
     pub evidence: Option<EvidenceView>,
 }
 
+/// One complete search of the provider's lists.
+#[derive(Debug, Clone, Serialize)]
+pub struct SearchView {
+    /// When it began.
+    pub began: Timestamp,
+    /// Pages read.
+    pub pages: u32,
+    /// Different rows read.
+    pub rows: u32,
+}
+
+impl From<&Scan> for SearchView {
+    fn from(scan: &Scan) -> Self {
+        Self {
+            began: scan.began,
+            pages: scan.pages,
+            rows: scan.rows,
+        }
+    }
+}
+
 /// How something was heard.
 #[derive(Debug, Clone, Serialize)]
 pub struct EvidenceView {
@@ -125,7 +152,9 @@ impl From<&Recorded> for EventView {
 fn data(body: &EventBody) -> EventData {
     let none = EventData::default();
     match body {
-        EventBody::OrderRequested { .. } | EventBody::LookUpRequested { .. } => none,
+        EventBody::OrderRequested { .. }
+        | EventBody::LookUpRequested { .. }
+        | EventBody::LookedUp { .. } => none,
         EventBody::SubmissionStarted {
             purpose,
             generation,
@@ -172,7 +201,44 @@ fn data(body: &EventBody) -> EventData {
         EventBody::KeyExpired {
             purpose,
             generation,
-        } => none.call(*purpose, generation.0),
+            because,
+        } => EventData {
+            because: because.map(because_word),
+            ..none
+        }
+        .call(*purpose, generation.0),
+        EventBody::AbsenceObserved {
+            generation, scan, ..
+        } => EventData {
+            searches: vec![scan.into()],
+            ..none
+        }
+        .call(Purpose::CreateCard, generation.0),
+        EventBody::AbsenceProved {
+            generation,
+            first,
+            second,
+        } => EventData {
+            searches: vec![first.into(), second.into()],
+            ..none
+        }
+        .call(Purpose::CreateCard, generation.0),
+        EventBody::LeftoverFound { cardholder, scan } => EventData {
+            cardholder_id: Some(cardholder.clone()),
+            searches: vec![scan.into()],
+            ..none
+        },
+        EventBody::ResubmissionOwed {
+            purpose,
+            generation,
+            due,
+            cardholder,
+        } => EventData {
+            retry_at: Some(*due),
+            cardholder_id: cardholder.clone(),
+            ..none
+        }
+        .call(*purpose, generation.0),
         EventBody::OrderAccepted {
             ids,
             under_review,
@@ -306,6 +372,14 @@ impl EventData {
             evidence: Some(evidence),
             ..self
         }
+    }
+}
+
+fn because_word(cause: ExpiryCause) -> &'static str {
+    match cause {
+        ExpiryCause::TooOld => "too_old",
+        ExpiryCause::BodyChanged => "body_changed",
+        ExpiryCause::DataMissing => "data_missing",
     }
 }
 

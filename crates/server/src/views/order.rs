@@ -238,6 +238,7 @@ pub(crate) fn attention_code(reason: &AttentionReason) -> Option<Box<str>> {
         | AttentionReason::CancelRefused { code } => Some(code.clone()),
         AttentionReason::UnknownWord { word, .. } => Some(word.clone()),
         AttentionReason::OutcomeUnknown
+        | AttentionReason::AbsenceProved
         | AttentionReason::BodyChanged
         | AttentionReason::DataMissing
         | AttentionReason::KeyConflict
@@ -257,6 +258,7 @@ impl From<&Discrepancy> for DiscrepancyView {
             Discrepancy::LateSuccess { card } => ("late_success", Some(card.clone())),
             Discrepancy::SecondCard { card } => ("second_card", Some(card.clone())),
             Discrepancy::ActiveCardFailed => ("active_card_failed", None),
+            Discrepancy::ActivePersonRejected => ("active_person_rejected", None),
         };
         Self { kind, card_id }
     }

@@ -6,9 +6,9 @@ use issuance::domain::{
     CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, IdempotencyKey, Link, Order,
     Personal, Product, ProductId, ProviderIds, Purpose, Refusal, RefusalClass, Verification,
 };
-use issuance::store::{Field, Salt, Sealing};
+use issuance::store::{Field, Salt, SealedRequest, Sealing};
 use issuance::{Clock, Provider, SystemClock};
-use issuance_executor::{Heard, Outcome, PrepareError, Prepared, ProductError, Silence};
+use issuance_executor::{Heard, Outcome, PrepareError, Prepared, ProductError, Silence, Window};
 
 /// Where the person is sent. Nothing but one route may ever show it.
 pub(crate) const LINK: &str = "https://idv.example.test/s3cret-l1nk";
@@ -53,6 +53,7 @@ impl Provider for SmallProvider {
         _prepared: &Prepared,
         _key: IdempotencyKey,
         salt: &Salt,
+        _window: &Window,
     ) -> Outcome {
         let reference = order.terms.reference.as_str();
         if reference.starts_with("capacity-") {
@@ -101,7 +102,7 @@ impl Provider for SmallProvider {
         Outcome::Heard(vec![heard(order, Fact::Created(creation))])
     }
 
-    async fn look_up(&self, order: &Order, _salt: Option<&Salt>) -> Outcome {
+    async fn look_up(&self, order: &Order, _sealed: Option<&SealedRequest>) -> Outcome {
         let status = if order.terms.reference.as_str().starts_with("idv-") {
             CardStatus::Pending
         } else {
