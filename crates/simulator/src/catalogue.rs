@@ -103,6 +103,10 @@ impl Product {
         matches!(self.bin, "527735" | "555071" | "555243")
     }
 
+    pub(crate) fn is_prepaid(&self) -> bool {
+        self.mode == Mode::Single
+    }
+
     pub(crate) fn has_region_rules(&self) -> bool {
         self.bin == "40433705"
     }

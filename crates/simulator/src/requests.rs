@@ -53,6 +53,15 @@ pub(crate) struct SpendingControl {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct UpdateCard {
+    pub(crate) card_limit: Option<Amount>,
+    pub(crate) name_on_card: Option<String>,
+    pub(crate) spending_controls: Option<Vec<SpendingControl>>,
+    pub(crate) risk_controls: Option<Map<String, Value>>,
+    pub(crate) metadata: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct UpdateStatus {
     pub(crate) card_status: String,
     pub(crate) update_reason: Option<String>,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::outgoing::Reply;
 use crate::clock::{Millis, rfc3339};
 use crate::errors::{self, Refusal};
-use crate::requests::{CreateCard, ListQuery, Page, UpdateStatus};
+use crate::requests::{CreateCard, ListQuery, Page, UpdateCard, UpdateStatus};
 use crate::state::{Caller, Card, CardOrder, CardholderStatus, Created, State, Verification, Way};
 use crate::variants::{self, Shaped, shaped};
 use crate::views::{self, CardView, CreateAnswer, List, Place};
@@ -145,6 +145,17 @@ pub(crate) fn update_status(
         view["update_reason"] = reason.as_str().into();
     }
     Ok(Reply::of(&view).about(Some(id), None))
+}
+
+pub(crate) fn update(
+    state: &mut State,
+    caller: &Caller,
+    id: Uuid,
+    changes: &UpdateCard,
+    now: Millis,
+) -> Result<Reply, Refusal> {
+    let (card, order) = state.update_card(caller, id, changes, now)?;
+    Ok(Reply::of(&accepted(&order)).about(Some(card.id), None))
 }
 
 pub(crate) fn move_funds(

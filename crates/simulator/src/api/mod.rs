@@ -33,7 +33,10 @@ pub(crate) fn router() -> Router<Arc<World>> {
             "/api/v1/issuing/cards",
             post(Endpoint::CreateCard).merge(get(Endpoint::ListCards)),
         )
-        .route("/api/v1/issuing/cards/{id}", get(Endpoint::GetCard))
+        .route(
+            "/api/v1/issuing/cards/{id}",
+            get(Endpoint::GetCard).merge(post(Endpoint::UpdateCard)),
+        )
         .route(
             "/api/v1/issuing/cards/{id}/order",
             get(Endpoint::GetCardOrder),
@@ -67,9 +70,12 @@ pub(crate) fn router() -> Router<Arc<World>> {
             "/api/v1/simulation/issuing/reversal",
             post(Endpoint::SimulateReversal),
         )
-        .fallback(|request: Request| async move {
-            Outgoing::refused(&errors::not_found(request.uri().path())).respond()
-        })
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_route)
+}
+
+async fn no_route(request: Request) -> Response {
+    Outgoing::refused(&errors::not_found(request.uri().path())).respond()
 }
 
 fn get(endpoint: Endpoint) -> MethodRouter<Arc<World>> {

@@ -12,7 +12,7 @@ use crate::clock::Millis;
 use crate::errors::{self, Refusal};
 use crate::faults::{Endpoint, Subject};
 use crate::requests::{
-    Authorization, CreateCard, ListQuery, MoveFunds, Page, Reversal, UpdateStatus,
+    Authorization, CreateCard, ListQuery, MoveFunds, Page, Reversal, UpdateCard, UpdateStatus,
 };
 use crate::state::{Caller, State, Way};
 use crate::views::List;
@@ -24,6 +24,7 @@ pub(crate) enum Operation {
     GetCard(Uuid),
     ListCards(ListQuery, Page),
     GetCardOrder(Uuid),
+    UpdateCard(Uuid, Box<UpdateCard>),
     UpdateCardStatus(Uuid, UpdateStatus),
     MoveFunds(Uuid, Way, MoveFunds),
     CreateCardholder(Map<String, Value>),
@@ -57,6 +58,7 @@ impl Operation {
                 Self::ListCards(query, page)
             }
             Endpoint::GetCardOrder => Self::GetCardOrder(id),
+            Endpoint::UpdateCard => Self::UpdateCard(id, json(body)?),
             Endpoint::UpdateCardStatus => Self::UpdateCardStatus(id, json(body)?),
             Endpoint::RechargeCard => Self::MoveFunds(id, Way::OntoCard, json(body)?),
             Endpoint::WithdrawCard => Self::MoveFunds(id, Way::OffCard, json(body)?),
@@ -89,9 +91,10 @@ impl Operation {
         };
         match self {
             Self::CreateCard(request) => request.subject(),
-            Self::GetCard(id) | Self::UpdateCardStatus(id, _) | Self::MoveFunds(id, ..) => {
-                of_card(*id)
-            }
+            Self::GetCard(id)
+            | Self::UpdateCard(id, _)
+            | Self::UpdateCardStatus(id, _)
+            | Self::MoveFunds(id, ..) => of_card(*id),
             Self::GetCardOrder(id) => state
                 .order(*id)
                 .map(|order| of_card(order.card_id))
@@ -131,6 +134,7 @@ impl Operation {
             Self::GetCard(id) => cards::get(state, caller, *id, now),
             Self::ListCards(query, page) => cards::list(state, caller, query, *page, now),
             Self::GetCardOrder(id) => cards::order(state, caller, *id),
+            Self::UpdateCard(id, changes) => cards::update(state, caller, *id, changes, now),
             Self::UpdateCardStatus(id, request) => {
                 cards::update_status(state, caller, *id, request, now)
             }

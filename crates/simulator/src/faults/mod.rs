@@ -65,6 +65,7 @@ pub enum Endpoint {
     GetCard,
     ListCards,
     GetCardOrder,
+    UpdateCard,
     UpdateCardStatus,
     RechargeCard,
     WithdrawCard,

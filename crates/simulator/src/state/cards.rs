@@ -11,11 +11,11 @@ use super::entities::{
 use super::person::{self, Kyc};
 use super::tokens::millis;
 use super::{Caller, State};
-use crate::catalogue::{self, Mode, Product, ProductStatus};
+use crate::catalogue::{self, Product, ProductStatus};
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
 use crate::faults::{Fault, Subject};
-use crate::requests::CreateCard;
+use crate::requests::{CreateCard, SpendingControl};
 
 /// A card that was accepted, with what its answer needs.
 pub(crate) struct Created {
@@ -151,9 +151,7 @@ impl State {
         if plan.product.pool_empty {
             return Err(errors::empty_pool());
         }
-        if plan.product.mode == Mode::Single
-            && self.balance(caller.account, &plan.currency) < plan.limit
-        {
+        if plan.product.is_prepaid() && self.balance(caller.account, &plan.currency) < plan.limit {
             return Err(errors::insufficient_balance());
         }
         Ok(())
@@ -161,7 +159,7 @@ impl State {
 
     /// Loads a prepaid card from the issuing balance.
     fn charge(&mut self, caller: &Caller, plan: &Plan) {
-        if plan.product.mode == Mode::Single {
+        if plan.product.is_prepaid() {
             let balance = self.balance(caller.account, &plan.currency);
             self.put_balance(caller.account, &plan.currency, balance - plan.limit);
         }
@@ -282,19 +280,9 @@ fn plan(request: &CreateCard) -> Result<Plan, Refusal> {
             "card_limit of at least 0.01 is required for this BIN",
         ));
     }
-    if request
-        .name_on_card
-        .as_ref()
-        .is_some_and(|name| name.chars().count() > 26)
-    {
-        return Err(errors::invalid("name_on_card has at most 26 characters"));
-    }
-    let metadata_size = request
-        .metadata
-        .as_ref()
-        .map(|metadata| serde_json::to_string(metadata).unwrap_or_default().len());
-    if metadata_size.is_some_and(|size| size > 3200) {
-        return Err(errors::invalid("metadata has at most 3200 bytes"));
+    check_name(request.name_on_card.as_deref())?;
+    if let Some(metadata) = &request.metadata {
+        check_metadata(metadata)?;
     }
     match (
         request.usage_type.as_deref(),
@@ -314,28 +302,50 @@ fn plan(request: &CreateCard) -> Result<Plan, Refusal> {
     {
         return Err(errors::art_not_configured());
     }
-    check_risk(request, product)?;
-    let mut spending_limit = None;
-    for control in request.spending_controls.iter().flatten() {
-        if control.interval != "PER_TRANSACTION" || control.amount.0 <= Decimal::ZERO {
-            return Err(errors::invalid(
-                "spending_controls take a positive amount PER_TRANSACTION",
-            ));
-        }
-        spending_limit = Some(control.amount.0);
+    if let Some(risk) = &request.risk_controls {
+        check_risk(risk, product)?;
     }
     Ok(Plan {
         product,
         currency: currency.to_owned(),
         limit: limit.unwrap_or_default(),
-        spending_limit,
+        spending_limit: spending_limit(request.spending_controls.as_deref())?,
     })
 }
 
-fn check_risk(request: &CreateCard, product: &Product) -> Result<(), Refusal> {
-    let Some(risk) = &request.risk_controls else {
-        return Ok(());
-    };
+pub(super) fn check_name(name: Option<&str>) -> Result<(), Refusal> {
+    match name {
+        Some(name) if name.chars().count() > 26 => {
+            Err(errors::invalid("name_on_card has at most 26 characters"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn check_metadata(metadata: &Map<String, Value>) -> Result<(), Refusal> {
+    let size = serde_json::to_string(metadata).unwrap_or_default().len();
+    match size {
+        0..=3200 => Ok(()),
+        _ => Err(errors::invalid("metadata has at most 3200 bytes")),
+    }
+}
+
+pub(super) fn spending_limit(
+    controls: Option<&[SpendingControl]>,
+) -> Result<Option<Decimal>, Refusal> {
+    let mut limit = None;
+    for control in controls.unwrap_or_default() {
+        if control.interval != "PER_TRANSACTION" || control.amount.0 <= Decimal::ZERO {
+            return Err(errors::invalid(
+                "spending_controls take a positive amount PER_TRANSACTION",
+            ));
+        }
+        limit = Some(control.amount.0);
+    }
+    Ok(limit)
+}
+
+pub(super) fn check_risk(risk: &Map<String, Value>, product: &Product) -> Result<(), Refusal> {
     if risk.contains_key("allowed_mcc") && risk.contains_key("blocked_mcc") {
         return Err(errors::invalid(
             "allowed_mcc and blocked_mcc exclude each other",

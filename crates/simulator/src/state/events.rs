@@ -98,8 +98,8 @@ impl State {
         self.emit_about_card("card.status.update.succeeded", order_id, card, data, at);
     }
 
-    /// A recharge or a withdrawal; the contract names the events only (§5.3).
-    pub(super) fn emit_funds_moved(
+    /// An update, a recharge or a withdrawal; the contract names the events only (§5.3).
+    pub(super) fn emit_order_done(
         &mut self,
         name: &'static str,
         card: &Card,

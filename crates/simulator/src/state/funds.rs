@@ -4,9 +4,9 @@
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::entities::{Card, CardOrder, CardStatus, OrderStatus, OrderType};
+use super::entities::{Card, CardOrder, CardStatus, OrderType};
 use super::{Caller, State};
-use crate::catalogue::{self, Mode};
+use crate::catalogue::{self, Product};
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
 
@@ -40,8 +40,7 @@ impl State {
                 "amount must be positive and has at most two decimals",
             ));
         }
-        let prepaid =
-            catalogue::product(card.product_id).is_some_and(|product| product.mode == Mode::Single);
+        let prepaid = catalogue::product(card.product_id).is_some_and(Product::is_prepaid);
         let balance = self.balance(card.account, &card.currency);
         let (kind, event, change) = match way {
             Way::OntoCard if prepaid && balance < amount => {
@@ -57,21 +56,9 @@ impl State {
             self.put_balance(card.account, &card.currency, balance - change);
         }
         card.limit += change;
-        let accepted = CardOrder {
-            id: self.rng.uuid(),
-            card_id: id,
-            kind,
-            status: OrderStatus::Pending,
-            created_at: now,
-            updated_at: now,
-            completed_at: None,
-            failure_code: None,
-        };
-        let mut done = accepted.clone();
-        done.end(OrderStatus::Success, now);
-        self.put_order(done);
+        let accepted = self.done_at_once(id, kind, now);
         self.put_card(card.clone());
-        self.emit_funds_moved(event, &card, accepted.id, now);
+        self.emit_order_done(event, &card, accepted.id, now);
         Ok((card, accepted))
     }
 }

@@ -20,6 +20,7 @@ mod status;
 mod table;
 mod timers;
 mod tokens;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::entities::{Card, CardOrder, CardStatus, OrderStatus, OrderType, TimerAction};
+use super::entities::{Card, CardOrder, CardStatus, OrderType, TimerAction};
 use super::{Caller, State};
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
@@ -43,21 +43,9 @@ impl State {
                 ));
             }
         };
-        let accepted = CardOrder {
-            id: self.rng.uuid(),
-            card_id: id,
-            kind: OrderType::CardUpdate,
-            status: OrderStatus::Pending,
-            created_at: now,
-            updated_at: now,
-            completed_at: None,
-            failure_code: None,
-        };
-        let mut done = accepted.clone();
-        done.end(OrderStatus::Success, now);
+        let accepted = self.done_at_once(id, OrderType::CardUpdate, now);
         card.update_reason.clone_from(&request.update_reason);
         card.turn(status, now);
-        self.put_order(done);
         self.put_card(card.clone());
         self.emit_status_updated(&card, accepted.id, now);
         if status == CardStatus::PreCancel {

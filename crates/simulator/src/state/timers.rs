@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::State;
 use super::change::Row;
 use super::entities::{Card, CardStatus, CardholderStatus, OrderStatus, Timer, TimerAction};
-use crate::catalogue::{self, Mode};
+use crate::catalogue::{self, Product};
 use crate::clock::Millis;
 use crate::faults::Fault;
 
@@ -102,7 +102,7 @@ impl State {
     pub(crate) fn fail_card(&mut self, mut card: Card, failure_code: Option<String>, at: Millis) {
         card.turn(CardStatus::Failed, at);
         self.end_order(card.order_id, OrderStatus::Failed, failure_code.clone(), at);
-        if catalogue::product(card.product_id).is_some_and(|product| product.mode == Mode::Single) {
+        if catalogue::product(card.product_id).is_some_and(Product::is_prepaid) {
             let balance = self.balance(card.account, &card.currency);
             self.put_balance(card.account, &card.currency, balance + card.limit);
         }

@@ -264,3 +264,29 @@ async fn money_moves_by_orders_of_their_own() {
         assert_eq!(card["available_balance"], limit);
     }
 }
+
+#[tokio::test]
+async fn a_card_is_updated_by_an_order_of_its_own() {
+    let world = World::start().await;
+    let card = world.create(&simple()).await;
+    world.until(&card, "ACTIVE").await;
+    let path = format!("/v1/issuing/cards/{}", card["card_id"].as_str().unwrap());
+    let changes = json!({"metadata": {"order": "o-2"}, "card_limit": "90.00"});
+    let (status, order) = world.post(&path, &changes).await;
+    assert_eq!(
+        (status, order["order_status"].as_str()),
+        (200, Some("PENDING"))
+    );
+    let id = order["card_order_id"].as_str().unwrap();
+    let (_, order) = world.get(&format!("/v1/issuing/cards/{id}/order")).await;
+    assert_eq!(order["order_type"], "CARD_UPDATE");
+    let (_, card) = world.get(&path).await;
+    assert_eq!(
+        (&card["metadata"]["order"], &card["card_limit"]),
+        (&json!("o-2"), &json!(90))
+    );
+    let (status, _) = world
+        .post(&path, &json!({"metadata": {"order": "x".repeat(3200)}}))
+        .await;
+    assert_eq!(status, 400);
+}
