@@ -6,10 +6,12 @@
 
 mod create;
 mod inbox;
+mod lists;
 mod products;
 mod provider;
 mod readings;
 mod search;
+mod skew;
 mod tokens;
 mod webhooks;
 mod words;
@@ -17,4 +19,6 @@ mod words;
 pub use inbox::Inbox;
 pub use provider::{ProviderOptions, UqpayProvider};
 pub use readings::Readings;
+pub use skew::WebhookHealth;
+pub use tokens::TokenHealth;
 pub use webhooks::{WebhookError, Webhooks};

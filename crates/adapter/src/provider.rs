@@ -18,9 +18,10 @@ use uqpay::{AccountId, Answer, Auth, Body, Client, Page, PageRequest, Private, T
 use zeroize::Zeroizing;
 
 use crate::create;
+use crate::lists::{Lists, ReadCards};
 use crate::products::{Products, product};
 use crate::search::Search;
-use crate::tokens::{Live, Tokens};
+use crate::tokens::{Live, TokenHealth, Tokens};
 use crate::words::{self, Meaning};
 
 /// Choices the provider's words leave open.
@@ -40,6 +41,7 @@ pub struct UqpayProvider {
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
     products: Mutex<Products>,
+    lists: Lists,
     options: ProviderOptions,
 }
 
@@ -53,7 +55,7 @@ macro_rules! authorized {
                 Ok(live) => live,
                 Err(silence) => break Err(silence),
             };
-            let $auth = Auth::new(&live.token).on_behalf_of($account.as_ref());
+            let $auth = Auth::new(&live.token).on_behalf_of($account);
             let answer = $call.await;
             if replayed || !$self.token_refused(&answer, live.generation).await {
                 break Ok(answer);
@@ -77,7 +79,7 @@ impl UqpayProvider {
     #[must_use]
     pub fn new(client: Client, clock: Arc<dyn Clock>, budget: Arc<Budget>, options: ProviderOptions) -> Self {
         let tokens = Tokens::new(client.clone(), clock.clone(), budget.clone());
-        Self { client, tokens, clock, budget, products: Mutex::default(), options }
+        Self { client, tokens, clock, budget, products: Mutex::default(), lists: Lists::default(), options }
     }
 
     /// A token, and what else it takes that a call may leave now. This is the last thing before its first byte.
@@ -128,7 +130,7 @@ impl UqpayProvider {
         window: &Window,
     ) -> Outcome {
         let account = account(order);
-        let answer = authorized!(self, "create_card", May::Send(window), account, |auth| {
+        let answer = authorized!(self, "create_card", May::Send(window), account.as_ref(), |auth| {
             self.client.create_card(auth, key.0, body)
         });
         self.outcome(answer, |created| {
@@ -157,7 +159,7 @@ impl UqpayProvider {
     ) -> Outcome {
         let account = account(order);
         let Some(id) = cardholder_of(order) else { return Outcome::Silent(Silence::new(SilenceCause::NotSent)) };
-        let answer = authorized!(self, "renew_idv_link", May::Send(window), account, |auth| {
+        let answer = authorized!(self, "renew_idv_link", May::Send(window), account.as_ref(), |auth| {
             self.client.update_cardholder(auth, &id, key.0, body)
         });
         self.outcome(answer, |reply| {
@@ -172,7 +174,7 @@ impl UqpayProvider {
     async fn cancel_card(&self, order: &Order, body: &Body, key: IdempotencyKey, window: &Window) -> Outcome {
         let account = account(order);
         let Some(id) = card_of(order) else { return Outcome::Silent(Silence::new(SilenceCause::NotSent)) };
-        let answer = authorized!(self, "cancel_card", May::Send(window), account, |auth| {
+        let answer = authorized!(self, "cancel_card", May::Send(window), account.as_ref(), |auth| {
             self.client.update_card_status(auth, &id, key.0, body)
         });
         self.outcome(answer, |_| Heard { fact: Fact::CancelTaken, ids: ProviderIds::default(), sealed: Vec::new() })
@@ -252,14 +254,13 @@ impl UqpayProvider {
     }
 
     async fn read_card(&self, order: &Order, id: &uqpay::CardId) -> Result<Option<uqpay::Card>, Silence> {
-        let account = account(order);
-        self.seen(authorized!(self, "get_card", May::Read, account, |auth| self.client.get_card(auth, id)))
+        self.lists.card(self, account(order).as_ref(), id).await
     }
 
     async fn read_card_order(&self, order: &Order) -> Result<Option<Heard>, Silence> {
         let Some(id) = card_order_of(order) else { return Ok(None) };
         let account = account(order);
-        let answer = authorized!(self, "get_card_order", May::Read, account, |auth| {
+        let answer = authorized!(self, "get_card_order", May::Read, account.as_ref(), |auth| {
             self.client.get_card_order(auth, &id)
         });
         Ok(self.seen(answer)?.and_then(|card_order| {
@@ -273,7 +274,7 @@ impl UqpayProvider {
     async fn read_cardholder(&self, order: &Order, salt: Option<&Salt>) -> Result<Option<Heard>, Silence> {
         let Some(id) = cardholder_of(order) else { return Ok(None) };
         let account = account(order);
-        let answer = authorized!(self, "get_cardholder", May::Read, account, |auth| {
+        let answer = authorized!(self, "get_cardholder", May::Read, account.as_ref(), |auth| {
             self.client.get_cardholder(auth, &id)
         });
         Ok(self.seen(answer)?.and_then(|person| {
@@ -290,11 +291,25 @@ impl UqpayProvider {
         holder: Option<&uqpay::CardholderId>,
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Card>>, Silence> {
-        let account = account(order);
+        self.card_page_of(account(order).as_ref(), holder, page).await
+    }
+
+    async fn card_page_of(
+        &self,
+        account: Option<&AccountId>,
+        holder: Option<&uqpay::CardholderId>,
+        page: PageRequest,
+    ) -> Result<Option<Page<uqpay::Card>>, Silence> {
         let filter = uqpay::CardFilter { card_status: None, cardholder_id: holder.cloned() };
         self.seen(authorized!(self, "list_cards", May::Read, account, |auth| {
             self.client.list_cards(auth, &filter, page)
         }))
+    }
+
+    /// How the token is; none while one is minted.
+    #[must_use]
+    pub fn token_health(&self) -> Option<TokenHealth> {
+        self.tokens.health()
     }
 
     /// One page of the cardholder list.
@@ -304,7 +319,7 @@ impl UqpayProvider {
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Cardholder>>, Silence> {
         let account = account(order);
-        self.seen(authorized!(self, "list_cardholders", May::Read, account, |auth| {
+        self.seen(authorized!(self, "list_cardholders", May::Read, account.as_ref(), |auth| {
             self.client.list_cardholders(auth, None, page)
         }))
     }
@@ -321,7 +336,7 @@ impl UqpayProvider {
         let mut products = Vec::new();
         let mut page = PageRequest::new(1, PageRequest::MAX_SIZE).ok();
         while let Some(request) = page {
-            let answer = authorized!(self, "list_products", May::Read, None::<AccountId>, |auth| {
+            let answer = authorized!(self, "list_products", May::Read, None::<&AccountId>, |auth| {
                 self.client.list_products(auth, request)
             });
             let Some(listed) = self.seen(answer)? else { break };
@@ -335,6 +350,21 @@ impl UqpayProvider {
 
 /// A catalogue longer than this is cut.
 const MAX_PRODUCT_PAGES: u32 = 20;
+
+#[async_trait]
+impl ReadCards for UqpayProvider {
+    async fn card(&self, account: Option<&AccountId>, id: &uqpay::CardId) -> Result<Option<uqpay::Card>, Silence> {
+        self.seen(authorized!(self, "get_card", May::Read, account, |auth| self.client.get_card(auth, id)))
+    }
+
+    async fn cards(
+        &self,
+        account: Option<&AccountId>,
+        page: PageRequest,
+    ) -> Result<Option<Page<uqpay::Card>>, Silence> {
+        self.card_page_of(account, None, page).await
+    }
+}
 
 #[async_trait]
 impl Provider for UqpayProvider {

@@ -3,25 +3,37 @@
 
 use std::sync::Arc;
 
-use issuance_domain::{Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds};
+use issuance_domain::{Command, Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds, Source};
 use issuance_executor::Clock;
-use issuance_store::{Alias, Field, Message, Receipt, Sealing, Standing, Store, StoreError};
+use issuance_store::{
+    Alias, CommandHandler, Field, HandleError, Message, Receipt, Request, Sealing, Standing, Store,
+    StoreError,
+};
 use issuance_uqpay as uqpay;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use uqpay::webhook::{self, Event, EventData, EventName, Rejected, Verifier};
 use zeroize::Zeroizing;
 
+use crate::inbox;
+use crate::skew::{Times, WebhookHealth};
 use crate::words;
 
 /// The door for webhooks.
 #[derive(Debug)]
 pub struct Webhooks {
     verifier: Verifier,
-    store: Arc<dyn Store>,
+    handler: CommandHandler,
     clock: Arc<dyn Clock>,
+    times: Times,
+    /// Room for those being stored.
+    room: Semaphore,
 }
+
+/// Deliveries stored at once; beyond it the provider is asked to come again. A forged one takes none of it.
+const ROOM: usize = 1_024;
 
 /// Why a delivery was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -51,8 +63,15 @@ pub(crate) struct Content {
 impl Webhooks {
     /// A door with these secrets.
     #[must_use]
-    pub fn new(verifier: Verifier, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { verifier, store, clock }
+    pub fn new(verifier: Verifier, handler: CommandHandler, clock: Arc<dyn Clock>) -> Self {
+        let times = Times::new(clock.now());
+        Self {
+            verifier,
+            handler,
+            clock,
+            times,
+            room: Semaphore::new(ROOM),
+        }
     }
 
     /// Takes one delivery: every value of the two headers, and the body as it came. Durable when this returns `Ok`;
@@ -74,27 +93,83 @@ impl Webhooks {
             words::theirs(now),
         );
         if let Err(rejected) = verdict {
-            metrics::counter!("issuance_webhooks_total", "outcome" => "rejected").increment(1);
             return Err(match rejected {
-                Rejected::TooLarge => WebhookError::TooLarge,
-                Rejected::Headers | Rejected::Timestamp | Rejected::Signature => WebhookError::Unverified,
-                Rejected::Stale(_) => {
-                    tracing::warn!("a genuine webhook came outside the time window; is our clock right?");
-                    WebhookError::Stale
+                Rejected::TooLarge => refused("too_large", WebhookError::TooLarge),
+                Rejected::Headers | Rejected::Timestamp | Rejected::Signature => {
+                    refused("rejected", WebhookError::Unverified)
+                }
+                Rejected::Stale(verified) => {
+                    if self.times.stale(words::ours(verified.sent_at), now) {
+                        self.hint(body).await?;
+                    }
+                    refused("stale", WebhookError::Stale)
                 }
             });
         }
-        let body_digest = hex::encode(Sha256::digest(body));
+        self.times.fresh(now);
+        let Ok(_room) = self.room.try_acquire() else {
+            return Err(refused(
+                "overloaded",
+                WebhookError::Store(StoreError::Overloaded),
+            ));
+        };
         match webhook::parse(body) {
-            Ok(event) => self.store_event(&event, body_digest).await,
-            Err(unreadable) => self.quarantine(body, body_digest, &unreadable.to_string()).await,
+            Ok(event) => self.store_event(&event, body).await,
+            Err(unreadable) => self.quarantine(body, &unreadable.to_string()).await,
         }
     }
 
-    async fn store_event(&self, event: &Event, body_digest: String) -> Result<Receipt, WebhookError> {
+    /// How webhooks come.
+    #[must_use]
+    pub fn health(&self) -> WebhookHealth {
+        self.times.health()
+    }
+
+    /// Genuine, but perhaps played again: nothing of it is believed or kept, but its order is looked up (F-053).
+    async fn hint(&self, body: &[u8]) -> Result<(), StoreError> {
+        let Ok(event) = webhook::parse(body) else {
+            return Ok(());
+        };
+        let Ok(event_id) = event.event_id.as_str().parse::<MessageId>() else {
+            return Ok(());
+        };
+        let content = content(&event);
+        if content.fact.is_none() {
+            return Ok(());
+        }
+        let Some(order) = inbox::find(self.handler.store(), &aliases(&event, &content.ids)).await?
+        else {
+            return Ok(());
+        };
+        let source = Source::Webhook {
+            event_id,
+            event_type: event.name.as_str().into(),
+        };
+        match self
+            .handler
+            .handle(Request::new(
+                order,
+                Command::Hint { source },
+                self.clock.now(),
+            ))
+            .await
+        {
+            Err(HandleError::Store(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn store_event(&self, event: &Event, body: &[u8]) -> Result<Receipt, WebhookError> {
         let Ok(id) = event.event_id.as_str().parse::<MessageId>() else {
             // The client bounds it as we do.
             return Err(WebhookError::Unverified);
+        };
+        let known = !matches!(event.name, EventName::Other(_));
+        metrics::counter!("issuance_webhook_events_total", "known" => if known { "yes" } else { "no" }).increment(1);
+        let body_digest = match event.name.carries_secret() {
+            // So few bytes of it are secret that a digest would give them away.
+            true => digest(event.event_id.as_str().as_bytes()),
+            false => digest(body),
         };
         let content = content(event);
         let message = Message {
@@ -105,7 +180,7 @@ impl Webhooks {
             body_digest: body_digest.into(),
             content: to_raw_value(&content).unwrap_or_default(),
         };
-        let receipt = self.store.receive(message, None).await?;
+        let receipt = self.store().receive(message, None).await?;
         if receipt == Receipt::Forged {
             tracing::error!(event_id = %event.event_id.as_str(), "two webhooks of one id with different bodies");
         }
@@ -113,8 +188,15 @@ impl Webhooks {
         Ok(receipt)
     }
 
-    /// Signed by the provider and not to be read: kept, sealed, for a person.
-    async fn quarantine(&self, body: &[u8], body_digest: String, why: &str) -> Result<Receipt, WebhookError> {
+    /// Signed by the provider and not to be read: kept, sealed, for a person; not at all if it may hold a secret.
+    async fn quarantine(&self, body: &[u8], why: &str) -> Result<Receipt, WebhookError> {
+        let secret = may_carry_secret(body);
+        // What cannot be told apart by its bytes is told apart by its length: good enough for what is not kept.
+        let body_digest = if secret {
+            format!("secret-{}", body.len())
+        } else {
+            digest(body)
+        };
         let Ok(id) = format!("unreadable-{body_digest}").parse::<MessageId>() else {
             return Err(WebhookError::Unverified);
         };
@@ -125,16 +207,53 @@ impl Webhooks {
             received_at: self.clock.now(),
             aliases: Vec::new(),
             body_digest: body_digest.into(),
-            content: to_raw_value(&Content { fact: None, ids: ProviderIds::default() }).unwrap_or_default(),
+            content: to_raw_value(&Content {
+                fact: None,
+                ids: ProviderIds::default(),
+            })
+            .unwrap_or_default(),
         };
-        let sealed = Sealing { field: Field::Body(id.clone()), plaintext: Zeroizing::new(body.to_vec()) };
-        let receipt = self.store.receive(message, Some(sealed)).await?;
+        let sealed = Sealing {
+            field: Field::Body(id.clone()),
+            plaintext: Zeroizing::new(body.to_vec()),
+        };
+        let receipt = self
+            .store()
+            .receive(message, Some(sealed).filter(|_| !secret))
+            .await?;
         if receipt == Receipt::Stored {
-            self.store.settle(&id, Standing::Quarantined { why: why.into() }, self.clock.now()).await?;
+            self.store()
+                .settle(
+                    &id,
+                    Standing::Quarantined { why: why.into() },
+                    self.clock.now(),
+                )
+                .await?;
         }
         count(receipt);
         Ok(receipt)
     }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.handler.store()
+    }
+}
+
+/// Whether a body that cannot be read may be one of those that are never stored (contract §5.3).
+fn may_carry_secret(body: &[u8]) -> bool {
+    let body = body.to_ascii_lowercase();
+    [&b"otp"[..], b"activation"]
+        .iter()
+        .any(|word| body.windows(word.len()).any(|bytes| bytes == *word))
+}
+
+fn digest(body: &[u8]) -> String {
+    hex::encode(Sha256::digest(body))
+}
+
+fn refused(outcome: &'static str, error: WebhookError) -> WebhookError {
+    metrics::counter!("issuance_webhooks_total", "outcome" => outcome).increment(1);
+    error
 }
 
 fn count(receipt: Receipt) {
@@ -148,8 +267,15 @@ fn count(receipt: Receipt) {
 
 /// Every name by which the order can be found, strongest first (contract §5.5).
 fn aliases(event: &Event, ids: &ProviderIds) -> Vec<Alias> {
-    let ours = event.ids().metadata.get(METADATA_ORDER_KEY).and_then(|id| id.parse::<OrderId>().ok());
-    ours.map(Alias::Order).into_iter().chain(Alias::of(ids)).collect()
+    let ours = event
+        .ids()
+        .metadata
+        .get(METADATA_ORDER_KEY)
+        .and_then(|id| id.parse::<OrderId>().ok());
+    ours.map(Alias::Order)
+        .into_iter()
+        .chain(Alias::of(ids))
+        .collect()
 }
 
 /// What the message says (contract §9.2).
@@ -157,31 +283,63 @@ fn content(event: &Event) -> Content {
     let theirs = event.ids();
     let created = words::ids(theirs.card(), theirs.card_order(), theirs.cardholder());
     // The card order a status update names is one of its own, not the one that made the card (contract §2.7).
-    let updated = ProviderIds { card_order: None, ..created.clone() };
-    let person = ProviderIds { card: None, card_order: None, ..created.clone() };
+    let updated = ProviderIds {
+        card_order: None,
+        ..created.clone()
+    };
+    let person = ProviderIds {
+        card: None,
+        card_order: None,
+        ..created.clone()
+    };
     match (&event.name, &event.data) {
         (EventName::CardCreateSucceeded, EventData::Card(card)) => {
             let fact = match &card.card_status {
-                Some(uqpay::CardStatus::Pending) | None => {
-                    Fact::CardOrder { status: issuance_domain::CardOrderStatus::Success, failure_code: None }
-                }
+                Some(uqpay::CardStatus::Pending) | None => Fact::CardOrder {
+                    status: issuance_domain::CardOrderStatus::Success,
+                    failure_code: None,
+                },
                 Some(status) => Fact::Card(words::card_status(status)),
             };
-            Content { fact: Some(fact), ids: created }
+            Content {
+                fact: Some(fact),
+                ids: created,
+            }
         }
         (EventName::CardCreateFailed, EventData::Card(card)) => {
-            let code = card.failure_code.as_deref().filter(|code| !code.is_empty()).map(Into::into);
-            Content { fact: Some(Fact::CardCreationFailed { code }), ids: created }
+            let code = card
+                .failure_code
+                .as_deref()
+                .filter(|code| !code.is_empty())
+                .map(Into::into);
+            Content {
+                fact: Some(Fact::CardCreationFailed { code }),
+                ids: created,
+            }
         }
         (EventName::CardholderKycStatusChanged, EventData::Cardholder(cardholder)) => {
-            let status = cardholder.cardholder_status.as_ref().map(words::cardholder_status);
-            Content { fact: status.map(|status| Fact::Cardholder { status, link: None }), ids: person }
+            let status = cardholder
+                .cardholder_status
+                .as_ref()
+                .map(words::cardholder_status);
+            Content {
+                fact: status.map(|status| Fact::Cardholder { status, link: None }),
+                ids: person,
+            }
         }
         (EventName::CardStatusUpdateSucceeded, EventData::Card(card)) => {
             let status = card.card_status.as_ref().map(words::card_status);
-            Content { fact: status.map(Fact::Card), ids: updated }
+            Content {
+                fact: status.map(Fact::Card),
+                ids: updated,
+            }
         }
-        // A failed cancel shows in the look-ups that follow it; the rest is card management, not issuance.
+        // Of status changes only our own cancel matters (contract §9.2).
+        (EventName::CardStatusUpdateFailed, EventData::Card(_)) => Content {
+            fact: Some(Fact::CancelFailed),
+            ids: updated,
+        },
+        // The rest is card management, not issuance.
         (
             EventName::CardCreateSucceeded
             | EventName::CardCreateFailed
@@ -193,6 +351,9 @@ fn content(event: &Event) -> Content {
             | EventName::CardUpdateFailed
             | EventName::Other(_),
             EventData::Card(_) | EventData::Cardholder(_) | EventData::Unread,
-        ) => Content { fact: None, ids: ProviderIds::default() },
+        ) => Content {
+            fact: None,
+            ids: ProviderIds::default(),
+        },
     }
 }

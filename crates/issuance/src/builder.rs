@@ -207,7 +207,7 @@ impl Builder {
             notices: notices
                 .map(|notices| Worker::new(store.clone(), clock.clone(), notices, options(limits.notices))),
             inbox: Inbox::new(handler.clone(), clock.clone()),
-            webhooks: self.webhooks.map(|verifier| Webhooks::new(verifier, store, clock.clone())),
+            webhooks: self.webhooks.map(|verifier| Webhooks::new(verifier, handler.clone(), clock.clone())),
             handler,
             provider,
             clock,
