@@ -1,8 +1,9 @@
 //! The one file of a durable simulator: JSON lines, each a commit. One thread writes whatever waits and makes it
-//! durable by one `fdatasync`, so many requests share a sync.
+//! durable by one `fdatasync`, so many requests share a sync. At start a file that is mostly past is replaced by one
+//! that holds the state alone.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -10,6 +11,10 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 const FILE: &str = "simulator.jsonl";
+/// The replacement while it is written; a crash leaves it behind, and the next replacement overwrites it.
+const REPLACEMENT: &str = "simulator.jsonl.new";
+/// Held for as long as the simulator runs. Not the file itself, which may be replaced.
+const LOCK: &str = "simulator.lock";
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +48,18 @@ pub enum DurableError {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lost;
 
+/// The file before the simulator runs: read, and perhaps replaced.
+pub(crate) struct Opened {
+    directory: PathBuf,
+    file: File,
+    lock: File,
+}
+
 pub(crate) struct Durable {
     shared: Arc<Shared>,
     synced: watch::Receiver<Result<u64, Lost>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    _lock: File,
 }
 
 struct Shared {
@@ -61,32 +74,57 @@ struct Waiting {
     closed: bool,
 }
 
-impl Durable {
+impl Opened {
     /// Opens the file, hands every whole line to `replay`, and cuts a torn last line.
-    pub(crate) fn open(
+    pub(crate) fn read(
         directory: &Path,
         mut replay: impl FnMut(&str) -> Result<(), serde_json::Error>,
     ) -> Result<Self, DurableError> {
         let path = directory.join(FILE);
-        let io = |source| DurableError::Io {
-            path: path.clone(),
-            source,
-        };
-        std::fs::create_dir_all(directory).map_err(io)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(&path)
-            .map_err(io)?;
-        file.try_lock()
+        let io = failing(&path);
+        std::fs::create_dir_all(directory).map_err(&io)?;
+        let lock = File::create(directory.join(LOCK)).map_err(&io)?;
+        lock.try_lock()
             .map_err(|_| DurableError::Locked(path.clone()))?;
+        let file = append_to(&path).map_err(&io)?;
         let whole = read_lines(&file, &path, &mut replay)?;
-        file.set_len(whole).map_err(io)?;
-        file.sync_all().map_err(io)?;
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(io)?;
+        file.set_len(whole).map_err(&io)?;
+        file.sync_all().map_err(&io)?;
+        sync_directory(directory).map_err(&io)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            file,
+            lock,
+        })
+    }
+
+    /// Puts these lines in the place of all that were read, at once or not at all.
+    pub(crate) fn replace(
+        &mut self,
+        lines: impl Iterator<Item = Result<String, serde_json::Error>>,
+    ) -> Result<(), DurableError> {
+        let (path, replacement) = (self.directory.join(FILE), self.directory.join(REPLACEMENT));
+        let io = failing(&replacement);
+        let mut out = BufWriter::new(File::create(&replacement).map_err(&io)?);
+        for line in lines {
+            let line = line.map_err(|error| io(error.into()))?;
+            writeln!(out, "{line}").map_err(&io)?;
+        }
+        let written = out.into_inner().map_err(|error| io(error.into_error()))?;
+        written.sync_all().map_err(&io)?;
+        std::fs::rename(&replacement, &path).map_err(&io)?;
+        sync_directory(&self.directory).map_err(&io)?;
+        self.file = append_to(&path).map_err(failing(&path))?;
+        Ok(())
+    }
+
+    /// Begins to write.
+    pub(crate) fn start(self) -> Result<Durable, DurableError> {
+        let Self {
+            directory,
+            file,
+            lock,
+        } = self;
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             wake: Condvar::new(),
@@ -98,14 +136,17 @@ impl Durable {
                 let shared = Arc::clone(&shared);
                 move || write_all(&shared, file, &report)
             })
-            .map_err(io)?;
-        Ok(Self {
+            .map_err(failing(&directory.join(FILE)))?;
+        Ok(Durable {
             shared,
             synced,
             writer: Mutex::new(Some(writer)),
+            _lock: lock,
         })
     }
+}
 
+impl Durable {
     /// Queues a line; the number is what [`Durable::settled`] waits for.
     pub(crate) fn append(&self, line: &str) -> u64 {
         let mut waiting = self.shared.lock();
@@ -156,6 +197,25 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn failing(path: &Path) -> impl Fn(std::io::Error) -> DurableError {
+    move |source| DurableError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn append_to(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .read(true)
+        .open(path)
+}
+
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// Bytes up to the end of the last whole line.
@@ -218,7 +278,7 @@ mod tests {
 
     fn lines_in(directory: &Path) -> Vec<String> {
         let mut lines = Vec::new();
-        Durable::open(directory, |line| {
+        Opened::read(directory, |line| {
             lines.push(line.to_owned());
             Ok(())
         })
@@ -226,31 +286,51 @@ mod tests {
         lines
     }
 
+    fn start(directory: &Path) -> Durable {
+        Opened::read(directory, |_| Ok(()))
+            .unwrap()
+            .start()
+            .unwrap()
+    }
+
     #[tokio::test]
     async fn what_settled_is_read_back_and_a_torn_tail_is_cut() {
         let directory = tempfile::tempdir().unwrap();
-        let durable = Durable::open(directory.path(), |_| Ok(())).unwrap();
+        let durable = start(directory.path());
         durable.append("1");
         let second = durable.append("2");
         durable.settled(second).await.unwrap();
         drop(durable);
         let path = directory.path().join(FILE);
-        OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .unwrap()
-            .write_all(b"{\"torn")
-            .unwrap();
+        append_to(&path).unwrap().write_all(b"{\"torn").unwrap();
         assert_eq!(lines_in(directory.path()), ["1", "2"]);
         assert_eq!(std::fs::read_to_string(path).unwrap(), "1\n2\n");
+    }
+
+    #[tokio::test]
+    async fn a_replaced_file_goes_on_where_the_replacement_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let durable = start(directory.path());
+        durable.settled(durable.append("past")).await.unwrap();
+        drop(durable);
+        std::fs::write(directory.path().join(REPLACEMENT), "a crash left this").unwrap();
+        let mut opened = Opened::read(directory.path(), |_| Ok(())).unwrap();
+        opened
+            .replace(std::iter::once(Ok("state".to_owned())))
+            .unwrap();
+        let durable = opened.start().unwrap();
+        durable.settled(durable.append("more")).await.unwrap();
+        drop(durable);
+        assert_eq!(lines_in(directory.path()), ["state", "more"]);
+        assert!(!directory.path().join(REPLACEMENT).exists());
     }
 
     #[test]
     fn two_simulators_cannot_share_a_directory() {
         let directory = tempfile::tempdir().unwrap();
-        let _first = Durable::open(directory.path(), |_| Ok(())).unwrap();
+        let _first = start(directory.path());
         assert!(matches!(
-            Durable::open(directory.path(), |_| Ok(())),
+            Opened::read(directory.path(), |_| Ok(())),
             Err(DurableError::Locked(_))
         ));
     }

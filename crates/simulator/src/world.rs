@@ -1,5 +1,6 @@
 //! The running world: the state under its lock, the clock, the file, and the two loops that act when time comes.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Millis};
 use crate::config::{Config, WebhookTarget};
-use crate::durable::{Durable, DurableError, Lost};
+use crate::durable::{Durable, DurableError, Lost, Opened};
 use crate::faults::FaultRule;
 use crate::state::State;
 use crate::variants::Variants;
@@ -38,7 +39,7 @@ impl World {
         let config = Arc::new(config);
         let mut state = State::new(Arc::clone(&config), idv_base);
         let durable = match &config.data {
-            Some(directory) => Some(Durable::open(directory, |line| state.replay(line))?),
+            Some(directory) => Some(open(directory, &mut state)?),
             None => None,
         };
         for (place, rule) in config.faults.iter().enumerate() {
@@ -209,6 +210,16 @@ impl World {
             durable.close();
         }
     }
+}
+
+/// Reads the file into the state, and rids it of the past if it is mostly that.
+fn open(directory: &Path, state: &mut State) -> Result<Durable, DurableError> {
+    let mut opened = Opened::read(directory, |line| state.replay(line))?;
+    let now = Clock::with_offset(state.clock_offset()).now();
+    if state.is_mostly_past(now) {
+        opened.replace(state.snapshot())?;
+    }
+    opened.start()
 }
 
 fn set(sender: &watch::Sender<Option<Millis>>, value: Option<Millis>) {

@@ -10,6 +10,7 @@ use super::State;
 use super::deliveries::Delivery;
 use super::entities::{Account, Card, CardOrder, Cardholder, Timer, Token, Transaction};
 use super::idempotency::StoredAnswer;
+use super::index::Taken;
 use crate::clock::Millis;
 use crate::faults::FaultRule;
 use crate::ledger::RequestEntry;
@@ -56,12 +57,14 @@ pub(crate) enum Change<'a> {
     },
     Delivery(Cow<'a, Delivery>),
     Request(Cow<'a, RequestEntry>),
+    /// Only in snapshots: what was once taken stays known, although no row tells of it any more.
+    Taken(Cow<'a, Taken>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Line<'a> {
-    counter: u64,
-    changes: Vec<Change<'a>>,
+pub(super) struct Line<'a> {
+    pub(super) counter: u64,
+    pub(super) changes: Vec<Change<'a>>,
 }
 
 impl State {
@@ -83,6 +86,7 @@ impl State {
     pub(crate) fn replay(&mut self, line: &str) -> Result<(), serde_json::Error> {
         let line: Line<'_> = serde_json::from_str(line)?;
         self.rng.resume(line.counter);
+        self.replayed += line.changes.len();
         for change in line.changes {
             self.apply(change);
         }
@@ -150,6 +154,7 @@ impl State {
                 self.last_request = request.number - 1;
                 self.log_request(request.into_owned());
             }
+            Change::Taken(taken) => self.index.restore(taken.into_owned()),
         }
     }
 }

@@ -62,6 +62,13 @@ impl IdempotencyStore {
         self.answers.get(key)
     }
 
+    /// Every answer still kept, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &StoredAnswer> {
+        self.by_age.iter().filter_map(|(first_at, key)| {
+            self.get(key).filter(|answer| answer.first_at == *first_at)
+        })
+    }
+
     pub(crate) fn start(&mut self, key: &str) {
         self.running.insert(key.to_owned());
     }
@@ -75,7 +82,7 @@ impl IdempotencyStore {
         self.answers.insert(answer.key.clone(), answer);
     }
 
-    fn forget_old(&mut self, now: Millis) {
+    pub(crate) fn forget_old(&mut self, now: Millis) {
         while let Some((first_at, key)) = self.by_age.pop_front_if(|(at, _)| *at + LIFETIME <= now)
         {
             if self

@@ -2,18 +2,25 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::entities::{Account, Cardholder, text};
 use super::person::national_digits;
 
+/// What is never free again, by the cardholder that had it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    references: HashMap<String, Uuid>,
+    links: HashMap<String, Uuid>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     emails: HashMap<(Account, String), Uuid>,
     phones: HashMap<(Account, String), Uuid>,
-    references: HashMap<String, Uuid>,
-    links: HashMap<String, Uuid>,
+    taken: Taken,
     cards_in: HashMap<Account, Vec<Uuid>>,
     cardholders_in: HashMap<Account, Vec<Uuid>>,
     cards_of: HashMap<Uuid, Vec<Uuid>>,
@@ -38,10 +45,12 @@ impl Index {
         self.emails.insert(email(holder), holder.id);
         self.phones.insert(phone(holder), holder.id);
         if let Some(reference) = reference(holder) {
-            self.references.insert(reference.to_owned(), holder.id);
+            self.taken
+                .references
+                .insert(reference.to_owned(), holder.id);
         }
         if let Some(link) = &holder.link {
-            self.links.insert(link.token.clone(), holder.id);
+            self.taken.links.insert(link.token.clone(), holder.id);
         }
     }
 
@@ -53,6 +62,15 @@ impl Index {
         if phone(before) != phone(after) {
             self.phones.remove(&phone(before));
         }
+    }
+
+    pub(crate) fn taken(&self) -> &Taken {
+        &self.taken
+    }
+
+    pub(crate) fn restore(&mut self, taken: Taken) {
+        self.taken.references.extend(taken.references);
+        self.taken.links.extend(taken.links);
     }
 
     pub(crate) fn owner_of_email(&self, account: Account, address: &str) -> Option<Uuid> {
@@ -71,12 +89,12 @@ impl Index {
     }
 
     pub(crate) fn owner_of_reference(&self, reference: &str) -> Option<Uuid> {
-        self.references.get(reference).copied()
+        self.taken.references.get(reference).copied()
     }
 
     /// Whose link this is or was: replaced links stay known.
     pub(crate) fn owner_of_link(&self, token: &str) -> Option<Uuid> {
-        self.links.get(token).copied()
+        self.taken.links.get(token).copied()
     }
 
     pub(crate) fn cards_in(&self, account: Account) -> &[Uuid] {

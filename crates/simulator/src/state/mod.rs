@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod lists;
 mod person;
+mod snapshot;
 mod spending;
 mod status;
 mod table;
@@ -85,6 +86,8 @@ pub(crate) struct State {
     /// Rises with every change of cards, cardholders, orders and transactions.
     version: u64,
     changed: BTreeSet<Row>,
+    /// Changes read at start.
+    replayed: usize,
 }
 
 impl State {
@@ -114,6 +117,7 @@ impl State {
             clock_offset: 0,
             version: 0,
             changed: BTreeSet::new(),
+            replayed: 0,
             config,
         }
     }

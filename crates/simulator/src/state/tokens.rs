@@ -26,6 +26,13 @@ impl Tokens {
         self.live.insert(token.token.clone(), token);
     }
 
+    /// Every token that is accepted, the newest of each client last.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Token> {
+        let is_newest = |token: &&Token| self.newest.get(&token.client) == Some(&token.token);
+        let older = self.live.values().filter(move |token| !is_newest(token));
+        older.chain(self.live.values().filter(is_newest))
+    }
+
     pub(crate) fn newest_of(&self, client: &str) -> Option<&Token> {
         self.newest
             .get(client)

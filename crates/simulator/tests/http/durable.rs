@@ -142,3 +142,82 @@ async fn what_was_answered_is_in_the_file() {
     let again = World::with(kept(copy.path())).await;
     again.until(&card, "ACTIVE").await;
 }
+
+#[tokio::test]
+async fn a_file_that_is_mostly_past_is_rewritten_at_start_and_nothing_is_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("simulator.jsonl");
+    // Else the links would hold the port.
+    let kept = || Config {
+        idv_link_base: Some("https://idv.example/".into()),
+        ..kept(directory.path())
+    };
+    let world = World::with(kept()).await;
+    let (key, body) = (key(), simple());
+    let (_, first) = world.post_keyed("/v1/issuing/cards", &key, &body).await;
+    world.until(&first, "ACTIVE").await;
+    let proof = json!({"provider": "SUMSUB", "reference_id": "reference-0001"});
+    let proven = enhanced(json!({"method": "THIRD_PARTY", "kyc_proof": proof}));
+    world.create(&proven).await;
+    let waiting = world.create(&redirect()).await;
+    // A link that was replaced, and so is in no row any more.
+    let old = waiting["idv_verification_url"].as_str().unwrap();
+    let old = old.rsplit('/').next().unwrap();
+    let holder = waiting["cardholder_id"].as_str().unwrap();
+    let renewal = json!({"kyc_verification": {"method": "SUMSUB_REDIRECT"}});
+    world
+        .post(&format!("/v1/issuing/cardholders/{holder}"), &renewal)
+        .await;
+    let page = async |world: &World| {
+        let url = format!("http://{}/_sim/idv/page/{old}", world.simulator.addr());
+        let page = world.http.get(url).send().await.unwrap();
+        page.text().await.unwrap()
+    };
+    let replaced = page(&world).await;
+    world
+        .fault(
+            json!({"id": "never", "match": {"email": "nobody"}, "fault": {"kind": "processing"}}),
+        )
+        .await;
+    for _ in 0..500 {
+        world.simulator.advance(Duration::from_secs(1)).await;
+    }
+    let mut before = world.ledger();
+    world.simulator.shutdown().await;
+    let long = std::fs::metadata(&file).unwrap().len();
+
+    for start in 1..=2 {
+        let world = World::with(kept()).await;
+        let short = std::fs::metadata(&file).unwrap().len();
+        assert!(short < long / 2, "start {start}: {short} of {long}");
+        let mut after = world.ledger();
+        // Starting minted a token.
+        after.requests.truncate(before.requests.len());
+        (before.now, after.now) = (0, 0);
+        let (was, is) = (
+            serde_json::to_value(&before).unwrap(),
+            serde_json::to_value(&after).unwrap(),
+        );
+        for (part, was) in was.as_object().unwrap() {
+            assert_eq!(&is[part], was, "start {start}: {part}");
+        }
+        let again = world.post_keyed("/v1/issuing/cards", &key, &body).await;
+        assert_eq!(again, (200, first.clone()));
+        world.refused(&body, "email_duplicated").await;
+        world
+            .refused(
+                &enhanced(json!({"method": "THIRD_PARTY", "kyc_proof": proof})),
+                "reference_id_duplicated",
+            )
+            .await;
+        assert_eq!(page(&world).await, replaced);
+        assert_eq!(world.simulator.faults()[0].id, "never");
+        let listed = world
+            .get("/v1/issuing/cards?page_size=10&page_number=1")
+            .await
+            .1;
+        assert_eq!(listed["data"][0]["card_id"], waiting["card_id"]);
+        before = world.ledger();
+        world.simulator.shutdown().await;
+    }
+}
