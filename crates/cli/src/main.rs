@@ -15,6 +15,7 @@ mod issue;
 mod logging;
 mod orders;
 mod output;
+mod reconcile;
 mod serve;
 mod signals;
 mod simulate;
@@ -46,6 +47,7 @@ enum Command {
     Issue(issue::Args),
     Orders(orders::Args),
     Audit(audit::Args),
+    Reconcile(reconcile::Args),
     Config(config::Args),
     /// Run the false UQPAY alone.
     Simulate(simulate::Args),
@@ -82,6 +84,7 @@ fn run(command: Command, output: Output) -> Result<(), Failure> {
             Command::Issue(args) => issue::run(args, output).await,
             Command::Orders(args) => orders::run(args, output).await,
             Command::Audit(args) => audit::run(args, output),
+            Command::Reconcile(args) => reconcile::run(args, output).await,
             Command::Config(args) => config::run(args, output),
             Command::Simulate(args) => simulate::run(args, output).await,
         }
@@ -134,6 +137,8 @@ mod tests {
             "issuance orders retry ref-1 --reason r --expect 3",
             "issuance orders fail ref-1 --reason r",
             "issuance orders act ref-1 pause --reason r",
+            "issuance reconcile --server http://127.0.0.1:1 --patience 5",
+            "issuance reconcile --last",
             "issuance audit verify data",
             "issuance audit replay data --until 2026-10-03T09:12:44Z",
             "issuance audit replay data --until 17",

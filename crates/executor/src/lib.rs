@@ -20,7 +20,7 @@ mod window;
 mod worker;
 
 pub use breaker::{Allowed, Breaker};
-pub use budget::{Budget, Urgency};
+pub use budget::{Budget, BudgetUse, Urgency};
 pub use clock::{Clock, SystemClock};
 pub use notices::Notices;
 pub use notifier::{Notice, Notifier, NotifyError};

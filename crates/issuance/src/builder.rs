@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use issuance_adapter::{Inbox, ProviderOptions, Readings, UqpayProvider, Webhooks};
+use issuance_adapter::{Inbox, ProviderOptions, Readings, Reconciler, UqpayProvider, Webhooks};
 use issuance_domain::{Policy, duration};
 use issuance_executor::{
     Breaker, Budget, Clock, Notices, Notifier, ProductBreaker, Provider, Retry, Submitter, SystemClock, Worker, WorkerOptions,
@@ -13,6 +13,7 @@ use issuance_uqpay::webhook::Verifier;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Parts};
+use crate::reconciling::Reconciling;
 
 /// How much at once, and how often again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Limits {
     pub breaker: Retry,
     /// Pages of the card list read in search of an order nobody named a card for.
     pub search_pages: u32,
+    /// Our orders against the provider's lists so often; zero for never by itself.
+    #[serde(with = "duration")]
+    pub reconcile_every: Duration,
 }
 
 impl Limits {
@@ -51,6 +55,7 @@ impl Limits {
             retry: Retry { first: seconds(2), cap: seconds(300), jitter: 0.3 },
             breaker: Retry { first: seconds(5), cap: seconds(300), jitter: 0.2 },
             search_pages: 50,
+            reconcile_every: seconds(6 * 3_600),
         }
     }
 }
@@ -166,11 +171,12 @@ impl Builder {
         let pools = Arc::new(ProductBreaker::new(Retry { first: limits.retry.cap.min(cap), cap, ..limits.breaker.clone() }));
         let options =
             ProviderOptions { idv_link_life: policy.idv_link_life, search_pages: limits.search_pages };
-        let provider: Arc<dyn Provider> = match self.provider.ok_or(BuildError::NoProvider)? {
+        let (provider, uqpay): (Arc<dyn Provider>, _) = match self.provider.ok_or(BuildError::NoProvider)? {
             Source::Uqpay(client) => {
-                Arc::new(UqpayProvider::new(client, clock.clone(), budget.clone(), options))
+                let uqpay = Arc::new(UqpayProvider::new(client, clock.clone(), budget.clone(), options));
+                (uqpay.clone(), Some(uqpay))
             }
-            Source::Other(provider) => provider,
+            Source::Other(provider) => (provider, None),
         };
         let handler = CommandHandler::new(store.clone(), Arc::new(policy));
         let options = |concurrency| WorkerOptions {
@@ -191,10 +197,15 @@ impl Builder {
             handler: handler.clone(),
             provider: provider.clone(),
             clock: clock.clone(),
-            budget,
+            budget: budget.clone(),
             breaker: breaker.clone(),
             retry: limits.retry.clone(),
         };
+        let reconciler = |uqpay: &Arc<UqpayProvider>| {
+            Reconciler::new(uqpay.clone(), handler.clone(), clock.clone(), limits.search_pages)
+        };
+        let reconciliation =
+            Reconciling::new(uqpay.as_ref().map(reconciler), limits.reconcile_every, clock.clone());
         let notices = self.notifier.map(|notifier| Notices {
             handler: handler.clone(),
             notifier,
@@ -208,10 +219,14 @@ impl Builder {
                 .map(|notices| Worker::new(store.clone(), clock.clone(), notices, options(limits.notices))),
             inbox: Inbox::new(handler.clone(), clock.clone()),
             webhooks: self.webhooks.map(|verifier| Webhooks::new(verifier, handler.clone(), clock.clone())),
+            reconciliation,
             handler,
             provider,
+            uqpay,
             clock,
+            budget,
             breaker,
+            pools,
         }))
     }
 }

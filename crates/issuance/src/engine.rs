@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use issuance_adapter::{Inbox, Readings, WebhookError, Webhooks};
+use issuance_adapter::{Inbox, Readings, UqpayProvider, WebhookError, Webhooks};
 use issuance_domain::{
     Command, Context, OperatorAct, OperatorAction, Order, OrderId, Policy, State, Timestamp, Version, allowed_actions,
 };
-use issuance_executor::{Breaker, Clock, Notices, Provider, Submitter, Worker};
+use issuance_executor::{Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker};
 use issuance_store::{
     CommandHandler, Counts, Decision, Field, HandleError, HostReference, Message, Page, Position, Query, Receipt,
-    Recorded, Request, Standing, Store, StoreError, TaskRow,
+    Recorded, Request, Standing, Store, TaskRow,
 };
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -18,12 +18,13 @@ use tokio_util::sync::CancellationToken;
 use crate::builder::Builder;
 use crate::error::EngineError;
 use crate::feed::Feed;
+use crate::reconciling::Reconciling;
 
 /// A saga engine for card orders. Cheap to clone; all clones are the same engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    parts: Arc<Parts>,
-    stop: CancellationToken,
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) stop: CancellationToken,
     stopped: CancellationToken,
 }
 
@@ -32,7 +33,11 @@ pub(crate) struct Parts {
     pub(crate) handler: CommandHandler,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) uqpay: Option<Arc<UqpayProvider>>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) breaker: Arc<Breaker>,
+    pub(crate) pools: Arc<ProductBreaker>,
+    pub(crate) reconciliation: Reconciling,
     pub(crate) submitter: Worker<Submitter>,
     pub(crate) readings: Worker<Readings>,
     pub(crate) notices: Option<Worker<Notices>>,
@@ -47,19 +52,6 @@ pub struct IdvLink {
     pub url: SecretString,
     /// When it stops working.
     pub expires_at: Timestamp,
-}
-
-/// How the engine is.
-#[derive(Debug, Clone)]
-pub struct Health {
-    /// Whether orders can be placed.
-    pub ready: bool,
-    /// Why not, if the store is the reason.
-    pub store: Result<Position, StoreError>,
-    /// Why calls to the provider wait, and until when.
-    pub breaker: Option<(String, Timestamp)>,
-    /// How many orders stand where; none if the store cannot say.
-    pub counts: Option<Counts>,
 }
 
 /// A link is hidden from people this long before it ends (contract §7).
@@ -90,6 +82,12 @@ impl Engine {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.clock
+    }
+
+    /// Now, by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock().now()
     }
 
     /// The policy it decides by.
@@ -234,14 +232,6 @@ impl Engine {
         allowed_actions(order, &context)
     }
 
-    /// How the engine is.
-    pub async fn health(&self) -> Health {
-        let store = self.store().head().await;
-        let counts = self.store().counts().await.ok();
-        let ready = store.is_ok() && counts.is_some() && !self.stop.is_cancelled();
-        Health { ready, store, breaker: self.parts.breaker.why_open(), counts }
-    }
-
     /// Does what orders owe, until [`Engine::shutdown`]. Run it once, beside whatever places orders.
     ///
     /// # Errors
@@ -259,6 +249,7 @@ impl Engine {
             parts.readings.run(self.stop.clone()),
             notices,
             parts.inbox.run(self.stop.clone()),
+            self.reconcile_by_schedule(),
         );
         self.stop.cancel();
         self.stopped.cancel();

@@ -7,17 +7,25 @@ mod builder;
 mod engine;
 mod error;
 mod feed;
+mod health;
 mod place;
+mod reconciling;
 
 pub use builder::{BuildError, Builder, Limits};
-pub use engine::{Engine, Health, IdvLink};
+pub use engine::{Engine, IdvLink};
 pub use error::EngineError;
 pub use feed::Feed;
+pub use health::{Health, WebhookFlow};
 pub use place::{PlaceError, Placed};
 
-pub use issuance_adapter::{UqpayProvider, WebhookError, Webhooks};
+pub use issuance_adapter::{
+    Difference, Finding, Proposal, Reconciliation, TokenHealth, UqpayProvider, WebhookError,
+    Webhooks,
+};
 pub use issuance_domain as domain;
-pub use issuance_executor::{Clock, Notice, Notifier, NotifyError, Provider, Retry, SystemClock};
+pub use issuance_executor::{
+    BudgetUse, Clock, Notice, Notifier, NotifyError, OpenPool, Pool, Provider, Retry, SystemClock,
+};
 pub use issuance_store as store;
 pub use issuance_uqpay as uqpay;
 

@@ -4,6 +4,7 @@
 
 mod actions;
 mod orders;
+mod reconciliation;
 mod status;
 
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl FromRef<App> for Engine {
 pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
     let acts = Router::new()
         .route("/admin/v1/orders/{id}/actions/{action}", post(actions::act))
+        .route("/admin/v1/reconciliation", post(reconciliation::start))
         .route_layer(from_fn(only_operators));
     let routes = Router::new()
         .route("/admin/v1/attention", get(orders::attention))
@@ -60,6 +62,7 @@ pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
         .route("/admin/v1/orders/{id}", get(orders::show))
         .route("/admin/v1/inbox", get(status::inbox))
         .route("/admin/v1/health", get(status::health))
+        .route("/admin/v1/reconciliation", get(reconciliation::last))
         .merge(acts);
     let routes = edge::completed(routes)
         .layer(from_fn_with_state(credentials, authenticate))

@@ -7,7 +7,10 @@ use serde::Deserialize;
 
 use crate::listing::{self, MAX_LIMIT, Params};
 use crate::problem::Problem;
-use crate::views::{BreakerView, CountsView, HealthView, InboxView, MessageView};
+use crate::views::{
+    BreakerView, BudgetView, CountsView, HealthView, InboxView, MessageView, PoolView, TokenView,
+    WebhookView,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +25,11 @@ pub(super) async fn inbox(
 ) -> Result<Json<InboxView>, Problem> {
     let limit = listing::limit(params.limit.as_deref(), MAX_LIMIT)?;
     let found = engine.unsettled_messages(limit + 1).await?;
-    let messages = found.iter().take(limit).map(MessageView::from).collect();
+    let messages = found
+        .iter()
+        .take(limit)
+        .map(|found| MessageView::of(found, engine.now()))
+        .collect();
     Ok(Json(InboxView {
         messages,
         more: found.len() > limit,
@@ -42,6 +49,11 @@ pub(super) async fn health(State(engine): State<Engine>) -> Json<HealthView> {
         breaker: health
             .breaker
             .map(|(reason, until)| BreakerView { reason, until }),
+        products: health.pools.iter().map(PoolView::from).collect(),
+        budget: BudgetView::from(health.budget),
+        token: health.token.map(TokenView::from),
+        webhooks: health.webhooks.map(WebhookView::from),
+        orphaned_messages: health.orphans,
         counts: health.counts.map(CountsView::from),
     })
 }

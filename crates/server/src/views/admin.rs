@@ -1,9 +1,11 @@
 //! What operators see beside the orders themselves. A timeline shows each event as the log has it, evidence included.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use issuance::domain::{MessageId, OperatorAction, Timestamp, Version};
 use issuance::store::{Counts, Message, Position, Recorded, Standing, TaskRow, body_json};
+use issuance::{BudgetUse, OpenPool, Reconciliation, TokenHealth, WebhookFlow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -116,6 +118,8 @@ pub struct MessageView {
     pub standing: &'static str,
     /// Why it is quarantined.
     pub why: Option<Box<str>>,
+    /// It found no order for a day.
+    pub is_orphan: bool,
 }
 
 /// How the engine is.
@@ -129,8 +133,140 @@ pub struct HealthView {
     pub head: Option<Position>,
     /// Why calls to the provider wait; none when they do not.
     pub breaker: Option<BreakerView>,
+    /// Products whose orders wait for cards, money or quota, longest first.
+    pub products: Vec<PoolView>,
+    /// How much of the provider's budget is used.
+    pub budget: BudgetView,
+    /// How the provider's token is; none while one is minted.
+    pub token: Option<TokenView>,
+    /// How webhooks come; none when none are taken.
+    pub webhooks: Option<WebhookView>,
+    /// Messages that found no order for a day.
+    pub orphaned_messages: Option<usize>,
     /// How many of what.
     pub counts: Option<CountsView>,
+}
+
+/// A product whose orders wait.
+#[derive(Debug, Clone, Serialize)]
+pub struct PoolView {
+    /// The sub-account, if not the main one.
+    pub account: Option<String>,
+    /// The product.
+    pub product_id: String,
+    /// The provider's code.
+    pub code: Box<str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the next order is tried.
+    pub until: Timestamp,
+}
+
+/// The provider's budget.
+#[derive(Debug, Clone, Serialize)]
+pub struct BudgetView {
+    /// Calls a minute.
+    pub per_minute: u32,
+    /// Calls in the last minute.
+    pub spent: u32,
+    /// The provider told us to wait until then.
+    pub closed_until: Option<Timestamp>,
+}
+
+/// The provider's token.
+#[derive(Debug, Clone, Serialize)]
+pub struct TokenView {
+    /// Which one since the process began.
+    pub generation: u64,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Mints in the last minute.
+    pub mints: usize,
+    /// Tokens that died before their time in the last minute.
+    pub evictions: usize,
+    /// Somebody else seems to mint with our credential.
+    pub is_contested: bool,
+}
+
+/// How webhooks come.
+#[derive(Debug, Clone, Serialize)]
+pub struct WebhookView {
+    /// When the last genuine one came.
+    pub last_at: Option<Timestamp>,
+    /// None came since then though orders are open.
+    pub silent_since: Option<Timestamp>,
+    /// Our clock seems to be ahead by so many milliseconds, behind if negative.
+    pub clock_ahead_millis: Option<i64>,
+}
+
+/// Our orders against the provider's lists.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReconciliationView {
+    /// One is under way.
+    pub is_running: bool,
+    /// What the last one found.
+    pub last: Option<Reconciliation>,
+}
+
+impl From<&OpenPool> for PoolView {
+    fn from(open: &OpenPool) -> Self {
+        Self {
+            account: open.pool.account.as_ref().map(ToString::to_string),
+            product_id: open.pool.product.to_string(),
+            code: open.code.clone(),
+            since: open.since,
+            until: open.until,
+        }
+    }
+}
+
+impl From<BudgetUse> for BudgetView {
+    fn from(usage: BudgetUse) -> Self {
+        let BudgetUse {
+            per_minute,
+            spent,
+            closed_until,
+        } = usage;
+        Self {
+            per_minute,
+            spent,
+            closed_until,
+        }
+    }
+}
+
+impl From<TokenHealth> for TokenView {
+    fn from(token: TokenHealth) -> Self {
+        let TokenHealth {
+            generation,
+            expires_at,
+            mints,
+            evictions,
+            is_contested,
+        } = token;
+        Self {
+            generation,
+            expires_at,
+            mints,
+            evictions,
+            is_contested,
+        }
+    }
+}
+
+impl From<WebhookFlow> for WebhookView {
+    fn from(flow: WebhookFlow) -> Self {
+        let WebhookFlow {
+            last_at,
+            silent_since,
+            clock_ahead_millis,
+        } = flow;
+        Self {
+            last_at,
+            silent_since,
+            clock_ahead_millis,
+        }
+    }
 }
 
 /// An open breaker.
@@ -189,8 +325,11 @@ impl TryFrom<&Recorded> for TimelineEntryView {
     }
 }
 
-impl From<&(Message, Standing)> for MessageView {
-    fn from((message, standing): &(Message, Standing)) -> Self {
+/// A message that found no order for this long is an orphan (contract §9.4).
+const ORPHAN: Duration = Duration::from_secs(24 * 3_600);
+
+impl MessageView {
+    pub(crate) fn of((message, standing): &(Message, Standing), now: Timestamp) -> Self {
         let (standing, why) = match standing {
             Standing::Pending => ("pending", None),
             Standing::Parked => ("parked", None),
@@ -208,6 +347,7 @@ impl From<&(Message, Standing)> for MessageView {
                 .collect(),
             standing,
             why,
+            is_orphan: standing == "parked" && now.since(message.received_at) >= ORPHAN,
         }
     }
 }

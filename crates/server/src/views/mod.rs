@@ -7,8 +7,9 @@ mod order;
 
 pub(crate) use admin::action_names;
 pub use admin::{
-    ActionView, AttentionGroupView, AttentionListView, AttentionOrderView, BreakerView, CountsView,
-    HealthView, InboxView, MessageView, OrderDetailView, TaskView, TimelineEntryView,
+    ActionView, AttentionGroupView, AttentionListView, AttentionOrderView, BreakerView, BudgetView,
+    CountsView, HealthView, InboxView, MessageView, OrderDetailView, PoolView, ReconciliationView,
+    TaskView, TimelineEntryView, TokenView, WebhookView,
 };
 pub use event::{EventData, EventView, EvidenceView};
 pub use order::{
