@@ -324,8 +324,14 @@ pub(crate) fn alarm(order: &Order, policy: &Policy) -> Option<(Timestamp, Attent
     }
     let (since, wait, reason) = match &order.state {
         State::Requested { submission } => {
-            let first = submission.first_started_at.filter(|_| submission.outcome_unknown())?;
-            (first, policy.outcome_unknown_alarm, AttentionReason::OutcomeUnknown)
+            let reason = match &submission.phase {
+                // What is looked for behind a refusal cannot be read.
+                Phase::Refused { refusal } => AttentionReason::behind(submission.purpose, refusal),
+                Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Expired { .. } | Phase::Done => {
+                    submission.outcome_unknown().then_some(AttentionReason::OutcomeUnknown)?
+                }
+            };
+            (submission.first_started_at?, policy.outcome_unknown_alarm, reason)
         }
         State::Accepted { since, under_review: false } => {
             (*since, policy.activation_alarm, AttentionReason::ActivationOverdue)

@@ -135,6 +135,9 @@ fn reason(attention: &Attention) -> String {
         "outcome_unknown" => {
             "a create call was sent and its outcome is still unknown; it is sent again with the same key"
         }
+        "absence_proved" => {
+            "two searches prove that nothing came of the create call; a person decides whether it is sent under a new key"
+        }
         "body_changed" => {
             "the call would differ from the one first sent under its key, so it is not sent"
         }
@@ -201,6 +204,7 @@ fn suggestion(detail: &Detail) -> Option<String> {
     let wanted: &[&str] = match reason {
         "discrepancy" => &["resolve_discrepancy", "look_up_now"],
         "paused" => &["resume"],
+        "absence_proved" => &["resubmit", "look_up_now", "fail"],
         "idv_expired" | "idv_link_missing" => &["refresh_idv_link", "look_up_now", "retry_now"],
         "capacity" | "refused" => &["retry_now", "fail"],
         _ => &["look_up_now", "retry_now", "resolve_discrepancy", "fail"],

@@ -4,9 +4,11 @@
 mod given;
 mod sample;
 
+mod absence;
 mod compensation;
 mod golden;
 mod lifecycle;
+mod one_card;
 mod operate;
 mod personal_data;
 mod product;

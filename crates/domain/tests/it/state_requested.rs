@@ -207,7 +207,7 @@ fn contract_9_1_duplicate_after_a_sent_attempt_may_be_our_own_leftover() {
             ])
             .is("requested")
             .needs(None)
-            .owes([(Action::LookUp, seconds(0))]);
+            .owes([(Action::LookUp, seconds(0)), (Action::Escalate, minutes(15))]);
     }
     // What never left cannot have left anything.
     let not_sent = and(
