@@ -11,6 +11,11 @@ use crate::output::{self, Output};
 /// Runs the simulator until interrupted. API base `http://ADDR/api`, any credentials but bad/bad; its own controls
 /// under `/_sim/` (docs/simulator.md).
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+API base: http://ADDR/api, with any credentials but bad/bad. Controls: http://ADDR/_sim/
+  ledger, clock, clock/advance, faults, webhook, variants, idv/{cardholder_id}
+  curl -d '{\"fault\":{\"kind\":\"lost_after_effect\"},\"times\":1}' ADDR/_sim/faults
+docs/simulator.md has the products, every fault and a walk through all of it.")]
 pub(crate) struct Args {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:9090")]

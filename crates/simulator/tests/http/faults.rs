@@ -1,6 +1,6 @@
 //! Every kind of fault once: what the caller sees, and what really happened.
 
-use issuance_simulator::{Answer, CardStatus, Config, DeliveryState, FaultRule};
+use issuance_simulator::{Answer, CardStatus, Config, DeliveryState};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -333,27 +333,4 @@ async fn rules_are_listed_with_their_counters_and_can_be_cleared() {
     let url = format!("http://{}/_sim/faults", world.simulator.addr());
     assert_eq!(world.http.delete(url).send().await.unwrap().status(), 204);
     assert!(world.simulator.faults().is_empty());
-}
-
-/// Every example of the fault script in the documentation is a rule, and every kind of fault has one.
-#[test]
-fn the_documented_rules_are_rules() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/simulator.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let examples = page
-        .split("```json\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap());
-    let mut kinds = std::collections::BTreeSet::new();
-    for example in examples {
-        let rules = match serde_json::from_str(example).unwrap() {
-            Value::Array(rules) => rules,
-            rule => vec![rule],
-        };
-        for rule in rules {
-            let rule: FaultRule = serde_json::from_value(rule).expect(example);
-            kinds.insert(serde_json::to_value(rule.fault).unwrap()["kind"].to_string());
-        }
-    }
-    assert_eq!(kinds.len(), 19, "{kinds:?}");
 }

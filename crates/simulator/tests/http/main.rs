@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod documented;
 mod durable;
 mod faults;
 mod idempotency;
