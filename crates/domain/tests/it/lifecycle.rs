@@ -245,7 +245,8 @@ fn searches(page: &mut String, edges: &mut Edges) {
         }
         history
     };
-    let rows: [(&str, Vec<EventBody>, Scan, fn(&mut Policy)); 12] = [
+    type Searched = (&'static str, Vec<EventBody>, Scan, fn(&mut Policy));
+    let rows: [Searched; 12] = [
         ("the key can still be sent", unknown(), scan(minutes(11)), standard),
         ("key expired, searched within 10 min of the last possible arrival", expired(), scan(minutes(10)), standard),
         ("key expired, searched later", expired(), scan(minutes(11)), standard),
