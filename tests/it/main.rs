@@ -2,4 +2,5 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should panic")]
 
 mod roads;
+mod roads3;
 mod unknown;

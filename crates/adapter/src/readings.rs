@@ -6,9 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use issuance_domain::{Action, Command, Observation, Order, Source, State, Timestamp};
 use issuance_executor::{
-    Allowed, Breaker, Budget, Clock, Done, Gate, Heard, Outcome, Performer, Provider, Retry, Silence, Urgency,
+    Allowed, Breaker, Budget, Clock, Done, Gate, Heard, Outcome, Performer, Provider, Retry,
+    Silence, Urgency,
 };
-use issuance_store::{CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError};
+use issuance_store::{
+    CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError,
+};
 
 /// Performs readings.
 #[derive(Debug)]
@@ -47,7 +50,9 @@ impl Performer for Readings {
     }
 
     async fn perform(&self, lease: &Lease) -> Result<Done, StoreError> {
-        let Some(order) = self.handler.store().order(lease.task.id.order).await? else { return Ok(Done::Finished) };
+        let Some(order) = self.handler.store().order(lease.task.id.order).await? else {
+            return Ok(Done::Finished);
+        };
         match lease.task.id.action {
             Action::Submit { .. } | Action::NotifyHost => Ok(Done::Finished),
             Action::Escalate => {
@@ -57,16 +62,25 @@ impl Performer for Readings {
             Action::LookUp => match self.look_up(&order).await? {
                 Ok(()) => {
                     // One look is enough for an order that has ended; of an open one this changes nothing.
-                    self.command(&order, Command::EndLookUp { cause: lease.task.id.cause }).await?;
+                    self.command(
+                        &order,
+                        Command::EndLookUp {
+                            cause: lease.task.id.cause,
+                        },
+                    )
+                    .await?;
                     Ok(Done::Later(self.next_look_up(&order, lease.tries)))
                 }
                 Err(silence) => Ok(Done::Later(self.back_off(lease, &silence))),
             },
             Action::ExpireIdv => {
-                let State::IdvPending { idv } = &order.state else { return Ok(Done::Finished) };
+                let State::IdvPending { idv } = &order.state else {
+                    return Ok(Done::Finished);
+                };
                 match self.look_up(&order).await? {
                     Ok(()) => {
-                        self.command(&order, Command::ExpireIdv { link: idv.number }).await?;
+                        self.command(&order, Command::ExpireIdv { link: idv.number })
+                            .await?;
                         // Not owed any more once it led to anything; else asked again like any look-up.
                         Ok(Done::Later(self.next_look_up(&order, lease.tries)))
                     }
@@ -83,20 +97,40 @@ impl Readings {
         if let Err(reopens) = self.breaker.enter(self.clock.now()) {
             let now = self.clock.now();
             let cause = issuance_domain::SilenceCause::NotSent;
-            return Ok(Err(Silence { cause, retry_after: Some(reopens.since(now)) }));
+            return Ok(Err(Silence {
+                cause,
+                retry_after: Some(reopens.since(now)),
+            }));
         }
-        let sealed = self.handler.store().open_sealed(order.id, &Field::Request).await?;
+        let sealed = self
+            .handler
+            .store()
+            .open_sealed(order.id, &Field::Request)
+            .await?;
         let sealed = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok());
         match self.provider.look_up(order, sealed.as_ref()).await {
             Outcome::Heard(facts) => {
                 self.breaker.succeeded();
                 for Heard { fact, ids, sealed } in facts {
-                    let command = Command::Learn(Observation { fact, ids, source: Source::LookUp });
-                    self.handle(Request { sealed, ..Request::new(order.id, command, self.clock.now()) }).await?;
+                    let command = Command::Learn(Observation {
+                        fact,
+                        ids,
+                        source: Source::LookUp,
+                    });
+                    self.handle(Request {
+                        sealed,
+                        ..Request::new(order.id, command, self.clock.now())
+                    })
+                    .await?;
                 }
                 Ok(Ok(()))
             }
-            Outcome::Silent(silence) => Ok(Err(silence)),
+            Outcome::Silent(silence) => {
+                if order.claim.is_some() {
+                    self.command(order, Command::LookInVain).await?;
+                }
+                Ok(Err(silence))
+            }
         }
     }
 
@@ -106,11 +140,23 @@ impl Readings {
         let policy = self.handler.policy();
         let now = self.clock.now();
         let first = order.look_up_wait(policy);
-        let schedule = Retry { first, cap: policy.look_up_cap.max(first), ..self.retry.clone() };
+        let schedule = Retry {
+            first,
+            cap: policy.look_up_cap.max(first),
+            ..self.retry.clone()
+        };
         let regular = now.after(schedule.delay(tries, self.clock.jitter()));
-        let confirmation = order.claim.as_ref().map(|_| now.after(policy.failure_confirmation));
-        let decisive = order.absence_counts_from(policy).filter(|counts| *counts > now);
-        [confirmation, decisive].into_iter().flatten().fold(regular, Timestamp::min)
+        let confirmation = order
+            .claim
+            .as_ref()
+            .map(|_| now.after(policy.failure_confirmation));
+        let decisive = order
+            .absence_counts_from(policy)
+            .filter(|counts| *counts > now);
+        [confirmation, decisive]
+            .into_iter()
+            .flatten()
+            .fold(regular, Timestamp::min)
     }
 
     fn back_off(&self, lease: &Lease, silence: &Silence) -> Timestamp {
@@ -120,11 +166,16 @@ impl Readings {
         if silence.cause == issuance_domain::SilenceCause::RateLimited {
             self.budget.close_until(now, silence.retry_after);
         }
-        now.after(self.retry.delay(lease.tries, jitter).max(silence.retry_after.unwrap_or_default()))
+        now.after(
+            self.retry
+                .delay(lease.tries, jitter)
+                .max(silence.retry_after.unwrap_or_default()),
+        )
     }
 
     async fn command(&self, order: &Order, command: Command) -> Result<(), StoreError> {
-        self.handle(Request::new(order.id, command, self.clock.now())).await
+        self.handle(Request::new(order.id, command, self.clock.now()))
+            .await
     }
 
     async fn handle(&self, request: Request) -> Result<(), StoreError> {

@@ -42,6 +42,8 @@ pub enum Command {
         /// When to try again, jitter included.
         retry_at: Timestamp,
     },
+    /// The provider's record cannot be read.
+    LookInVain,
     /// Something genuine that may be old news: a reason to read the provider's record, and no more.
     Hint {
         /// How we heard it.

@@ -6,8 +6,8 @@ use crate::command::Context;
 use crate::event::{By, EventBody, LookUpCause};
 use crate::evolve::evolve;
 use crate::fact::{
-    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds, Refusal,
-    RefusalClass, Source, Verification,
+    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds,
+    Refusal, RefusalClass, Source, Verification,
 };
 use crate::ids::CardId;
 use crate::key::{Generation, Purpose};
@@ -17,14 +17,21 @@ use crate::outbox::{Activation, LateSuccess};
 use super::{absence, attention, failed};
 
 /// What one observation makes of an order.
-pub(super) fn learn(order: &Order, observation: Observation, context: &Context<'_>) -> Vec<EventBody> {
+pub(super) fn learn(
+    order: &Order,
+    observation: Observation,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     let Observation { fact, ids, source } = observation;
     if let Some(other) = other_card(order, &ids) {
         return note_discrepancy(order, Discrepancy::SecondCard { card: other }, source);
     }
     match &order.state {
         State::Requested { submission } => requested(order, submission, fact, ids, source, context),
-        State::Accepted { .. } | State::IdvPending { .. } | State::Active { .. } | State::Failed { .. } => {
+        State::Accepted { .. }
+        | State::IdvPending { .. }
+        | State::Active { .. }
+        | State::Failed { .. } => {
             let mut events = learn_ids(order, ids, &source);
             let known = fold(order, &events, context);
             events.extend(judge(&known, fact, source, context));
@@ -46,13 +53,19 @@ fn learn_ids(order: &Order, heard: ProviderIds, source: &Source) -> Vec<EventBod
     if news.is_empty() {
         return Vec::new();
     }
-    vec![EventBody::ProviderIdsLearned { ids: news, source: source.clone() }]
+    vec![EventBody::ProviderIdsLearned {
+        ids: news,
+        source: source.clone(),
+    }]
 }
 
 /// The order as it will be after events that were just decided.
 fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -> Order {
     events.iter().fold(order.clone(), |order, body| {
-        let event = crate::event::Event { at: context.now, body: body.clone() };
+        let event = crate::event::Event {
+            at: context.now,
+            body: body.clone(),
+        };
         evolve(order.id, Some(order.clone()), &event).unwrap_or(order)
     })
 }
@@ -86,7 +99,9 @@ fn requested(
             accept(order, None, Some(fact), ids, source, context)
         }
         // A person of the two-step road has a life of its own.
-        Fact::CardAbsent(scan) if source.is_read() => absence::absent(order, submission, scan, context),
+        Fact::CardAbsent(scan) if source.is_read() => {
+            absence::absent(order, submission, scan, context)
+        }
         Fact::CardAbsent(_)
         | Fact::Cardholder { .. }
         | Fact::CardMissing
@@ -105,7 +120,11 @@ fn accept(
     context: &Context<'_>,
 ) -> Vec<EventBody> {
     let under_review = creation.as_ref().is_some_and(is_under_review);
-    let mut events = vec![EventBody::OrderAccepted { ids, under_review, source: source.clone() }];
+    let mut events = vec![EventBody::OrderAccepted {
+        ids,
+        under_review,
+        source: source.clone(),
+    }];
     let known = fold(order, &events, context);
     if let Some(creation) = creation {
         events.extend(created(&known, creation, &source));
@@ -119,30 +138,63 @@ fn accept(
 fn is_under_review(creation: &Creation) -> bool {
     let reviewing = creation.verification == Some(Verification::UnderReview)
         || creation.cardholder == Some(CardholderStatus::Pending);
-    reviewing && creation.link.is_none() && creation.verification != Some(Verification::ActionRequired)
+    reviewing
+        && creation.link.is_none()
+        && creation.verification != Some(Verification::ActionRequired)
 }
 
 /// The branches of a 2xx to the create call (contract §9.1).
 fn created(order: &Order, creation: Creation, source: &Source) -> Vec<EventBody> {
     let mut events = Vec::new();
-    let confirm = || EventBody::LookUpRequested { cause: LookUpCause::Confirm { source: source.clone() } };
+    let confirm = || EventBody::LookUpRequested {
+        cause: LookUpCause::Confirm {
+            source: source.clone(),
+        },
+    };
     let ended = matches!(creation.card, CardStatus::Active | CardStatus::Failed)
         || creation.order == Some(CardOrderStatus::Failed)
         || creation.cardholder == Some(CardholderStatus::Failed);
     if creation.link.is_some() || creation.verification == Some(Verification::ActionRequired) {
-        events.push(EventBody::IdvRequired { link: creation.link, source: source.clone() });
+        events.push(EventBody::IdvRequired {
+            link: creation.link,
+            source: source.clone(),
+        });
     }
     if ended {
         events.push(confirm());
     }
     let words = [
         ("card_status", creation.card.unknown_word()),
-        ("order_status", creation.order.as_ref().and_then(CardOrderStatus::unknown_word)),
-        ("cardholder_status", creation.cardholder.as_ref().and_then(CardholderStatus::unknown_word)),
-        ("verification_status", creation.verification.as_ref().and_then(Verification::unknown_word)),
+        (
+            "order_status",
+            creation
+                .order
+                .as_ref()
+                .and_then(CardOrderStatus::unknown_word),
+        ),
+        (
+            "cardholder_status",
+            creation
+                .cardholder
+                .as_ref()
+                .and_then(CardholderStatus::unknown_word),
+        ),
+        (
+            "verification_status",
+            creation
+                .verification
+                .as_ref()
+                .and_then(Verification::unknown_word),
+        ),
     ];
-    let first = words.into_iter().find_map(|(field, word)| Some((field, word?)));
-    events.extend(first.into_iter().flat_map(|(field, word)| unknown(order, field, word.into())));
+    let first = words
+        .into_iter()
+        .find_map(|(field, word)| Some((field, word?)));
+    events.extend(
+        first
+            .into_iter()
+            .flat_map(|(field, word)| unknown(order, field, word.into())),
+    );
     events
 }
 
@@ -159,11 +211,17 @@ fn refused_create(
     }
     let generation = submission.generation;
     // A late answer to a spent key says nothing about this one.
-    if source != (Source::Answer { purpose: Purpose::CreateCard, generation }) {
+    if source
+        != (Source::Answer {
+            purpose: Purpose::CreateCard,
+            generation,
+        })
+    {
         return Vec::new();
     }
     // An earlier send of the one-step road may have left its cardholder behind (contract §6.5).
-    let ours_perhaps = absence::is_one_step(order, submission) && (submission.maybe_sent || generation.0 > 1);
+    let ours_perhaps =
+        absence::is_one_step(order, submission) && (submission.maybe_sent || generation.0 > 1);
     let reason = AttentionReason::behind(Purpose::CreateCard, &refusal);
     let end = |kind, who| Failure {
         kind,
@@ -175,13 +233,31 @@ fn refused_create(
     let consequence = match refusal.class {
         RefusalClass::KeyConflict => attention(order, reason),
         // There is no card, and nobody wants one any more.
-        _ if order.is_compensating() => failed(order, end(FailureKind::Cancelled, Who::Nobody), Some(source.clone())),
-        RefusalClass::Input => failed(order, end(FailureKind::Refused, Who::Host), Some(source.clone())),
-        RefusalClass::Duplicate if ours_perhaps => vec![EventBody::LookUpRequested { cause: LookUpCause::Leftover }],
-        RefusalClass::Duplicate => failed(order, end(FailureKind::Duplicate, Who::Host), Some(source.clone())),
+        _ if order.is_compensating() => failed(
+            order,
+            end(FailureKind::Cancelled, Who::Nobody),
+            Some(source.clone()),
+        ),
+        RefusalClass::Input => failed(
+            order,
+            end(FailureKind::Refused, Who::Host),
+            Some(source.clone()),
+        ),
+        RefusalClass::Duplicate if ours_perhaps => vec![EventBody::LookUpRequested {
+            cause: LookUpCause::Leftover,
+        }],
+        RefusalClass::Duplicate => failed(
+            order,
+            end(FailureKind::Duplicate, Who::Host),
+            Some(source.clone()),
+        ),
         RefusalClass::Capacity => park(order, submission, reason, context),
         RefusalClass::Configuration | RefusalClass::Unknown => {
-            let mut events = failed(order, end(FailureKind::Refused, Who::Operator), Some(source.clone()));
+            let mut events = failed(
+                order,
+                end(FailureKind::Refused, Who::Operator),
+                Some(source.clone()),
+            );
             events.extend(attention(order, reason));
             events
         }
@@ -197,7 +273,12 @@ fn refused_create(
 }
 
 /// What is wanting now may be there later: the order stands on the list and tries again by itself.
-fn park(order: &Order, submission: &Submission, reason: AttentionReason, context: &Context<'_>) -> Vec<EventBody> {
+fn park(
+    order: &Order,
+    submission: &Submission,
+    reason: AttentionReason,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     let mut events = attention(order, reason);
     events.push(EventBody::ResubmissionOwed {
         purpose: Purpose::CreateCard,
@@ -209,19 +290,31 @@ fn park(order: &Order, submission: &Submission, reason: AttentionReason, context
 }
 
 fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let under_review = matches!(order.state, State::Accepted { under_review: true, .. });
+    let under_review = matches!(
+        order.state,
+        State::Accepted {
+            under_review: true,
+            ..
+        }
+    );
     match fact {
         Fact::Card(status) => open_card(order, status, source, context),
         Fact::CardCreationFailed { code } => report_failure(order, code, source),
         Fact::CardMissing => card_missing(order, source, context),
-        Fact::CardOrder { status, failure_code } => card_order(order, status, failure_code, source, context),
+        Fact::CardOrder {
+            status,
+            failure_code,
+        } => card_order(order, status, failure_code, source, context),
         Fact::Cardholder { status, link } => match (status, link) {
             (CardholderStatus::Failed, _) => person_rejected(order, source, context),
             // Only a read sends the person away again: a message may be older than the check they passed.
             (CardholderStatus::Incomplete, _) if !source.is_read() => look(order, source, context),
             (CardholderStatus::Incomplete, link) => vec![EventBody::IdvRequired { link, source }],
             (CardholderStatus::Pending, Some(link)) if source.is_read() => {
-                vec![EventBody::IdvRequired { link: Some(link), source }]
+                vec![EventBody::IdvRequired {
+                    link: Some(link),
+                    source,
+                }]
             }
             // The answer that would have told us of the review was lost.
             (CardholderStatus::Pending, None) if source.is_read() && !under_review => {
@@ -239,18 +332,31 @@ fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) ->
 }
 
 fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let State::IdvPending { idv } = &order.state else { return Vec::new() };
+    let State::IdvPending { idv } = &order.state else {
+        return Vec::new();
+    };
     match fact {
         Fact::Card(status) => open_card(order, status, source, context),
         Fact::CardCreationFailed { code } => report_failure(order, code, source),
         Fact::CardMissing => card_missing(order, source, context),
-        Fact::CardOrder { status, failure_code } => card_order(order, status, failure_code, source, context),
+        Fact::CardOrder {
+            status,
+            failure_code,
+        } => card_order(order, status, failure_code, source, context),
         Fact::Cardholder { status, link } => {
             // Asked again after they did their part: the same link is news to the person.
-            let again = status == CardholderStatus::Incomplete && source.is_read() && idv.submitted_at.is_some();
+            let again = status == CardholderStatus::Incomplete
+                && source.is_read()
+                && idv.submitted_at.is_some();
             let still_open = link.is_some();
             let fresh = link.filter(|link| again || is_newer(idv.link.as_ref(), link));
-            let answers_renewal = matches!(source, Source::Answer { purpose: Purpose::RenewIdvLink, .. });
+            let answers_renewal = matches!(
+                source,
+                Source::Answer {
+                    purpose: Purpose::RenewIdvLink,
+                    ..
+                }
+            );
             match (status, fresh) {
                 (CardholderStatus::Success, _) => vec![EventBody::IdvPassed { source }],
                 (CardholderStatus::Failed, _) => person_rejected(order, source, context),
@@ -266,16 +372,24 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
                 (_, None) if answers_renewal => renewal_without_link(order, source),
                 (CardholderStatus::Incomplete, None) if source.is_read() => Vec::new(),
                 // They have this link, or a newer one.
-                (CardholderStatus::Incomplete, None) if still_open && idv.submitted_at.is_none() => Vec::new(),
+                (CardholderStatus::Incomplete, None)
+                    if still_open && idv.submitted_at.is_none() =>
+                {
+                    Vec::new()
+                }
                 // More is wanted of the person; the link that goes with it is to be read.
                 (CardholderStatus::Incomplete, None) => look(order, source, context),
                 // A fresh link and a running review can both read `PENDING` (contract §4.5); only a message without a
                 // link says so.
-                (CardholderStatus::Pending, None) if still_open || source.is_read() || idv.submitted_at.is_some() => {
+                (CardholderStatus::Pending, None)
+                    if still_open || source.is_read() || idv.submitted_at.is_some() =>
+                {
                     Vec::new()
                 }
                 (CardholderStatus::Pending, None) => vec![EventBody::IdvSubmitted { source }],
-                (CardholderStatus::Unknown(word), None) => unknown(order, "cardholder_status", word),
+                (CardholderStatus::Unknown(word), None) => {
+                    unknown(order, "cardholder_status", word)
+                }
             }
         }
         Fact::Refused(refusal) => refused_other(order, refusal, source),
@@ -285,12 +399,24 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
     }
 }
 
+/// Reads that fail delay the belief in a reported failure by so many times the usual wait.
+const UNREAD_FAILURE: u32 = 10;
+
 /// A card's status while the order is open (contract §9.2, §9.3).
-fn open_card(order: &Order, status: CardStatus, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let Some(card) = order.ids.card.clone() else { return look(order, source, context) };
+fn open_card(
+    order: &Order,
+    status: CardStatus,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    let Some(card) = order.ids.card.clone() else {
+        return look(order, source, context);
+    };
     let read = source.is_read();
     match status {
-        CardStatus::Active if read || is_believed(order, &source, context) => activated(order, card, status, source),
+        CardStatus::Active if read || is_believed(order, &source, context) => {
+            activated(order, card, status, source)
+        }
         // It was active in between; what follows is card management.
         CardStatus::Frozen | CardStatus::Blocked if read => activated(order, card, status, source),
         CardStatus::Failed if read => creation_failed(order, source),
@@ -320,40 +446,87 @@ fn is_believed(order: &Order, source: &Source, context: &Context<'_>) -> bool {
 
 /// A card that was reported failed and reads active is shown to a person as well (contract §9.2).
 fn activated(order: &Order, card: CardId, status: CardStatus, source: Source) -> Vec<EventBody> {
-    let mut events = vec![EventBody::CardActivated { card, status, source: source.clone() }];
+    let mut events = vec![EventBody::CardActivated {
+        card,
+        status,
+        source: source.clone(),
+    }];
     if order.claim.is_some() {
-        events.extend(note_discrepancy(order, Discrepancy::ActiveCardFailed, source));
+        events.extend(note_discrepancy(
+            order,
+            Discrepancy::ActiveCardFailed,
+            source,
+        ));
     }
     events
 }
 
 fn creation_failed(order: &Order, source: Source) -> Vec<EventBody> {
     let code = order.claim.as_ref().and_then(|claim| claim.code.clone());
-    let failure = Failure {
+    failed(order, creation_failure(code), Some(source))
+}
+
+fn creation_failure(code: Option<Box<str>>) -> Failure {
+    Failure {
         kind: FailureKind::CreationFailed,
         code,
         missing_fields: Vec::new(),
         who: Who::Provider,
         new_order_could_succeed: true,
-    };
-    failed(order, failure, Some(source))
+    }
 }
 
 fn cancelled_early(order: &Order, source: Source) -> Vec<EventBody> {
-    let kind = if order.is_compensating() { FailureKind::Cancelled } else { FailureKind::CancelledByProvider };
-    let failure =
-        Failure { kind, code: None, missing_fields: Vec::new(), who: Who::Operator, new_order_could_succeed: true };
+    let kind = if order.is_compensating() {
+        FailureKind::Cancelled
+    } else {
+        FailureKind::CancelledByProvider
+    };
+    let failure = Failure {
+        kind,
+        code: None,
+        missing_fields: Vec::new(),
+        who: Who::Operator,
+        new_order_could_succeed: true,
+    };
     let mut events = failed(order, failure, Some(source));
     if kind == FailureKind::CancelledByProvider {
-        events.extend(attention(order, AttentionReason::Refused { code: "cancelled_by_provider".into() }));
+        events.extend(attention(
+            order,
+            AttentionReason::Refused {
+                code: "cancelled_by_provider".into(),
+            },
+        ));
     }
     events
 }
 
 /// A message says the card could not be made: read before believing it.
 fn report_failure(order: &Order, code: Option<Box<str>>, source: Source) -> Vec<EventBody> {
-    let known = order.claim.as_ref().is_some_and(|claim| claim.code.is_some() || code.is_none());
-    if known { Vec::new() } else { vec![EventBody::FailureReported { code, source }] }
+    let known = order
+        .claim
+        .as_ref()
+        .is_some_and(|claim| claim.code.is_some() || code.is_none());
+    if known {
+        Vec::new()
+    } else {
+        vec![EventBody::FailureReported { code, source }]
+    }
+}
+
+/// A failure that messages report and no read can confirm or deny is believed in the end; a card that turns up all the
+/// same is a discrepancy.
+pub(super) fn look_in_vain(order: &Order, context: &Context<'_>) -> Vec<EventBody> {
+    let patience = context.policy.failure_confirmation * UNREAD_FAILURE;
+    let old = order
+        .claim
+        .as_ref()
+        .is_some_and(|claim| context.now.since(claim.at) >= patience);
+    if !old || order.state.is_terminal() || order.paused {
+        return Vec::new();
+    }
+    let code = order.claim.as_ref().and_then(|claim| claim.code.clone());
+    failed(order, creation_failure(code), None)
 }
 
 fn card_missing(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
@@ -361,7 +534,11 @@ fn card_missing(order: &Order, source: Source, context: &Context<'_>) -> Vec<Eve
         return creation_failed(order, source);
     }
     let young = context.now.since(order.watch.since) < context.policy.card_missing_grace;
-    if young { Vec::new() } else { attention(order, AttentionReason::CardNotFound) }
+    if young {
+        Vec::new()
+    } else {
+        attention(order, AttentionReason::CardNotFound)
+    }
 }
 
 fn card_order(
@@ -375,20 +552,31 @@ fn card_order(
         CardOrderStatus::Failed if order.ids.card.is_none() && source.is_read() => {
             let events = report_failure(order, code, source.clone());
             let known = fold(order, &events, context);
-            events.into_iter().chain(creation_failed(&known, source)).collect()
+            events
+                .into_iter()
+                .chain(creation_failed(&known, source))
+                .collect()
         }
         CardOrderStatus::Failed => report_failure(order, code, source),
         CardOrderStatus::Success if source.is_read() && is_overdue(order, context) => {
             attention(order, AttentionReason::ActivationOverdue)
         }
-        CardOrderStatus::Pending | CardOrderStatus::Processing | CardOrderStatus::Success => Vec::new(),
+        CardOrderStatus::Pending | CardOrderStatus::Processing | CardOrderStatus::Success => {
+            Vec::new()
+        }
         CardOrderStatus::Unknown(word) => unknown(order, "order_status", word),
     }
 }
 
 /// Its card order is done and its card is not (contract §9.3). Whoever was called for another reason will see it too.
 fn is_overdue(order: &Order, context: &Context<'_>) -> bool {
-    let State::Accepted { since, under_review: false } = order.state else { return false };
+    let State::Accepted {
+        since,
+        under_review: false,
+    } = order.state
+    else {
+        return false;
+    };
     order.attention.is_none() && context.now.since(since) >= context.policy.order_success_alarm
 }
 
@@ -423,9 +611,18 @@ fn renewal_without_link(order: &Order, source: Source) -> Vec<EventBody> {
 
 /// A refused renewal or cancel: a person decides; the order goes on being looked up.
 fn refused_other(order: &Order, refusal: Refusal, source: Source) -> Vec<EventBody> {
-    let Source::Answer { purpose, generation } = &source else { return Vec::new() };
+    let Source::Answer {
+        purpose,
+        generation,
+    } = &source
+    else {
+        return Vec::new();
+    };
     let (purpose, generation) = (*purpose, *generation);
-    let Some(submission) = order.submission(purpose).filter(|submission| submission.generation == generation) else {
+    let Some(submission) = order
+        .submission(purpose)
+        .filter(|submission| submission.generation == generation)
+    else {
         return Vec::new();
     };
     match submission.phase {
@@ -433,16 +630,25 @@ fn refused_other(order: &Order, refusal: Refusal, source: Source) -> Vec<EventBo
         Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => return Vec::new(),
     }
     let reason = AttentionReason::behind(purpose, &refusal);
-    let mut events = vec![EventBody::SubmissionRefused { purpose, generation, refusal, source }];
+    let mut events = vec![EventBody::SubmissionRefused {
+        purpose,
+        generation,
+        refusal,
+        source,
+    }];
     events.extend(attention(order, reason));
     events
 }
 
 fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     match fact {
-        Fact::Card(status) if order.is_compensating() => cancelling(order, status, &source, context),
+        Fact::Card(status) if order.is_compensating() => {
+            cancelling(order, status, &source, context)
+        }
         Fact::Card(status) => match status {
-            CardStatus::Failed if source.is_read() => note_discrepancy(order, Discrepancy::ActiveCardFailed, source),
+            CardStatus::Failed if source.is_read() => {
+                note_discrepancy(order, Discrepancy::ActiveCardFailed, source)
+            }
             CardStatus::Failed => look_again(order, source, context),
             CardStatus::Active
             | CardStatus::Pending
@@ -453,9 +659,10 @@ fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> V
             CardStatus::Unknown(word) => unknown(order, "card_status", word),
         },
         Fact::CardCreationFailed { .. } => look_again(order, source, context),
-        Fact::Cardholder { status: CardholderStatus::Failed, .. } => {
-            note_discrepancy(order, Discrepancy::ActivePersonRejected, source)
-        }
+        Fact::Cardholder {
+            status: CardholderStatus::Failed,
+            ..
+        } => note_discrepancy(order, Discrepancy::ActivePersonRejected, source),
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
@@ -469,19 +676,37 @@ fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> V
 
 /// A message against an active card is read before it is believed, unless nobody wants that card any more.
 fn look_again(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    if order.compensation.is_some() { Vec::new() } else { look(order, source, context) }
+    if order.compensation.is_some() {
+        Vec::new()
+    } else {
+        look(order, source, context)
+    }
 }
 
-fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+fn failed_already(
+    order: &Order,
+    fact: Fact,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     match fact {
-        Fact::Card(status) if order.is_compensating() => cancelling(order, status, &source, context),
+        Fact::Card(status) if order.is_compensating() => {
+            cancelling(order, status, &source, context)
+        }
         Fact::Card(status) => match status {
-            CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked => late_success(order, source, context),
-            CardStatus::Pending | CardStatus::Failed | CardStatus::PreCancel | CardStatus::Cancelled => Vec::new(),
+            CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked => {
+                late_success(order, source, context)
+            }
+            CardStatus::Pending
+            | CardStatus::Failed
+            | CardStatus::PreCancel
+            | CardStatus::Cancelled => Vec::new(),
             CardStatus::Unknown(word) => unknown(order, "card_status", word),
         },
         // The late answer of a call we no longer waited for: the ids it brought were learnt; a card may follow.
-        Fact::Created(creation) if creation.card == CardStatus::Active => late_success(order, source, context),
+        Fact::Created(creation) if creation.card == CardStatus::Active => {
+            late_success(order, source, context)
+        }
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
@@ -495,33 +720,56 @@ fn failed_already(order: &Order, fact: Fact, source: Source, context: &Context<'
 }
 
 /// What a card's status says about the cancelling of it (contract §2.7).
-fn cancelling(order: &Order, status: CardStatus, source: &Source, context: &Context<'_>) -> Vec<EventBody> {
+fn cancelling(
+    order: &Order,
+    status: CardStatus,
+    source: &Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     let read = source.is_read();
     match status {
         CardStatus::PreCancel | CardStatus::Cancelled => {
-            vec![EventBody::CompensationCompleted { status: Some(status) }]
+            vec![EventBody::CompensationCompleted {
+                status: Some(status),
+            }]
         }
         // Nothing left to cancel.
-        CardStatus::Failed if read => vec![EventBody::CompensationCompleted { status: Some(status) }],
+        CardStatus::Failed if read => vec![EventBody::CompensationCompleted {
+            status: Some(status),
+        }],
         // The call was taken long ago and had no effect.
         CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked if read => order
             .submission(Purpose::CancelCard)
             .filter(|cancel| cancel.phase == Phase::Done)
             .and_then(|cancel| cancel.first_started_at)
             .filter(|sent| context.now.since(*sent) >= context.policy.outcome_unknown_alarm)
-            .map(|_| attention(order, AttentionReason::CancelRefused { code: "no_effect".into() }))
+            .map(|_| {
+                attention(
+                    order,
+                    AttentionReason::CancelRefused {
+                        code: "no_effect".into(),
+                    },
+                )
+            })
             .unwrap_or_default(),
-        CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked | CardStatus::Failed | CardStatus::Pending => {
-            Vec::new()
-        }
+        CardStatus::Active
+        | CardStatus::Frozen
+        | CardStatus::Blocked
+        | CardStatus::Failed
+        | CardStatus::Pending => Vec::new(),
         CardStatus::Unknown(word) => unknown(order, "card_status", word),
     }
 }
 
 /// A live card behind a failed order is money: never dropped, never silently applied.
 fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let Some(card) = order.ids.card.clone() else { return Vec::new() };
-    let cancelled = order.compensation.as_ref().is_some_and(|over| over.ended.is_some());
+    let Some(card) = order.ids.card.clone() else {
+        return Vec::new();
+    };
+    let cancelled = order
+        .compensation
+        .as_ref()
+        .is_some_and(|over| over.ended.is_some());
     if cancelled && !source.is_read() {
         // An older message about the card that was cancelled since.
         return Vec::new();
@@ -544,20 +792,28 @@ fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> 
         Discrepancy::SecondCard { .. } => false,
         Discrepancy::LateSuccess { .. } => order.is_compensating(),
         // Nobody wants that card any more, however it ended.
-        Discrepancy::ActiveCardFailed | Discrepancy::ActivePersonRejected => order.compensation.is_some(),
+        Discrepancy::ActiveCardFailed | Discrepancy::ActivePersonRejected => {
+            order.compensation.is_some()
+        }
     };
     if answered || order.discrepancy.as_ref() == Some(&discrepancy) {
         return Vec::new();
     }
-    vec![EventBody::DiscrepancyNoted { discrepancy, source }]
+    vec![EventBody::DiscrepancyNoted {
+        discrepancy,
+        source,
+    }]
 }
 
 /// The cancel call was taken; the card's status says when it is done.
 fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
-    let flying = order.submission(Purpose::CancelCard).filter(|submission| match submission.phase {
-        Phase::Owed { .. } | Phase::InFlight { .. } => true,
-        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
-    });
+    let flying =
+        order
+            .submission(Purpose::CancelCard)
+            .filter(|submission| match submission.phase {
+                Phase::Owed { .. } | Phase::InFlight { .. } => true,
+                Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
+            });
     flying
         .map(|submission| EventBody::SubmissionAnswered {
             purpose: Purpose::CancelCard,
@@ -571,7 +827,9 @@ fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
 /// The cancel call was taken, and then nothing came of it: the next one needs a new key. What was not sent yet cannot
 /// have failed.
 fn cancel_failed(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let Some(cancel) = order.submission(Purpose::CancelCard) else { return Vec::new() };
+    let Some(cancel) = order.submission(Purpose::CancelCard) else {
+        return Vec::new();
+    };
     let spent = match cancel.phase {
         Phase::Owed { .. } => cancel.attempts > 0,
         Phase::InFlight { .. } | Phase::Done => true,
@@ -588,7 +846,12 @@ fn cancel_failed(order: &Order, source: Source, context: &Context<'_>) -> Vec<Ev
     };
     let reason = AttentionReason::behind(Purpose::CancelCard, &refusal);
     let generation = cancel.generation;
-    let mut events = vec![EventBody::SubmissionRefused { purpose: Purpose::CancelCard, generation, refusal, source }];
+    let mut events = vec![EventBody::SubmissionRefused {
+        purpose: Purpose::CancelCard,
+        generation,
+        refusal,
+        source,
+    }];
     if generation.0 <= context.policy.cancel_retries {
         events.push(EventBody::ResubmissionOwed {
             purpose: Purpose::CancelCard,
@@ -604,16 +867,23 @@ fn cancel_failed(order: &Order, source: Source, context: &Context<'_>) -> Vec<Ev
 
 /// Asks for a read. One asked for moments ago covers this too; what was heard then and now will both show in it.
 fn look(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let asked = order
-        .look_up
-        .as_ref()
-        .is_some_and(|owed| owed.at_once && context.now.since(owed.at) < context.policy.look_up_first);
+    let asked = order.look_up.as_ref().is_some_and(|owed| {
+        owed.at_once && context.now.since(owed.at) < context.policy.look_up_first
+    });
     if asked || source.is_read() {
         return Vec::new();
     }
-    vec![EventBody::LookUpRequested { cause: LookUpCause::Confirm { source } }]
+    vec![EventBody::LookUpRequested {
+        cause: LookUpCause::Confirm { source },
+    }]
 }
 
 fn unknown(order: &Order, field: &str, word: Box<str>) -> Vec<EventBody> {
-    attention(order, AttentionReason::UnknownWord { field: field.into(), word })
+    attention(
+        order,
+        AttentionReason::UnknownWord {
+            field: field.into(),
+            word,
+        },
+    )
 }

@@ -19,10 +19,16 @@ use crate::outbox::{IdvExpired, alarm};
 ///
 /// # Errors
 /// A business no; nothing changed.
-pub fn decide(order: Option<&Order>, command: Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+pub fn decide(
+    order: Option<&Order>,
+    command: Command,
+    context: &Context<'_>,
+) -> Result<Vec<Event>, Rejection> {
     let bodies = match (command, order) {
         (Command::Place(placement), None) => {
-            let problems = placement.product.check(&placement.terms, &placement.personal);
+            let problems = placement
+                .product
+                .check(&placement.terms, &placement.personal);
             if !problems.is_empty() {
                 return Err(Rejection::Unfit { problems });
             }
@@ -33,22 +39,47 @@ pub fn decide(order: Option<&Order>, command: Command, context: &Context<'_>) ->
             }]
         }
         (Command::Place(_), Some(order)) => return Err(Rejection::Exists { order: order.id }),
-        (_, None) => return Err(Rejection::Unknown { order: context.order_id }),
+        (_, None) => {
+            return Err(Rejection::Unknown {
+                order: context.order_id,
+            });
+        }
         (command, Some(order)) => decide_existing(order, command, context)?,
     };
-    Ok(bodies.into_iter().map(|body| Event { at: context.now, body }).collect())
+    Ok(bodies
+        .into_iter()
+        .map(|body| Event {
+            at: context.now,
+            body,
+        })
+        .collect())
 }
 
-fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Result<Vec<EventBody>, Rejection> {
+fn decide_existing(
+    order: &Order,
+    command: Command,
+    context: &Context<'_>,
+) -> Result<Vec<EventBody>, Rejection> {
     match command {
         Command::Place(_) => Err(Rejection::Exists { order: order.id }),
-        Command::StartSubmission { purpose, generation, body_digest } => {
-            submit::start(order, purpose, generation, body_digest, context)
-        }
-        Command::MissData { purpose, generation } => submit::miss_data(order, purpose, generation, context),
-        Command::HearNothing { purpose, generation, cause, retry_at } => {
-            Ok(submit::hear_nothing(order, purpose, generation, cause, retry_at))
-        }
+        Command::StartSubmission {
+            purpose,
+            generation,
+            body_digest,
+        } => submit::start(order, purpose, generation, body_digest, context),
+        Command::MissData {
+            purpose,
+            generation,
+        } => submit::miss_data(order, purpose, generation, context),
+        Command::HearNothing {
+            purpose,
+            generation,
+            cause,
+            retry_at,
+        } => Ok(submit::hear_nothing(
+            order, purpose, generation, cause, retry_at,
+        )),
+        Command::LookInVain => Ok(learn::look_in_vain(order, context)),
         Command::Hint { source } => Ok(hint(order, source)),
         Command::Learn(observation) => Ok(learn::learn(order, observation, context)),
         Command::EndLookUp { cause } => Ok(end_look_up(order, cause)),
@@ -58,7 +89,10 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
             // Nobody can confirm what has not happened yet.
             let through = through.min(order.version);
             let news = through > order.notice.told;
-            Ok(news.then_some(EventBody::HostNotified { through }).into_iter().collect())
+            Ok(news
+                .then_some(EventBody::HostNotified { through })
+                .into_iter()
+                .collect())
         }
         Command::Cancel => operate::cancel(order, By::Host),
         Command::Operate { act, expected } => operate::operate(order, act, expected, context),
@@ -67,25 +101,47 @@ fn decide_existing(order: &Order, command: Command, context: &Context<'_>) -> Re
 
 /// One look-up at a time, and none for what is over.
 fn hint(order: &Order, source: crate::fact::Source) -> Vec<EventBody> {
-    let coming = order.look_up.as_ref().is_some_and(|look_up| look_up.at_once);
+    let coming = order
+        .look_up
+        .as_ref()
+        .is_some_and(|look_up| look_up.at_once);
     let over = order.state.is_terminal() && !order.is_compensating();
     let wanted = !coming && !over && !order.paused;
     let cause = crate::event::LookUpCause::Confirm { source };
-    wanted.then_some(EventBody::LookUpRequested { cause }).into_iter().collect()
+    wanted
+        .then_some(EventBody::LookUpRequested { cause })
+        .into_iter()
+        .collect()
 }
 
 /// While an order is open, or its card is being cancelled, looking never ends.
 fn end_look_up(order: &Order, cause: Version) -> Vec<EventBody> {
-    let owed = order.look_up.as_ref().is_some_and(|look_up| look_up.cause == cause);
+    let owed = order
+        .look_up
+        .as_ref()
+        .is_some_and(|look_up| look_up.cause == cause);
     let over = order.state.is_terminal() && !order.is_compensating();
-    (owed && over).then_some(EventBody::LookedUp { cause }).into_iter().collect()
+    (owed && over)
+        .then_some(EventBody::LookedUp { cause })
+        .into_iter()
+        .collect()
 }
 
 /// Time alone never fails an order: the caller asked the provider first, and what it said was learnt before this.
 fn expire_idv(order: &Order, link: u32, context: &Context<'_>) -> Vec<EventBody> {
-    let State::IdvPending { idv } = &order.state else { return Vec::new() };
-    let over = idv.link.as_ref().is_some_and(|newest| newest.expires_at.after(context.policy.idv_grace) <= context.now);
-    if idv.number != link || !over || idv.submitted_at.is_some() || idv.renewal.is_some() || order.paused {
+    let State::IdvPending { idv } = &order.state else {
+        return Vec::new();
+    };
+    let over = idv
+        .link
+        .as_ref()
+        .is_some_and(|newest| newest.expires_at.after(context.policy.idv_grace) <= context.now);
+    if idv.number != link
+        || !over
+        || idv.submitted_at.is_some()
+        || idv.renewal.is_some()
+        || order.paused
+    {
         return Vec::new();
     }
     let renewable = order.renewals < context.policy.idv_renewals && !order.is_compensating();
@@ -124,7 +180,11 @@ fn attention(order: &Order, reason: AttentionReason) -> Vec<EventBody> {
             || attention.outlives_progress()
             || (attention.reason.is_read_off() && reason.is_read_off())
     });
-    if keeps { Vec::new() } else { vec![EventBody::AttentionRaised { reason }] }
+    if keeps {
+        Vec::new()
+    } else {
+        vec![EventBody::AttentionRaised { reason }]
+    }
 }
 
 /// An order that ends without a card also ends the wish to cancel one.
