@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use issuance::domain::{
     AttentionReason, By, CardStatus, Discrepancy, EventBody, FailureKind, Generation, OperatorAct,
-    OperatorAction, Order, OrderId, Phase, Policy, Purpose, State, SilenceCause,
+    OperatorAction, Order, OrderId, Phase, Policy, Purpose, SilenceCause, State,
 };
 use issuance_simulator::{Config, Endpoint, ErrorAnswer, Fault, IdvOutcome, product};
 use issuance_store::SimulatedStore;
@@ -30,7 +30,12 @@ fn hasty() -> Policy {
 }
 
 async fn world(policy: Policy) -> World {
-    World::with(Arc::new(SimulatedStore::new(policy.clone())), Config::default(), policy).await
+    World::with(
+        Arc::new(SimulatedStore::new(policy.clone())),
+        Config::default(),
+        policy,
+    )
+    .await
 }
 
 fn failure(order: &Order) -> Option<FailureKind> {
@@ -45,11 +50,20 @@ fn server_error(http_status: u16) -> ErrorAnswer {
 }
 
 fn is_expired(order: &Order) -> bool {
-    order.submission(Purpose::CreateCard).is_some_and(|owed| matches!(owed.phase, Phase::Expired { .. }))
+    order
+        .submission(Purpose::CreateCard)
+        .is_some_and(|owed| matches!(owed.phase, Phase::Expired { .. }))
 }
 
 async fn story(world: &World, id: OrderId) -> Vec<EventBody> {
-    world.engine.history(id).await.unwrap().into_iter().map(|record| record.event.body).collect()
+    world
+        .engine
+        .history(id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|record| record.event.body)
+        .collect()
 }
 
 async fn names(world: &World, id: OrderId) -> Vec<&'static str> {
@@ -65,11 +79,18 @@ fn judge(world: &World, id: OrderId, cards: usize) {
             bodies.entry(key).or_default().insert(asked.body_sha256);
         }
     }
-    assert!(bodies.values().all(|bodies| bodies.len() == 1), "one key, one body: {bodies:?}");
+    assert!(
+        bodies.values().all(|bodies| bodies.len() == 1),
+        "one key, one body: {bodies:?}"
+    );
 }
 
 fn act(action: OperatorAction) -> OperatorAct {
-    OperatorAct { actor: "ada".into(), reason: "a test".into(), action }
+    OperatorAct {
+        actor: "ada".into(),
+        reason: "a test".into(),
+        action,
+    }
 }
 
 #[tokio::test]
@@ -92,17 +113,27 @@ async fn contract_6_5_lost_until_the_key_is_old_then_proved_absent_and_sent_anew
 async fn contract_6_5_where_money_is_loaded_a_person_decides_with_the_proof() {
     let world = world(hasty()).await;
     world.fault_at(1, None, CREATE, Fault::LostBeforeEffect);
-    let asked = request(1, json!({ "product_id": product::PREPAID, "limit": "5.00" }));
+    let asked = request(
+        1,
+        json!({ "product_id": product::PREPAID, "limit": "5.00" }),
+    );
     let id = world.engine.place(asked).await.unwrap().order.id;
     world.until(id, "given up", is_expired).await;
-    let too_early = world.engine.operate(id, act(OperatorAction::Resubmit), None).await;
+    let too_early = world
+        .engine
+        .operate(id, act(OperatorAction::Resubmit), None)
+        .await;
     assert!(too_early.is_err(), "without a proof");
     world.simulator.clear_faults();
     let called = |order: &Order| order.attention.as_ref().map(|called| called.reason.clone());
     let proved = |order: &Order| called(order) == Some(AttentionReason::AbsenceProved);
     world.until(id, "proved absent", proved).await;
     judge(&world, id, 0);
-    world.engine.operate(id, act(OperatorAction::Resubmit), None).await.unwrap();
+    world
+        .engine
+        .operate(id, act(OperatorAction::Resubmit), None)
+        .await
+        .unwrap();
     let order = world.until_state(id, "active").await;
     assert_eq!(order.attention, None);
     judge(&world, id, 1);
@@ -116,7 +147,10 @@ async fn f_026_every_answer_and_webhook_lost_and_the_key_old_the_card_is_found_b
     let id = world.engine.place(simple(1)).await.unwrap().order.id;
     world.until_state(id, "active").await;
     let names = names(&world, id).await;
-    assert!(names.contains(&"key_expired") && !names.contains(&"resubmission_owed"), "{names:?}");
+    assert!(
+        names.contains(&"key_expired") && !names.contains(&"resubmission_owed"),
+        "{names:?}"
+    );
     judge(&world, id, 1);
 }
 
@@ -127,9 +161,18 @@ async fn f_033_the_same_server_error_again_and_again_is_searched_behind() {
     world.fault(1, None, Fault::WebhookDrop);
     let id = world.engine.place(simple(1)).await.unwrap().order.id;
     world.until_state(id, "active").await;
-    assert!(!names(&world, id).await.contains(&"key_expired"), "long before the key was old");
+    assert!(
+        !names(&world, id).await.contains(&"key_expired"),
+        "long before the key was old"
+    );
     let errors = story(&world, id).await.into_iter().filter(|event| {
-        matches!(event, EventBody::SubmissionUnanswered { cause: SilenceCause::ServerError { .. }, .. })
+        matches!(
+            event,
+            EventBody::SubmissionUnanswered {
+                cause: SilenceCause::ServerError { .. },
+                ..
+            }
+        )
     });
     assert_eq!(errors.count(), 5);
     judge(&world, id, 1);
@@ -140,15 +183,34 @@ async fn f_034_a_cardholder_of_our_own_left_behind_is_gone_on_with() {
     let world = world(policy()).await;
     world.fault(1, Some(1), Fault::OrphanCardholder(server_error(500)));
     world.fault(2, Some(1), Fault::OrphanCardholder(server_error(500)));
-    world.fault(2, None, Fault::IdvPerson { outcome: IdvOutcome::Pass, after_ms: 200 });
+    world.fault(
+        2,
+        None,
+        Fault::IdvPerson {
+            outcome: IdvOutcome::Pass,
+            after_ms: 200,
+        },
+    );
     let plain = world.engine.place(simple(1)).await.unwrap().order.id;
     let checked = world.engine.place(with_idv(2)).await.unwrap().order.id;
     for (id, number) in [(plain, 1), (checked, 2)] {
         let order = world.until_state(id, "active").await;
-        assert_eq!(story(&world, id).await.iter().filter(|event| event.name() == "leftover_found").count(), 1);
+        assert_eq!(
+            story(&world, id)
+                .await
+                .iter()
+                .filter(|event| event.name() == "leftover_found")
+                .count(),
+            1
+        );
         let email = format!("holder{number}@mail.example");
-        let people: Vec<_> =
-            world.simulator.ledger().cardholders.into_iter().filter(|person| person.email == email).collect();
+        let people: Vec<_> = world
+            .simulator
+            .ledger()
+            .cardholders
+            .into_iter()
+            .filter(|person| person.email == email)
+            .collect();
         assert_eq!(people.len(), 1, "one cardholder (S2)");
         let ours = order.ids.cardholder.as_ref().map(ToString::to_string);
         assert_eq!(ours, Some(people[0].cardholder_id.to_string()));
@@ -165,12 +227,18 @@ async fn f_034_somebody_elses_email_fails_the_order_with_evidence() {
     let mut fields = person(2);
     fields["email"] = person(1)["email"].clone();
     fields["last_name"] = json!("Abara");
-    let theirs = request(2, json!({ "cardholder": { "type": "new", "fields": fields } }));
+    let theirs = request(
+        2,
+        json!({ "cardholder": { "type": "new", "fields": fields } }),
+    );
     let second = world.engine.place(theirs).await.unwrap().order.id;
     let order = world.until_state(second, "failed").await;
     assert_eq!(failure(&order), Some(FailureKind::Duplicate));
     let story = story(&world, second).await;
-    assert!(matches!(&story[..], [.., EventBody::OrderFailed { source: Some(source), .. }] if source.is_read()), "{story:#?}");
+    assert!(
+        matches!(&story[..], [.., EventBody::OrderFailed { source: Some(source), .. }] if source.is_read()),
+        "{story:#?}"
+    );
     judge(&world, first, 1);
     judge(&world, second, 0);
 }
@@ -179,9 +247,17 @@ async fn f_034_somebody_elses_email_fails_the_order_with_evidence() {
 async fn contract_9_1_an_empty_pool_is_tried_again_and_its_orders_go_together() {
     let world = world(hasty()).await;
     let empty = json!({ "type": "card_error", "code": "insufficient_sub_bin", "message": "no card is left" });
-    let answer = ErrorAnswer { body: Some(empty), ..server_error(400) };
+    let answer = ErrorAnswer {
+        body: Some(empty),
+        ..server_error(400)
+    };
     for number in 1..=5 {
-        world.fault_at(number, None, CREATE, Fault::ErrorBeforeEffect(answer.clone()));
+        world.fault_at(
+            number,
+            None,
+            CREATE,
+            Fault::ErrorBeforeEffect(answer.clone()),
+        );
     }
     let mut ids = Vec::new();
     for number in 1..=5 {
@@ -202,32 +278,73 @@ async fn contract_9_1_an_empty_pool_is_tried_again_and_its_orders_go_together() 
 
 #[tokio::test]
 async fn contract_2_7_an_order_is_cancelled_in_every_state() {
-    let config = Config { processing_delay: Duration::from_millis(1_000), ..Config::default() };
+    let config = Config {
+        processing_delay: Duration::from_millis(1_000),
+        ..Config::default()
+    };
     let policy = hasty();
-    let world = World::with(Arc::new(SimulatedStore::new(policy.clone())), config, policy).await;
+    let world = World::with(
+        Arc::new(SimulatedStore::new(policy.clone())),
+        config,
+        policy,
+    )
+    .await;
     // Never arrived, and its key old; lost after effect; accepted; waiting for a person; active.
     world.fault_at(1, None, CREATE, Fault::LostBeforeEffect);
     world.fault_at(2, Some(1), CREATE, Fault::LostAfterEffect);
-    world.fault(4, None, Fault::IdvPerson { outcome: IdvOutcome::Pass, after_ms: 1_500 });
+    world.fault(
+        4,
+        None,
+        Fault::IdvPerson {
+            outcome: IdvOutcome::Pass,
+            after_ms: 1_500,
+        },
+    );
     let requests = [simple(1), simple(2), simple(3), with_idv(4), simple(5)];
-    let reached = ["requested", "requested", "accepted", "idv_pending", "active"];
+    let reached = [
+        "requested",
+        "requested",
+        "accepted",
+        "idv_pending",
+        "active",
+    ];
     let mut ids = Vec::new();
     for (asked, state) in requests.into_iter().zip(reached) {
         let id = world.engine.place(asked).await.unwrap().order.id;
-        let sent = |order: &Order| order.submission(Purpose::CreateCard).is_none_or(|owed| owed.maybe_sent);
-        world.until(id, state, |order| order.state.name() == state && sent(order)).await;
+        let sent = |order: &Order| {
+            order
+                .submission(Purpose::CreateCard)
+                .is_none_or(|owed| owed.maybe_sent)
+        };
+        world
+            .until(id, state, |order| {
+                order.state.name() == state && sent(order)
+            })
+            .await;
         world.engine.cancel(id).await.unwrap();
         ids.push(id);
     }
     for (id, cards) in ids.into_iter().zip([0, 1, 1, 1, 1]) {
-        let over = |order: &Order| order.compensation.as_ref().is_some_and(|cancel| cancel.done);
+        let over = |order: &Order| {
+            order
+                .compensation
+                .as_ref()
+                .is_some_and(|cancel| cancel.done)
+        };
         let order = world.until(id, "cancelled", over).await;
         let cancel = order.compensation.as_ref().unwrap();
         assert_eq!(cancel.by, By::Host);
         if cards == 0 {
-            assert_eq!((failure(&order), &cancel.ended), (Some(FailureKind::Cancelled), &None));
+            assert_eq!(
+                (failure(&order), &cancel.ended),
+                (Some(FailureKind::Cancelled), &None)
+            );
         } else {
-            assert!(cancel.ended.as_ref().is_some_and(Order::cancel_is_complete), "{:?}", cancel.ended);
+            assert!(
+                cancel.ended.as_ref().is_some_and(Order::cancel_is_complete),
+                "{:?}",
+                cancel.ended
+            );
         }
         judge(&world, id, cards);
     }
@@ -235,20 +352,44 @@ async fn contract_2_7_an_order_is_cancelled_in_every_state() {
 
 #[tokio::test]
 async fn s_19_failed_by_an_operator_a_late_success_is_found_without_a_webhook() {
-    let config = Config { processing_delay: Duration::from_millis(1_200), ..Config::default() };
+    let config = Config {
+        processing_delay: Duration::from_millis(1_200),
+        ..Config::default()
+    };
     let policy = hasty();
-    let world = World::with(Arc::new(SimulatedStore::new(policy.clone())), config, policy).await;
+    let world = World::with(
+        Arc::new(SimulatedStore::new(policy.clone())),
+        config,
+        policy,
+    )
+    .await;
     world.fault(1, None, Fault::WebhookDrop);
     let id = world.engine.place(simple(1)).await.unwrap().order.id;
     world.until_state(id, "accepted").await;
-    world.engine.operate(id, act(OperatorAction::Fail), None).await.unwrap();
+    world
+        .engine
+        .operate(id, act(OperatorAction::Fail), None)
+        .await
+        .unwrap();
     let found = |order: &Order| matches!(order.discrepancy, Some(Discrepancy::LateSuccess { .. }));
     let order = world.until(id, "in contradiction", found).await;
     assert_eq!(failure(&order), Some(FailureKind::OperatorFailed));
-    world.engine.operate(id, act(OperatorAction::Cancel), None).await.unwrap();
-    let over = |order: &Order| order.compensation.as_ref().is_some_and(|cancel| cancel.done);
+    world
+        .engine
+        .operate(id, act(OperatorAction::Cancel), None)
+        .await
+        .unwrap();
+    let over = |order: &Order| {
+        order
+            .compensation
+            .as_ref()
+            .is_some_and(|cancel| cancel.done)
+    };
     let order = world.until(id, "cancelled", over).await;
-    assert_eq!(order.compensation.as_ref().unwrap().ended, Some(CardStatus::PreCancel));
+    assert_eq!(
+        order.compensation.as_ref().unwrap().ended,
+        Some(CardStatus::PreCancel)
+    );
     judge(&world, id, 1);
 }
 
@@ -262,10 +403,23 @@ async fn contract_6_4_a_new_generation_is_a_new_key() {
     world.until_state(id, "active").await;
     let mut keys = BTreeMap::new();
     for event in story(&world, id).await {
-        if let EventBody::SubmissionStarted { purpose: Purpose::CreateCard, generation, key, .. } = event {
-            keys.entry(generation).or_insert_with(BTreeSet::new).insert(key.to_string());
+        if let EventBody::SubmissionStarted {
+            purpose: Purpose::CreateCard,
+            generation,
+            key,
+            ..
+        } = event
+        {
+            keys.entry(generation)
+                .or_insert_with(BTreeSet::new)
+                .insert(key.to_string());
         }
     }
-    assert_eq!(keys.keys().copied().collect::<Vec<_>>(), [Generation(1), Generation(2)]);
-    assert!(keys.values().all(|keys| keys.len() == 1) && keys[&Generation(1)] != keys[&Generation(2)]);
+    assert_eq!(
+        keys.keys().copied().collect::<Vec<_>>(),
+        [Generation(1), Generation(2)]
+    );
+    assert!(
+        keys.values().all(|keys| keys.len() == 1) && keys[&Generation(1)] != keys[&Generation(2)]
+    );
 }

@@ -1,7 +1,8 @@
 //! Our order as their create call (contract §2.2). The same order and data give the same bytes, always.
 
 use issuance_domain::{
-    METADATA_ORDER_KEY, Merchants, Order, Personal, Purpose, RiskControls, SpendingControl, SpendingInterval, Usage,
+    METADATA_ORDER_KEY, Merchants, Order, Personal, Purpose, RiskControls, SpendingControl,
+    SpendingInterval, Usage,
 };
 use issuance_executor::PrepareError;
 use issuance_uqpay as uqpay;
@@ -9,14 +10,22 @@ use serde_json::{Map, Value};
 use uqpay::{Amount, Body, CreateCard, Holder, MccRule, OneTime, Private};
 
 /// What every cardholder is made from (contract §2.3).
-const BASIC_FIVE: [&str; 5] = ["email", "first_name", "last_name", "country_code", "phone_number"];
+const BASIC_FIVE: [&str; 5] = [
+    "email",
+    "first_name",
+    "last_name",
+    "country_code",
+    "phone_number",
+];
 
 /// The exact body of the create call.
 pub(crate) fn body(order: &Order, personal: &Personal) -> Result<Body, PrepareError> {
     let terms = &order.terms;
     let mut given = personal.provider_fields();
     // The body belongs to the key: whom this one names was settled when it became owed.
-    let left_behind = order.submission(Purpose::CreateCard).and_then(|submission| submission.cardholder.as_ref());
+    let left_behind = order
+        .submission(Purpose::CreateCard)
+        .and_then(|submission| submission.cardholder.as_ref());
     if left_behind.is_some() {
         // What made the person is not sent again: names cannot change, e-mail and phone are taken by themselves.
         given.retain(|name, _| !BASIC_FIVE.contains(&name.as_str()));
@@ -25,19 +34,28 @@ pub(crate) fn body(order: &Order, personal: &Personal) -> Result<Body, PrepareEr
     let holder = match left_behind.or(terms.cardholder_id.as_ref()) {
         None => Holder::New(fields),
         Some(id) => Holder::Existing {
-            cardholder_id: uqpay::CardholderId::parse(id.as_str()).map_err(|_| unsendable("cardholder_id"))?,
+            cardholder_id: uqpay::CardholderId::parse(id.as_str())
+                .map_err(|_| unsendable("cardholder_id"))?,
             supplement: (fields != uqpay::CardholderFields::default()).then_some(fields),
         },
     };
     let mut metadata = personal.metadata.clone();
     metadata.insert(METADATA_ORDER_KEY.into(), order.id.to_string());
     let create = CreateCard {
-        card_product_id: uqpay::ProductId::parse(terms.product_id.as_str()).map_err(|_| unsendable("product_id"))?,
+        card_product_id: uqpay::ProductId::parse(terms.product_id.as_str())
+            .map_err(|_| unsendable("product_id"))?,
         card_currency: terms.currency.as_str().to_owned(),
-        card_limit: terms.limit.map(|limit| amount(limit, "limit")).transpose()?,
+        card_limit: terms
+            .limit
+            .map(|limit| amount(limit, "limit"))
+            .transpose()?,
         holder,
         name_on_card: personal.name_on_card.as_deref().map(Private::from),
-        spending_controls: terms.spending_controls.iter().map(spending_control).collect::<Result<_, _>>()?,
+        spending_controls: terms
+            .spending_controls
+            .iter()
+            .map(spending_control)
+            .collect::<Result<_, _>>()?,
         risk_controls: terms.risk_controls.as_ref().map(risk_controls),
         metadata,
         one_time: one_time(terms.usage),
@@ -55,17 +73,23 @@ fn spending_control(control: &SpendingControl) -> Result<uqpay::SpendingControl,
     let interval = match control.interval {
         SpendingInterval::PerTransaction => uqpay::SpendingInterval::PerTransaction,
     };
-    Ok(uqpay::SpendingControl { amount: amount(control.amount, "spending_controls")?, interval })
+    Ok(uqpay::SpendingControl {
+        amount: amount(control.amount, "spending_controls")?,
+        interval,
+    })
 }
 
 fn risk_controls(controls: &RiskControls) -> uqpay::RiskControls {
     uqpay::RiskControls {
         enable_3ds: controls.enable_3ds,
         allow_3ds_transactions: controls.allow_3ds_transactions,
-        mcc: controls.merchants.as_ref().map(|merchants| match merchants {
-            Merchants::Allowed(codes) => MccRule::Allowed(codes.clone()),
-            Merchants::Blocked(codes) => MccRule::Blocked(codes.clone()),
-        }),
+        mcc: controls
+            .merchants
+            .as_ref()
+            .map(|merchants| match merchants {
+                Merchants::Allowed(codes) => MccRule::Allowed(codes.clone()),
+                Merchants::Blocked(codes) => MccRule::Blocked(codes.clone()),
+            }),
     }
 }
 
@@ -75,7 +99,9 @@ fn one_time(usage: Usage) -> Option<OneTime> {
         Usage::OneTimeOnAuthorization => uqpay::AutoCancelTrigger::OnAuth,
         Usage::OneTimeOnCapture => uqpay::AutoCancelTrigger::OnCapture,
     };
-    Some(OneTime { auto_cancel_trigger })
+    Some(OneTime {
+        auto_cancel_trigger,
+    })
 }
 
 fn cardholder_fields(fields: &Map<String, Value>) -> Result<uqpay::CardholderFields, PrepareError> {
@@ -88,7 +114,9 @@ fn cardholder_fields(fields: &Map<String, Value>) -> Result<uqpay::CardholderFie
         date_of_birth: text(fields, "date_of_birth"),
         gender: text(fields, "gender").map(|word| uqpay::Gender::read(word.expose())),
         nationality: text(fields, "nationality"),
-        residential_address: object(fields, "residential_address").map(address).transpose()?,
+        residential_address: object(fields, "residential_address")
+            .map(address)
+            .transpose()?,
         identity: object(fields, "identity").map(identity).transpose()?,
         kyc_verification: object(fields, "kyc_verification").map(kyc).transpose()?,
     })
@@ -141,7 +169,10 @@ fn need(fields: &Map<String, Value>, name: &str) -> Result<Private, PrepareError
 }
 
 fn object<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
-    fields.get(name).and_then(Value::as_object).filter(|object| !object.is_empty())
+    fields
+        .get(name)
+        .and_then(Value::as_object)
+        .filter(|object| !object.is_empty())
 }
 
 fn unsendable(name: &str) -> PrepareError {

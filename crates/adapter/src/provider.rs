@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance_domain::{
-    CardStatus, CardholderStatus, Creation, Fact, IdempotencyKey, Link, Order, Personal, Product, ProductId,
-    ProviderIds, Purpose, Scan, SilenceCause, State, Timestamp,
+    CardStatus, CardholderStatus, Creation, Fact, IdempotencyKey, Link, Order, Personal, Product,
+    ProductId, ProviderIds, Purpose, Scan, SilenceCause, State, Timestamp,
 };
 use issuance_executor::{
-    Budget, Clock, Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Silence, Urgency, Window,
+    Budget, Clock, Heard, Outcome, PrepareError, Prepared, ProductError, Provider, Silence,
+    Urgency, Window,
 };
 use issuance_store::{Field, Salt, SealedRequest, Sealing};
 use issuance_uqpay as uqpay;
 use tokio::sync::Mutex;
-use uqpay::{AccountId, Answer, Auth, Body, Client, Page, PageRequest, Private, TargetStatus, UpdateCardStatus, UpdateCardholder};
+use uqpay::{
+    AccountId, Answer, Auth, Body, Client, Page, PageRequest, Private, TargetStatus,
+    UpdateCardStatus, UpdateCardholder,
+};
 use zeroize::Zeroizing;
 
 use crate::create;
@@ -77,9 +81,22 @@ enum May<'a> {
 impl UqpayProvider {
     /// A provider on a client.
     #[must_use]
-    pub fn new(client: Client, clock: Arc<dyn Clock>, budget: Arc<Budget>, options: ProviderOptions) -> Self {
+    pub fn new(
+        client: Client,
+        clock: Arc<dyn Clock>,
+        budget: Arc<Budget>,
+        options: ProviderOptions,
+    ) -> Self {
         let tokens = Tokens::new(client.clone(), clock.clone(), budget.clone());
-        Self { client, tokens, clock, budget, products: Mutex::default(), lists: Lists::default(), options }
+        Self {
+            client,
+            tokens,
+            clock,
+            budget,
+            products: Mutex::default(),
+            lists: Lists::default(),
+            options,
+        }
     }
 
     /// A token, and what else it takes that a call may leave now. This is the last thing before its first byte.
@@ -91,7 +108,10 @@ impl UqpayProvider {
             May::Read => {
                 let now = self.clock.now();
                 if let Err(reopens) = self.budget.take(now, Urgency::Reading) {
-                    return Err(Silence { cause: SilenceCause::RateLimited, retry_after: Some(reopens.since(now)) });
+                    return Err(Silence {
+                        cause: SilenceCause::RateLimited,
+                        retry_after: Some(reopens.since(now)),
+                    });
                 }
                 metrics::counter!("issuance_provider_calls_total", "call" => name).increment(1);
             }
@@ -100,16 +120,27 @@ impl UqpayProvider {
     }
 
     async fn token_refused<T>(&self, answer: &Answer<T>, generation: u64) -> bool {
-        let Answer::Refused(refusal) = answer else { return false };
-        let refused = matches!(refusal.class(), uqpay::Class::TokenExpired | uqpay::Class::CredentialsRejected);
+        let Answer::Refused(refusal) = answer else {
+            return false;
+        };
+        let refused = matches!(
+            refusal.class(),
+            uqpay::Class::TokenExpired | uqpay::Class::CredentialsRejected
+        );
         if refused {
             self.tokens.evict(generation).await;
         }
         refused
     }
 
-    fn link(&self, url: Option<&Private>, expires: Option<jiff::Timestamp>, salt: Option<&Salt>) -> (Option<Link>, Vec<Sealing>) {
-        let (Some(url), Some(salt)) = (url.filter(|url| !url.expose().trim().is_empty()), salt) else {
+    fn link(
+        &self,
+        url: Option<&Private>,
+        expires: Option<jiff::Timestamp>,
+        salt: Option<&Salt>,
+    ) -> (Option<Link>, Vec<Sealing>) {
+        let (Some(url), Some(salt)) = (url.filter(|url| !url.expose().trim().is_empty()), salt)
+        else {
             return (None, Vec::new());
         };
         let now = self.clock.now();
@@ -118,7 +149,10 @@ impl UqpayProvider {
         let digest = salt.digest(url.expose().as_bytes());
         let field = Field::IdvLink(digest.to_string());
         let plaintext = Zeroizing::new(url.expose().as_bytes().to_vec());
-        (Some(Link { digest, expires_at }), vec![Sealing { field, plaintext }])
+        (
+            Some(Link { digest, expires_at }),
+            vec![Sealing { field, plaintext }],
+        )
     }
 
     async fn create_card(
@@ -130,21 +164,40 @@ impl UqpayProvider {
         window: &Window,
     ) -> Outcome {
         let account = account(order);
-        let answer = authorized!(self, "create_card", May::Send(window), account.as_ref(), |auth| {
-            self.client.create_card(auth, key.0, body)
-        });
+        let answer = authorized!(
+            self,
+            "create_card",
+            May::Send(window),
+            account.as_ref(),
+            |auth| { self.client.create_card(auth, key.0, body) }
+        );
         self.outcome(answer, |created| {
-            let (link, sealed) =
-                self.link(created.idv_verification_url.as_ref(), created.idv_url_expires_at, Some(salt));
+            let (link, sealed) = self.link(
+                created.idv_verification_url.as_ref(),
+                created.idv_url_expires_at,
+                Some(salt),
+            );
             let fact = Fact::Created(Creation {
-                card: created.card_status.as_ref().map_or(CardStatus::Pending, words::card_status),
+                card: created
+                    .card_status
+                    .as_ref()
+                    .map_or(CardStatus::Pending, words::card_status),
                 order: created.order_status.as_ref().map(words::card_order_status),
-                cardholder: created.cardholder_status.as_ref().map(words::cardholder_status),
-                verification: created.verification_status.as_ref().map(words::verification),
+                cardholder: created
+                    .cardholder_status
+                    .as_ref()
+                    .map(words::cardholder_status),
+                verification: created
+                    .verification_status
+                    .as_ref()
+                    .map(words::verification),
                 link,
             });
-            let ids =
-                words::ids(Some(&created.card_id), created.card_order_id.as_ref(), created.cardholder_id.as_ref());
+            let ids = words::ids(
+                Some(&created.card_id),
+                created.card_order_id.as_ref(),
+                created.cardholder_id.as_ref(),
+            );
             Heard { fact, ids, sealed }
         })
     }
@@ -158,30 +211,66 @@ impl UqpayProvider {
         window: &Window,
     ) -> Outcome {
         let account = account(order);
-        let Some(id) = cardholder_of(order) else { return Outcome::Silent(Silence::new(SilenceCause::NotSent)) };
-        let answer = authorized!(self, "renew_idv_link", May::Send(window), account.as_ref(), |auth| {
-            self.client.update_cardholder(auth, &id, key.0, body)
-        });
+        let Some(id) = cardholder_of(order) else {
+            return Outcome::Silent(Silence::new(SilenceCause::NotSent));
+        };
+        let answer = authorized!(
+            self,
+            "renew_idv_link",
+            May::Send(window),
+            account.as_ref(),
+            |auth| { self.client.update_cardholder(auth, &id, key.0, body) }
+        );
         self.outcome(answer, |reply| {
-            let (link, sealed) = self.link(reply.idv_verification_url.as_ref(), reply.idv_url_expires_at, Some(salt));
-            let status =
-                reply.cardholder_status.as_ref().map_or(CardholderStatus::Incomplete, words::cardholder_status);
+            let (link, sealed) = self.link(
+                reply.idv_verification_url.as_ref(),
+                reply.idv_url_expires_at,
+                Some(salt),
+            );
+            let status = reply
+                .cardholder_status
+                .as_ref()
+                .map_or(CardholderStatus::Incomplete, words::cardholder_status);
             let ids = words::ids(None, None, Some(&reply.cardholder_id));
-            Heard { fact: Fact::Cardholder { status, link }, ids, sealed }
+            Heard {
+                fact: Fact::Cardholder { status, link },
+                ids,
+                sealed,
+            }
         })
     }
 
-    async fn cancel_card(&self, order: &Order, body: &Body, key: IdempotencyKey, window: &Window) -> Outcome {
+    async fn cancel_card(
+        &self,
+        order: &Order,
+        body: &Body,
+        key: IdempotencyKey,
+        window: &Window,
+    ) -> Outcome {
         let account = account(order);
-        let Some(id) = card_of(order) else { return Outcome::Silent(Silence::new(SilenceCause::NotSent)) };
-        let answer = authorized!(self, "cancel_card", May::Send(window), account.as_ref(), |auth| {
-            self.client.update_card_status(auth, &id, key.0, body)
-        });
-        self.outcome(answer, |_| Heard { fact: Fact::CancelTaken, ids: ProviderIds::default(), sealed: Vec::new() })
+        let Some(id) = card_of(order) else {
+            return Outcome::Silent(Silence::new(SilenceCause::NotSent));
+        };
+        let answer = authorized!(
+            self,
+            "cancel_card",
+            May::Send(window),
+            account.as_ref(),
+            |auth| { self.client.update_card_status(auth, &id, key.0, body) }
+        );
+        self.outcome(answer, |_| Heard {
+            fact: Fact::CancelTaken,
+            ids: ProviderIds::default(),
+            sealed: Vec::new(),
+        })
     }
 
     /// The answer to a submission in our words.
-    fn outcome<T>(&self, answer: Result<Answer<T>, Silence>, hear: impl FnOnce(T) -> Heard) -> Outcome {
+    fn outcome<T>(
+        &self,
+        answer: Result<Answer<T>, Silence>,
+        hear: impl FnOnce(T) -> Heard,
+    ) -> Outcome {
         let now = self.clock.now();
         match answer {
             Ok(Answer::Ok(received)) => Outcome::Heard(vec![hear(received.value)]),
@@ -209,13 +298,19 @@ impl UqpayProvider {
     }
 
     /// Card order, card and person, as few of them as say where the order stands. What explains a card comes before it.
-    async fn read_order(&self, order: &Order, sealed: Option<&SealedRequest>) -> Result<Vec<Heard>, Silence> {
+    async fn read_order(
+        &self,
+        order: &Order,
+        sealed: Option<&SealedRequest>,
+    ) -> Result<Vec<Heard>, Silence> {
         let salt = sealed.map(|sealed| &sealed.salt);
         let mut card_order = None;
         let mut named = card_of(order);
         if named.is_none() && card_order_of(order).is_some() {
             card_order = self.read_card_order(order).await?;
-            let card = card_order.as_ref().and_then(|heard| heard.ids.card.as_ref());
+            let card = card_order
+                .as_ref()
+                .and_then(|heard| heard.ids.card.as_ref());
             named = card.and_then(|id| uqpay::CardId::parse(id.as_str()).ok());
             if named.is_none() {
                 return Ok(card_order.into_iter().collect());
@@ -231,11 +326,25 @@ impl UqpayProvider {
         };
         let status = card.as_ref().map(|card| card.details.card_status.clone());
         let requested = matches!(order.state, State::Requested { .. });
-        let waits = matches!(status, Some(Some(uqpay::CardStatus::Pending | uqpay::CardStatus::Unknown(_))));
+        let waits = matches!(
+            status,
+            Some(Some(
+                uqpay::CardStatus::Pending | uqpay::CardStatus::Unknown(_)
+            ))
+        );
         let failed = matches!(status, None | Some(Some(uqpay::CardStatus::Failed)));
         let mut heard = Vec::new();
         // Its order may know why a card failed, or that it should be there by now (contract §9.3).
-        if failed || waits && matches!(order.state, State::Accepted { under_review: false, .. }) {
+        if failed
+            || waits
+                && matches!(
+                    order.state,
+                    State::Accepted {
+                        under_review: false,
+                        ..
+                    }
+                )
+        {
             if card_order.is_none() {
                 card_order = self.read_card_order(order).await?;
             }
@@ -253,34 +362,72 @@ impl UqpayProvider {
         Ok(heard)
     }
 
-    async fn read_card(&self, order: &Order, id: &uqpay::CardId) -> Result<Option<uqpay::Card>, Silence> {
+    async fn read_card(
+        &self,
+        order: &Order,
+        id: &uqpay::CardId,
+    ) -> Result<Option<uqpay::Card>, Silence> {
         self.lists.card(self, account(order).as_ref(), id).await
     }
 
     async fn read_card_order(&self, order: &Order) -> Result<Option<Heard>, Silence> {
-        let Some(id) = card_order_of(order) else { return Ok(None) };
+        let Some(id) = card_order_of(order) else {
+            return Ok(None);
+        };
         let account = account(order);
-        let answer = authorized!(self, "get_card_order", May::Read, account.as_ref(), |auth| {
-            self.client.get_card_order(auth, &id)
-        });
+        let answer = authorized!(
+            self,
+            "get_card_order",
+            May::Read,
+            account.as_ref(),
+            |auth| { self.client.get_card_order(auth, &id) }
+        );
         Ok(self.seen(answer)?.and_then(|card_order| {
             let status = words::card_order_status(card_order.order_status.as_ref()?);
-            let failure_code = card_order.failure_code.filter(|code| !code.is_empty()).map(String::into_boxed_str);
+            let failure_code = card_order
+                .failure_code
+                .filter(|code| !code.is_empty())
+                .map(String::into_boxed_str);
             let ids = words::ids(card_order.card_id.as_ref(), None, None);
-            Some(Heard { fact: Fact::CardOrder { status, failure_code }, ids, sealed: Vec::new() })
+            Some(Heard {
+                fact: Fact::CardOrder {
+                    status,
+                    failure_code,
+                },
+                ids,
+                sealed: Vec::new(),
+            })
         }))
     }
 
-    async fn read_cardholder(&self, order: &Order, salt: Option<&Salt>) -> Result<Option<Heard>, Silence> {
-        let Some(id) = cardholder_of(order) else { return Ok(None) };
+    async fn read_cardholder(
+        &self,
+        order: &Order,
+        salt: Option<&Salt>,
+    ) -> Result<Option<Heard>, Silence> {
+        let Some(id) = cardholder_of(order) else {
+            return Ok(None);
+        };
         let account = account(order);
-        let answer = authorized!(self, "get_cardholder", May::Read, account.as_ref(), |auth| {
-            self.client.get_cardholder(auth, &id)
-        });
+        let answer = authorized!(
+            self,
+            "get_cardholder",
+            May::Read,
+            account.as_ref(),
+            |auth| { self.client.get_cardholder(auth, &id) }
+        );
         Ok(self.seen(answer)?.and_then(|person| {
             let status = words::cardholder_status(person.cardholder_status.as_ref()?);
-            let (link, sealed) = self.link(person.idv_verification_url.as_ref(), person.idv_url_expires_at, salt);
-            Some(Heard { fact: Fact::Cardholder { status, link }, ids: ProviderIds::default(), sealed })
+            let (link, sealed) = self.link(
+                person.idv_verification_url.as_ref(),
+                person.idv_url_expires_at,
+                salt,
+            );
+            Some(Heard {
+                fact: Fact::Cardholder { status, link },
+                ids: ProviderIds::default(),
+                sealed,
+            })
         }))
     }
 
@@ -291,7 +438,8 @@ impl UqpayProvider {
         holder: Option<&uqpay::CardholderId>,
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Card>>, Silence> {
-        self.card_page_of(account(order).as_ref(), holder, page).await
+        self.card_page_of(account(order).as_ref(), holder, page)
+            .await
     }
 
     async fn card_page_of(
@@ -300,10 +448,17 @@ impl UqpayProvider {
         holder: Option<&uqpay::CardholderId>,
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Card>>, Silence> {
-        let filter = uqpay::CardFilter { card_status: None, cardholder_id: holder.cloned() };
-        self.seen(authorized!(self, "list_cards", May::Read, account, |auth| {
-            self.client.list_cards(auth, &filter, page)
-        }))
+        let filter = uqpay::CardFilter {
+            card_status: None,
+            cardholder_id: holder.cloned(),
+        };
+        self.seen(authorized!(
+            self,
+            "list_cards",
+            May::Read,
+            account,
+            |auth| { self.client.list_cards(auth, &filter, page) }
+        ))
     }
 
     /// How the token is; none while one is minted.
@@ -319,9 +474,13 @@ impl UqpayProvider {
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Cardholder>>, Silence> {
         let account = account(order);
-        self.seen(authorized!(self, "list_cardholders", May::Read, account.as_ref(), |auth| {
-            self.client.list_cardholders(auth, None, page)
-        }))
+        self.seen(authorized!(
+            self,
+            "list_cardholders",
+            May::Read,
+            account.as_ref(),
+            |auth| { self.client.list_cardholders(auth, None, page) }
+        ))
     }
 
     pub(crate) fn search_pages(&self) -> u32 {
@@ -336,11 +495,18 @@ impl UqpayProvider {
         let mut products = Vec::new();
         let mut page = PageRequest::new(1, PageRequest::MAX_SIZE).ok();
         while let Some(request) = page {
-            let answer = authorized!(self, "list_products", May::Read, None::<&AccountId>, |auth| {
-                self.client.list_products(auth, request)
-            });
-            let Some(listed) = self.seen(answer)? else { break };
-            let more = listed.data.len() >= PageRequest::MAX_SIZE as usize && request.number() < MAX_PRODUCT_PAGES;
+            let answer = authorized!(
+                self,
+                "list_products",
+                May::Read,
+                None::<&AccountId>,
+                |auth| { self.client.list_products(auth, request) }
+            );
+            let Some(listed) = self.seen(answer)? else {
+                break;
+            };
+            let more = listed.data.len() >= PageRequest::MAX_SIZE as usize
+                && request.number() < MAX_PRODUCT_PAGES;
             products.extend(listed.data.iter().filter_map(product));
             page = more.then(|| request.next());
         }
@@ -353,8 +519,14 @@ const MAX_PRODUCT_PAGES: u32 = 20;
 
 #[async_trait]
 impl ReadCards for UqpayProvider {
-    async fn card(&self, account: Option<&AccountId>, id: &uqpay::CardId) -> Result<Option<uqpay::Card>, Silence> {
-        self.seen(authorized!(self, "get_card", May::Read, account, |auth| self.client.get_card(auth, id)))
+    async fn card(
+        &self,
+        account: Option<&AccountId>,
+        id: &uqpay::CardId,
+    ) -> Result<Option<uqpay::Card>, Silence> {
+        self.seen(authorized!(self, "get_card", May::Read, account, |auth| {
+            self.client.get_card(auth, id)
+        }))
     }
 
     async fn cards(
@@ -368,7 +540,12 @@ impl ReadCards for UqpayProvider {
 
 #[async_trait]
 impl Provider for UqpayProvider {
-    fn prepare(&self, order: &Order, purpose: Purpose, personal: &Personal) -> Result<Prepared, PrepareError> {
+    fn prepare(
+        &self,
+        order: &Order,
+        purpose: Purpose,
+        personal: &Personal,
+    ) -> Result<Prepared, PrepareError> {
         let body = match purpose {
             Purpose::CreateCard => create::body(order, personal)?,
             Purpose::RenewIdvLink => {
@@ -378,10 +555,17 @@ impl Provider for UqpayProvider {
             Purpose::CancelCard => {
                 card_of(order).ok_or(PrepareError::NoId("card"))?;
                 let update_reason = Some(format!("order {} cancelled", order.id));
-                UpdateCardStatus { card_status: TargetStatus::Cancelled, update_reason }.to_bytes()
+                UpdateCardStatus {
+                    card_status: TargetStatus::Cancelled,
+                    update_reason,
+                }
+                .to_bytes()
             }
         };
-        Ok(Prepared { purpose, body: Zeroizing::new(body.as_bytes().to_vec()) })
+        Ok(Prepared {
+            purpose,
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+        })
     }
 
     async fn submit(
@@ -413,7 +597,10 @@ impl Provider for UqpayProvider {
         if products.is_stale(id, now) {
             match self.read_products().await {
                 Ok(read) => {
-                    products.known = read.into_iter().map(|product| (product.id.clone(), product)).collect();
+                    products.known = read
+                        .into_iter()
+                        .map(|product| (product.id.clone(), product))
+                        .collect();
                     products.read_at = Some(now);
                 }
                 // An older copy is better than none; the provider stays the judge.
@@ -421,10 +608,16 @@ impl Provider for UqpayProvider {
                     tracing::warn!(cause = ?silence.cause, "the products cannot be read");
                     return Err(ProductError::Unavailable);
                 }
-                Err(silence) => tracing::warn!(cause = ?silence.cause, "the products cannot be read anew"),
+                Err(silence) => {
+                    tracing::warn!(cause = ?silence.cause, "the products cannot be read anew")
+                }
             }
         }
-        products.known.get(id).cloned().ok_or_else(|| ProductError::Unknown(id.clone()))
+        products
+            .known
+            .get(id)
+            .cloned()
+            .ok_or_else(|| ProductError::Unknown(id.clone()))
     }
 
     async fn warm_up(&self) -> Result<(), Silence> {
@@ -433,31 +626,63 @@ impl Provider for UqpayProvider {
 }
 
 fn account(order: &Order) -> Option<AccountId> {
-    order.terms.account.as_ref().and_then(|account| AccountId::parse(account.as_str()).ok())
+    order
+        .terms
+        .account
+        .as_ref()
+        .and_then(|account| AccountId::parse(account.as_str()).ok())
 }
 
 fn card_of(order: &Order) -> Option<uqpay::CardId> {
-    order.ids.card.as_ref().and_then(|id| uqpay::CardId::parse(id.as_str()).ok())
+    order
+        .ids
+        .card
+        .as_ref()
+        .and_then(|id| uqpay::CardId::parse(id.as_str()).ok())
 }
 
 fn card_order_of(order: &Order) -> Option<uqpay::CardOrderId> {
-    order.ids.card_order.as_ref().and_then(|id| uqpay::CardOrderId::parse(id.as_str()).ok())
+    order
+        .ids
+        .card_order
+        .as_ref()
+        .and_then(|id| uqpay::CardOrderId::parse(id.as_str()).ok())
 }
 
 fn cardholder_of(order: &Order) -> Option<uqpay::CardholderId> {
-    order.ids.cardholder.as_ref().and_then(|id| uqpay::CardholderId::parse(id.as_str()).ok())
+    order
+        .ids
+        .cardholder
+        .as_ref()
+        .and_then(|id| uqpay::CardholderId::parse(id.as_str()).ok())
 }
 
 fn missing() -> Heard {
-    Heard { fact: Fact::CardMissing, ids: ProviderIds::default(), sealed: Vec::new() }
+    Heard {
+        fact: Fact::CardMissing,
+        ids: ProviderIds::default(),
+        sealed: Vec::new(),
+    }
 }
 
 fn absent(scan: Scan) -> Heard {
-    Heard { fact: Fact::CardAbsent(scan), ids: ProviderIds::default(), sealed: Vec::new() }
+    Heard {
+        fact: Fact::CardAbsent(scan),
+        ids: ProviderIds::default(),
+        sealed: Vec::new(),
+    }
 }
 
 fn said_of(card: &uqpay::Card) -> Heard {
-    let status = card.details.card_status.as_ref().map_or(CardStatus::Pending, words::card_status);
+    let status = card
+        .details
+        .card_status
+        .as_ref()
+        .map_or(CardStatus::Pending, words::card_status);
     let ids = words::ids(Some(&card.card_id), None, card.details.cardholder_id());
-    Heard { fact: Fact::Card(status), ids, sealed: Vec::new() }
+    Heard {
+        fact: Fact::Card(status),
+        ids,
+        sealed: Vec::new(),
+    }
 }

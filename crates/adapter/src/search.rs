@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use issuance_domain::{
-    Holder, Likeness, METADATA_ORDER_KEY, Order, Phase, RefusalClass, Scan, State, Submission, Timestamp,
+    Holder, Likeness, METADATA_ORDER_KEY, Order, Phase, RefusalClass, Scan, State, Submission,
+    Timestamp,
 };
 use issuance_executor::Silence;
 use issuance_store::SealedRequest;
@@ -35,7 +36,11 @@ struct Pages<I> {
 
 impl<I: Eq + Hash> Pages<I> {
     fn new() -> Self {
-        Self { seen: HashSet::new(), read: 0, complete: false }
+        Self {
+            seen: HashSet::new(),
+            read: 0,
+            complete: false,
+        }
     }
 
     /// Counts a page; whether there are more.
@@ -47,7 +52,10 @@ impl<I: Eq + Hash> Pages<I> {
             None => page.data.len() < PageRequest::MAX_SIZE as usize,
         };
         // Fewer rows than there are said to be: some moved past us.
-        self.complete = last && page.total_items.is_none_or(|total| self.seen.len() as u64 >= total);
+        self.complete = last
+            && page
+                .total_items
+                .is_none_or(|total| self.seen.len() as u64 >= total);
         !last
     }
 
@@ -58,10 +66,18 @@ impl<I: Eq + Hash> Pages<I> {
 
 impl UqpayProvider {
     /// Looks for the card with our mark; when it is not there and that matters, for the person we sent as well.
-    pub(crate) async fn search(&self, order: &Order, sealed: Option<&SealedRequest>) -> Result<Search, Silence> {
+    pub(crate) async fn search(
+        &self,
+        order: &Order,
+        sealed: Option<&SealedRequest>,
+    ) -> Result<Search, Silence> {
         let began = self.now();
         // A card's person never changes (contract §2.3).
-        let known = order.terms.cardholder_id.as_ref().and_then(|id| uqpay::CardholderId::parse(id.as_str()).ok());
+        let known = order
+            .terms
+            .cardholder_id
+            .as_ref()
+            .and_then(|id| uqpay::CardholderId::parse(id.as_str()).ok());
         let mut scan = match self.search_cards(order, known.as_ref(), began).await? {
             Search::Absent(scan) => scan,
             other => return Ok(other),
@@ -69,8 +85,13 @@ impl UqpayProvider {
         if !is_spent(order) || known.is_some() {
             return Ok(Search::Absent(scan));
         }
-        let Some(sealed) = sealed else { return Ok(Search::Incomplete) };
-        let Some(people) = self.search_person(order, &sealed.personal.provider_fields()).await? else {
+        let Some(sealed) = sealed else {
+            return Ok(Search::Incomplete);
+        };
+        let Some(people) = self
+            .search_person(order, &sealed.personal.provider_fields())
+            .await?
+        else {
             return Ok(Search::Incomplete);
         };
         scan.pages += people.pages;
@@ -97,9 +118,14 @@ impl UqpayProvider {
         let ours = order.id.to_string();
         let mut pages = Pages::new();
         for number in 1..=self.search_pages() {
-            let Ok(request) = PageRequest::new(number, PageRequest::MAX_SIZE) else { break };
-            let Some(page) = self.card_page(order, holder, request).await? else { break };
-            let is_ours = |card: &&uqpay::Card| card.details.metadata.get(METADATA_ORDER_KEY) == Some(&ours);
+            let Ok(request) = PageRequest::new(number, PageRequest::MAX_SIZE) else {
+                break;
+            };
+            let Some(page) = self.card_page(order, holder, request).await? else {
+                break;
+            };
+            let is_ours =
+                |card: &&uqpay::Card| card.details.metadata.get(METADATA_ORDER_KEY) == Some(&ours);
             if let Some(card) = page.data.iter().find(is_ours) {
                 return Ok(Search::Found(Box::new(card.clone())));
             }
@@ -111,29 +137,57 @@ impl UqpayProvider {
             tracing::warn!(order_id = %order.id, pages = pages.read, "the card list was not read to its end");
             return Ok(Search::Incomplete);
         }
-        Ok(Search::Absent(Scan { began, pages: pages.read, rows: pages.rows(), holder: None }))
+        Ok(Search::Absent(Scan {
+            began,
+            pages: pages.read,
+            rows: pages.rows(),
+            holder: None,
+        }))
     }
 
     /// Looks for the person by e-mail or phone, each of which belongs to one cardholder of an account; none when the
     /// list was not read to its end.
-    async fn search_person(&self, order: &Order, sent: &Map<String, Value>) -> Result<Option<People>, Silence> {
+    async fn search_person(
+        &self,
+        order: &Order,
+        sent: &Map<String, Value>,
+    ) -> Result<Option<People>, Silence> {
         let mut pages = Pages::new();
         let mut found: Option<(uqpay::CardholderId, Likeness)> = None;
         for number in 1..=self.search_pages() {
-            let Ok(request) = PageRequest::new(number, PageRequest::MAX_SIZE) else { break };
-            let Some(page) = self.cardholder_page(order, request).await? else { break };
+            let Ok(request) = PageRequest::new(number, PageRequest::MAX_SIZE) else {
+                break;
+            };
+            let Some(page) = self.cardholder_page(order, request).await? else {
+                break;
+            };
             for person in &page.data {
-                let (Some(id), Some(likeness)) = (&person.cardholder_id, likeness(person, sent)) else { continue };
+                let (Some(id), Some(likeness)) = (&person.cardholder_id, likeness(person, sent))
+                else {
+                    continue;
+                };
                 // Ourselves before anybody else.
-                if found.as_ref().is_none_or(|(_, before)| rank(likeness) < rank(*before)) {
+                if found
+                    .as_ref()
+                    .is_none_or(|(_, before)| rank(likeness) < rank(*before))
+                {
                     found = Some((id.clone(), likeness));
                 }
             }
-            if !pages.more(&page, page.data.iter().filter_map(|person| person.cardholder_id.clone())) {
+            if !pages.more(
+                &page,
+                page.data
+                    .iter()
+                    .filter_map(|person| person.cardholder_id.clone()),
+            ) {
                 break;
             }
         }
-        Ok(pages.complete.then(|| People { pages: pages.read, rows: pages.rows(), found }))
+        Ok(pages.complete.then(|| People {
+            pages: pages.read,
+            rows: pages.rows(),
+            found,
+        }))
     }
 }
 
@@ -145,10 +199,18 @@ struct People {
 
 /// Whether the create call's key is spent and its outcome asked for: only then the person matters.
 fn is_spent(order: &Order) -> bool {
-    let State::Requested { submission: Submission { phase, .. } } = &order.state else { return false };
+    let State::Requested {
+        submission: Submission { phase, .. },
+    } = &order.state
+    else {
+        return false;
+    };
     match phase {
         Phase::Expired { .. } => true,
-        Phase::Refused { refusal } => matches!(refusal.class, RefusalClass::Duplicate | RefusalClass::KeyConflict),
+        Phase::Refused { refusal } => matches!(
+            refusal.class,
+            RefusalClass::Duplicate | RefusalClass::KeyConflict
+        ),
         Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => false,
     }
 }
@@ -163,9 +225,16 @@ fn rank(likeness: Likeness) -> u8 {
 
 /// How like the person we sent a cardholder is; none when neither e-mail nor phone is ours.
 fn likeness(person: &uqpay::Cardholder, sent: &Map<String, Value>) -> Option<Likeness> {
-    let text = |name: &str| sent.get(name).and_then(Value::as_str).unwrap_or_default().trim();
+    let text = |name: &str| {
+        sent.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .trim()
+    };
     let compare = |theirs: Option<&Private>, same: fn(&str, &str) -> bool, name: &str| {
-        let theirs = theirs.map(|theirs| theirs.expose().trim()).filter(|theirs| !theirs.is_empty());
+        let theirs = theirs
+            .map(|theirs| theirs.expose().trim())
+            .filter(|theirs| !theirs.is_empty());
         theirs.map(|theirs| same(theirs, text(name)))
     };
     let email = compare(person.email.as_ref(), same_words, "email");
@@ -192,7 +261,12 @@ fn same_words(theirs: &str, ours: &str) -> bool {
 
 /// National digits, with the country's prefix or without (contract §2.2).
 fn same_number(theirs: &str, ours: &str) -> bool {
-    let digits = |number: &str| number.chars().filter(char::is_ascii_digit).collect::<String>();
+    let digits = |number: &str| {
+        number
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
     let (theirs, ours) = (digits(theirs), digits(ours));
     let long_enough = theirs.len().min(ours.len()) >= 5;
     theirs == ours || (long_enough && (theirs.ends_with(&ours) || ours.ends_with(&theirs)))
@@ -225,26 +299,49 @@ mod tests {
         for (changes, expected) in [
             (json!({}), Some(Likeness::Ours)),
             (json!({ "last_name": "Abara" }), Some(Likeness::Stranger)),
-            (json!({ "phone_number": "92218840" }), Some(Likeness::Stranger)),
-            (json!({ "email": "other@mail.example" }), Some(Likeness::Stranger)),
-            (json!({ "email": "other@mail.example", "country_code": "MY" }), None),
-            (json!({ "email": "other@mail.example", "phone_number": "92218840" }), None),
+            (
+                json!({ "phone_number": "92218840" }),
+                Some(Likeness::Stranger),
+            ),
+            (
+                json!({ "email": "other@mail.example" }),
+                Some(Likeness::Stranger),
+            ),
+            (
+                json!({ "email": "other@mail.example", "country_code": "MY" }),
+                None,
+            ),
+            (
+                json!({ "email": "other@mail.example", "phone_number": "92218840" }),
+                None,
+            ),
             (json!({ "first_name": "" }), Some(Likeness::Unclear)),
             (json!({ "phone_number": null }), Some(Likeness::Unclear)),
         ] {
-            assert_eq!(likeness(&person(changes.clone()), sent), expected, "{changes}");
+            assert_eq!(
+                likeness(&person(changes.clone()), sent),
+                expected,
+                "{changes}"
+            );
         }
     }
 
     fn page(rows: usize, total_pages: Option<u64>, total_items: Option<u64>) -> Page<usize> {
-        Page { total_pages, total_items, data: vec![0; rows] }
+        Page {
+            total_pages,
+            total_items,
+            data: vec![0; rows],
+        }
     }
 
     /// Contract §1.7, §6.5: what was not read to its end proves nothing.
     #[test]
     fn contract_6_5_only_a_list_read_to_its_end_is_complete() {
         let mut pages = Pages::new();
-        assert!(pages.more(&page(100, None, None), 0..100), "a full page may have another behind it");
+        assert!(
+            pages.more(&page(100, None, None), 0..100),
+            "a full page may have another behind it"
+        );
         assert!(!pages.complete);
         assert!(!pages.more(&page(7, None, None), 100..107));
         assert!(pages.complete);
@@ -252,7 +349,10 @@ mod tests {
 
         let mut shifted = Pages::new();
         assert!(shifted.more(&page(100, Some(2), Some(150)), 0..100));
-        assert!(!shifted.more(&page(50, Some(2), Some(150)), 90..140), "ten rows twice, ten rows never");
+        assert!(
+            !shifted.more(&page(50, Some(2), Some(150)), 90..140),
+            "ten rows twice, ten rows never"
+        );
         assert!(!shifted.complete);
     }
 }

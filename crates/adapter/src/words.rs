@@ -1,8 +1,8 @@
 //! Their words in ours. Every `match` is whole, so a new word of theirs or ours has to be placed.
 
 use issuance_domain::{
-    CardId, CardOrderId, CardOrderStatus, CardStatus, CardholderId, CardholderStatus, Fact, ProviderIds, Refusal,
-    RefusalClass, SilenceCause, Timestamp, Verification,
+    CardId, CardOrderId, CardOrderStatus, CardStatus, CardholderId, CardholderStatus, Fact,
+    ProviderIds, Refusal, RefusalClass, SilenceCause, Timestamp, Verification,
 };
 use issuance_executor::{Outcome, Silence};
 use issuance_uqpay as uqpay;
@@ -64,10 +64,20 @@ pub(crate) enum Meaning {
 }
 
 pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
-    let code: Box<str> =
-        refusal.code.as_deref().or(refusal.kind.as_deref()).unwrap_or("no_code").chars().take(64).collect();
+    let code: Box<str> = refusal
+        .code
+        .as_deref()
+        .or(refusal.kind.as_deref())
+        .unwrap_or("no_code")
+        .chars()
+        .take(64)
+        .collect();
     let no = |class| {
-        let missing = refusal.missing_fields.as_ref().map(|missing| missing.paths.clone()).unwrap_or_default();
+        let missing = refusal
+            .missing_fields
+            .as_ref()
+            .map(|missing| missing.paths.clone())
+            .unwrap_or_default();
         Meaning::No(Refusal {
             class,
             code: code.clone(),
@@ -80,7 +90,9 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
     match refusal.class() {
         Class::NeedsInput | Class::InvalidPhoneNumber | Class::TooLarge => no(RefusalClass::Input),
         Class::Duplicate(_) => no(RefusalClass::Duplicate),
-        Class::EmptyPool | Class::NoBalance | Class::NoQuota | Class::ProductDisabled => no(RefusalClass::Capacity),
+        Class::EmptyPool | Class::NoBalance | Class::NoQuota | Class::ProductDisabled => {
+            no(RefusalClass::Capacity)
+        }
         // A sub-account that is not set up holds for its orders alone: they wait for an operator, the rest go on.
         Class::Configuration if &*code == "sub_account_not_found" => no(RefusalClass::Capacity),
         Class::InvalidRequest | Class::Configuration => no(RefusalClass::Configuration),
@@ -93,9 +105,14 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
         }),
         // Somebody else keeps minting with our credential: the call did not get in.
         Class::TokenExpired => not_yet(SilenceCause::NotSent),
-        Class::MalformedToken | Class::CredentialsRejected | Class::IpNotAllowed | Class::Forbidden => blocked(),
+        Class::MalformedToken
+        | Class::CredentialsRejected
+        | Class::IpNotAllowed
+        | Class::Forbidden => blocked(),
         Class::NoSuchRoute => blocked(),
-        Class::Unclear => not_yet(SilenceCause::Unreadable { http_status: refusal.status }),
+        Class::Unclear => not_yet(SilenceCause::Unreadable {
+            http_status: refusal.status,
+        }),
     }
 }
 
@@ -115,7 +132,10 @@ pub(crate) fn unknown(unknown: &Unknown, now: Timestamp) -> Silence {
         | UnknownCause::WrongResource
         | UnknownCause::UnreadableRefusal => SilenceCause::Unreadable { http_status },
     };
-    Silence { cause, retry_after: unknown.retry_after.map(|wish| wish.delay(theirs(now))) }
+    Silence {
+        cause,
+        retry_after: unknown.retry_after.map(|wish| wish.delay(theirs(now))),
+    }
 }
 
 pub(crate) fn not_sent(_: &NotSent) -> Silence {

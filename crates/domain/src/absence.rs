@@ -46,7 +46,10 @@ impl Scan {
     /// The person we sent, if the provider has them.
     #[must_use]
     pub fn leftover(&self) -> Option<&CardholderId> {
-        self.holder.as_ref().filter(|holder| holder.likeness == Likeness::Ours).map(|holder| &holder.id)
+        self.holder
+            .as_ref()
+            .filter(|holder| holder.likeness == Likeness::Ours)
+            .map(|holder| &holder.id)
     }
 }
 
@@ -71,7 +74,12 @@ pub enum Absence {
 impl Absence {
     /// What one more search adds; none when it adds nothing. `arrival` is the last moment at which the call can have
     /// arrived.
-    pub(crate) fn after(known: Option<&Self>, scan: Scan, arrival: Timestamp, policy: &Policy) -> Option<Self> {
+    pub(crate) fn after(
+        known: Option<&Self>,
+        scan: Scan,
+        arrival: Timestamp,
+        policy: &Policy,
+    ) -> Option<Self> {
         let gap = policy.absence_scan_gap;
         if scan.began < arrival.after(gap) {
             return None;
@@ -79,13 +87,19 @@ impl Absence {
         match known {
             None => Some(Self::Seen { scan }),
             Some(Self::Seen { scan: first }) if scan.began >= first.began.after(gap) => {
-                Some(Self::Proved { first: first.clone(), second: scan })
+                Some(Self::Proved {
+                    first: first.clone(),
+                    second: scan,
+                })
             }
             // A proof that grew old is renewed, not kept fresh by every search.
             Some(Self::Proved { second, .. })
                 if scan.began >= second.began.after(gap.max(policy.absence_proof_life)) =>
             {
-                Some(Self::Proved { first: second.clone(), second: scan })
+                Some(Self::Proved {
+                    first: second.clone(),
+                    second: scan,
+                })
             }
             Some(Self::Seen { .. } | Self::Proved { .. }) => None,
         }
@@ -95,7 +109,9 @@ impl Absence {
     pub(crate) fn proof(&self, now: Timestamp, policy: &Policy) -> Option<&Scan> {
         match self {
             Self::Seen { .. } => None,
-            Self::Proved { second, .. } => Some(second).filter(|scan| now.since(scan.began) <= policy.absence_proof_life),
+            Self::Proved { second, .. } => {
+                Some(second).filter(|scan| now.since(scan.began) <= policy.absence_proof_life)
+            }
         }
     }
 }

@@ -129,9 +129,10 @@ impl AttentionReason {
             (Purpose::CreateCard, RefusalClass::Duplicate) => Self::PossibleLeftover { code },
             (Purpose::CreateCard, RefusalClass::Capacity) => Self::Capacity { code },
             (Purpose::CreateCard, RefusalClass::KeyConflict) => Self::KeyConflict,
-            (Purpose::CreateCard, RefusalClass::Input | RefusalClass::Configuration | RefusalClass::Unknown) => {
-                Self::Refused { code }
-            }
+            (
+                Purpose::CreateCard,
+                RefusalClass::Input | RefusalClass::Configuration | RefusalClass::Unknown,
+            ) => Self::Refused { code },
         }
     }
 
@@ -144,6 +145,9 @@ impl AttentionReason {
 impl Attention {
     /// Progress of the order answers every reason but these.
     pub(crate) fn outlives_progress(&self) -> bool {
-        matches!(self.reason, AttentionReason::Discrepancy | AttentionReason::Paused)
+        matches!(
+            self.reason,
+            AttentionReason::Discrepancy | AttentionReason::Paused
+        )
     }
 }

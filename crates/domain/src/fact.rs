@@ -30,8 +30,14 @@ impl ProviderIds {
     pub fn news_in(&self, heard: &Self) -> Self {
         Self {
             card: heard.card.clone().filter(|_| self.card.is_none()),
-            card_order: heard.card_order.clone().filter(|_| self.card_order.is_none()),
-            cardholder: heard.cardholder.clone().filter(|_| self.cardholder.is_none()),
+            card_order: heard
+                .card_order
+                .clone()
+                .filter(|_| self.card_order.is_none()),
+            cardholder: heard
+                .cardholder
+                .clone()
+                .filter(|_| self.cardholder.is_none()),
         }
     }
 

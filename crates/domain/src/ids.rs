@@ -118,12 +118,17 @@ impl fmt::Debug for OrderId {
 impl FromStr for OrderId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Uuid::try_parse(text).map(Self).map_err(|_| InvalidId { what: "order id", max: 36 })
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidId {
+            what: "order id",
+            max: 36,
+        })
     }
 }
 
 /// How many events an order has; the version of its newest event. The first event is version 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 

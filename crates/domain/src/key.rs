@@ -84,7 +84,13 @@ mod tests {
         let key = IdempotencyKey::derive(order, Purpose::CreateCard, Generation(1));
         assert_eq!(key.to_string(), "58e7dca6-3a48-4147-b6cf-fdf6831584d3");
         assert_eq!(key.0.get_version_num(), 4);
-        assert_ne!(key, IdempotencyKey::derive(order, Purpose::CreateCard, Generation(2)));
-        assert_ne!(key, IdempotencyKey::derive(order, Purpose::CancelCard, Generation(1)));
+        assert_ne!(
+            key,
+            IdempotencyKey::derive(order, Purpose::CreateCard, Generation(2))
+        );
+        assert_ne!(
+            key,
+            IdempotencyKey::derive(order, Purpose::CancelCard, Generation(1))
+        );
     }
 }

@@ -31,22 +31,25 @@ pub use decide::{allowed_actions, decide};
 pub use event::{By, Event, EventBody, LookUpCause, OperatorAct, OperatorAction};
 pub use evolve::{CorruptHistory, evolve};
 pub use fact::{
-    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds, Refusal,
-    RefusalClass, Source, Verification,
+    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds,
+    Refusal, RefusalClass, Source, Verification,
 };
 pub use ids::{
-    Account, CardId, CardOrderId, CardholderId, Digest, InvalidId, MessageId, OrderId, ProductId, Reference, Version,
+    Account, CardId, CardOrderId, CardholderId, Digest, InvalidId, MessageId, OrderId, ProductId,
+    Reference, Version,
 };
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Compensation, ExpiryCause, Failure, FailureClaim, FailureKind, Idv, LookUp, Notice, Order, Phase, SameError, SilenceCause, State,
-    Submission, Watch, Who,
+    Compensation, ExpiryCause, Failure, FailureClaim, FailureKind, Idv, LookUp, Notice, Order,
+    Phase, SameError, SilenceCause, State, Submission, Watch, Who,
 };
-pub use outbox::{AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox};
+pub use outbox::{
+    AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox,
+};
 pub use product::{Field, FieldKind, Problem, Product};
 pub use request::{
-    CardRequest, Cardholder, CardholderFields, Kyc, KycMethod, METADATA_ORDER_KEY, Merchants, Personal, RiskControls,
-    SpendingControl, SpendingInterval, Terms, UnknownField, Usage,
+    CardRequest, Cardholder, CardholderFields, Kyc, KycMethod, METADATA_ORDER_KEY, Merchants,
+    Personal, RiskControls, SpendingControl, SpendingInterval, Terms, UnknownField, Usage,
 };
 pub use time::{InvalidTime, Timestamp, duration};

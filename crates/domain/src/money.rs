@@ -58,7 +58,9 @@ impl From<Amount> for Decimal {
 impl FromStr for Amount {
     type Err = InvalidMoney;
     fn from_str(text: &str) -> Result<Self, InvalidMoney> {
-        Decimal::from_str_exact(text).map_err(|_| InvalidMoney::NotANumber)?.try_into()
+        Decimal::from_str_exact(text)
+            .map_err(|_| InvalidMoney::NotANumber)?
+            .try_into()
     }
 }
 
@@ -84,8 +86,13 @@ impl Currency {
 impl FromStr for Currency {
     type Err = InvalidMoney;
     fn from_str(text: &str) -> Result<Self, InvalidMoney> {
-        let word = (3..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
-        if word { Ok(Self(text.into())) } else { Err(InvalidMoney::Currency) }
+        let word =
+            (3..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        if word {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidMoney::Currency)
+        }
     }
 }
 

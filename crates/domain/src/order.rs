@@ -209,10 +209,16 @@ impl Submission {
     pub(crate) fn count_error(&mut self, cause: &SilenceCause) -> bool {
         let known = self.same_error.take();
         if let SilenceCause::ServerError { http_status } = *cause {
-            let before = known.filter(|known| known.http_status == http_status).map_or(0, |known| known.times);
-            self.same_error = Some(SameError { http_status, times: before.saturating_add(1) });
+            let before = known
+                .filter(|known| known.http_status == http_status)
+                .map_or(0, |known| known.times);
+            self.same_error = Some(SameError {
+                http_status,
+                times: before.saturating_add(1),
+            });
         }
-        self.same_error.is_some_and(|error| error.times == SAME_ERRORS)
+        self.same_error
+            .is_some_and(|error| error.times == SAME_ERRORS)
     }
 
     pub(crate) fn new(
@@ -246,7 +252,13 @@ impl Submission {
             Phase::InFlight { .. } => true,
             Phase::Owed { .. } | Phase::Expired { .. } => self.maybe_sent,
             // Something else was done under our key: what, nobody can say.
-            Phase::Refused { refusal: Refusal { class: RefusalClass::KeyConflict, .. } } => true,
+            Phase::Refused {
+                refusal:
+                    Refusal {
+                        class: RefusalClass::KeyConflict,
+                        ..
+                    },
+            } => true,
             Phase::Refused { .. } | Phase::Done => false,
         }
     }
@@ -443,29 +455,45 @@ impl Order {
     pub fn submission(&self, purpose: Purpose) -> Option<&Submission> {
         match purpose {
             Purpose::CreateCard => {
-                let State::Requested { submission } = &self.state else { return None };
+                let State::Requested { submission } = &self.state else {
+                    return None;
+                };
                 Some(submission)
             }
             Purpose::RenewIdvLink => {
-                let State::IdvPending { idv } = &self.state else { return None };
+                let State::IdvPending { idv } = &self.state else {
+                    return None;
+                };
                 idv.renewal.as_ref()
             }
-            Purpose::CancelCard => self.compensation.as_ref().and_then(|running| running.submission.as_ref()),
+            Purpose::CancelCard => self
+                .compensation
+                .as_ref()
+                .and_then(|running| running.submission.as_ref()),
         }
     }
 
     /// Whether a compensation is on its way.
     #[must_use]
     pub fn is_compensating(&self) -> bool {
-        self.compensation.as_ref().is_some_and(|running| !running.done)
+        self.compensation
+            .as_ref()
+            .is_some_and(|running| !running.done)
     }
 
     /// Whether it waits for a person and for nothing else: paused, or behind a definite refusal of its create call. An
     /// open order either stands here, with its reason on the attention list, or owes a task.
     #[must_use]
     pub fn is_parked(&self) -> bool {
-        let refused =
-            matches!(&self.state, State::Requested { submission: Submission { phase: Phase::Refused { .. }, .. } });
+        let refused = matches!(
+            &self.state,
+            State::Requested {
+                submission: Submission {
+                    phase: Phase::Refused { .. },
+                    ..
+                }
+            }
+        );
         self.attention.is_some() && (self.paused || refused)
     }
 

@@ -55,9 +55,15 @@ impl Action {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Submit { purpose: Purpose::CreateCard } => "submit",
-            Self::Submit { purpose: Purpose::RenewIdvLink } => "refresh_idv_link",
-            Self::Submit { purpose: Purpose::CancelCard } => "cancel_card",
+            Self::Submit {
+                purpose: Purpose::CreateCard,
+            } => "submit",
+            Self::Submit {
+                purpose: Purpose::RenewIdvLink,
+            } => "refresh_idv_link",
+            Self::Submit {
+                purpose: Purpose::CancelCard,
+            } => "cancel_card",
             Self::LookUp => "look_up",
             Self::ExpireIdv => "expire_idv",
             Self::Escalate => "escalate",
@@ -230,7 +236,14 @@ impl Policy {
 pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
     let mut tasks = Vec::new();
     let mut owe = |action, cause, due| {
-        tasks.push(Task { id: TaskId { order: order.id, action, cause }, due });
+        tasks.push(Task {
+            id: TaskId {
+                order: order.id,
+                action,
+                cause,
+            },
+            due,
+        });
     };
     if policy.notify_host && order.notice.owed > order.notice.told {
         owe(Action::NotifyHost, order.notice.owed, order.notice.owed_at);
@@ -238,8 +251,15 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
     if order.paused {
         return tasks;
     }
-    for purpose in [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard] {
-        if let Some((submission, due)) = order.submission(purpose).and_then(|owed| Some((owed, due(owed, policy)?))) {
+    for purpose in [
+        Purpose::CreateCard,
+        Purpose::RenewIdvLink,
+        Purpose::CancelCard,
+    ] {
+        if let Some((submission, due)) = order
+            .submission(purpose)
+            .and_then(|owed| Some((owed, due(owed, policy)?)))
+        {
             owe(Action::Submit { purpose }, submission.cause, due);
         }
     }
@@ -249,13 +269,27 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
     if let Some((due, _)) = alarm(order, policy) {
         owe(Action::Escalate, order.watch.cause, due);
     }
-    if let State::IdvPending { idv: Idv { link: Some(link), submitted_at: None, renewal: None, number, .. } } =
-        &order.state
+    if let State::IdvPending {
+        idv:
+            Idv {
+                link: Some(link),
+                submitted_at: None,
+                renewal: None,
+                number,
+                ..
+            },
+    } = &order.state
     {
-        let decided_by_a_person =
-            order.attention.as_ref().is_some_and(|attention| attention.reason == AttentionReason::IdvExpired);
+        let decided_by_a_person = order
+            .attention
+            .as_ref()
+            .is_some_and(|attention| attention.reason == AttentionReason::IdvExpired);
         if !decided_by_a_person {
-            owe(Action::ExpireIdv, Version(u64::from(*number)), link.expires_at.after(policy.idv_grace));
+            owe(
+                Action::ExpireIdv,
+                Version(u64::from(*number)),
+                link.expires_at.after(policy.idv_grace),
+            );
         }
     }
     tasks
@@ -263,15 +297,25 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
 
 /// The look-up that is owed, by cause and time.
 fn look_up_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
-    let Some(look_up) = &order.look_up else { return search_due(order, policy) };
+    let Some(look_up) = &order.look_up else {
+        return search_due(order, policy);
+    };
     let due = match &order.state {
         _ if look_up.at_once => look_up.at,
-        State::Requested { submission: Submission { absence: Some(Absence::Seen { scan }), .. } } => {
-            scan.began.after(policy.absence_scan_gap)
-        }
+        State::Requested {
+            submission:
+                Submission {
+                    absence: Some(Absence::Seen { scan }),
+                    ..
+                },
+        } => scan.began.after(policy.absence_scan_gap),
         State::Active { .. } | State::Failed { .. } if !order.is_compensating() => {
-            let done = order.late_looks.filter(|done| *done < policy.late_look_ups)?;
-            let wait = policy.late_look_up_first.saturating_mul(2_u32.saturating_pow(done));
+            let done = order
+                .late_looks
+                .filter(|done| *done < policy.late_look_ups)?;
+            let wait = policy
+                .late_look_up_first
+                .saturating_mul(2_u32.saturating_pow(done));
             look_up.at.after(wait)
         }
         State::Requested { .. }
@@ -285,9 +329,16 @@ fn look_up_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
 
 /// A create call whose outcome stays unknown is searched for beside its replays.
 fn search_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
-    let State::Requested { submission } = &order.state else { return None };
-    let replayed = matches!(submission.phase, Phase::Owed { .. } | Phase::InFlight { .. });
-    let first = submission.first_started_at.filter(|_| replayed && submission.outcome_unknown())?;
+    let State::Requested { submission } = &order.state else {
+        return None;
+    };
+    let replayed = matches!(
+        submission.phase,
+        Phase::Owed { .. } | Phase::InFlight { .. }
+    );
+    let first = submission
+        .first_started_at
+        .filter(|_| replayed && submission.outcome_unknown())?;
     Some((submission.cause, first.after(policy.outcome_unknown_alarm)))
 }
 
@@ -296,23 +347,33 @@ impl Order {
     /// prove, or a search has counted.
     #[must_use]
     pub fn absence_counts_from(&self, policy: &Policy) -> Option<Timestamp> {
-        let State::Requested { submission } = &self.state else { return None };
+        let State::Requested { submission } = &self.state else {
+            return None;
+        };
         let spent = match &submission.phase {
             Phase::Expired { .. } | Phase::Refused { .. } => submission.absence.is_none(),
             Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => false,
         };
         let sent = submission.last_started_at.filter(|_| spent)?;
-        Some(sent.after(policy.call_deadline).after(policy.absence_scan_gap))
+        Some(
+            sent.after(policy.call_deadline)
+                .after(policy.absence_scan_gap),
+        )
     }
 
     /// The first wait between look-ups in its state; the waits after it double.
     #[must_use]
     pub fn look_up_wait(&self, policy: &Policy) -> Duration {
         match &self.state {
-            State::IdvPending { .. } | State::Accepted { under_review: true, .. } => policy.look_up_person_first,
+            State::IdvPending { .. }
+            | State::Accepted {
+                under_review: true, ..
+            } => policy.look_up_person_first,
             // A search reads whole lists.
             State::Requested { .. } => policy.look_up_cap,
-            State::Accepted { .. } | State::Active { .. } | State::Failed { .. } => policy.look_up_first,
+            State::Accepted { .. } | State::Active { .. } | State::Failed { .. } => {
+                policy.look_up_first
+            }
         }
     }
 }
@@ -327,19 +388,42 @@ pub(crate) fn alarm(order: &Order, policy: &Policy) -> Option<(Timestamp, Attent
             let reason = match &submission.phase {
                 // What is looked for behind a refusal cannot be read.
                 Phase::Refused { refusal } => AttentionReason::behind(submission.purpose, refusal),
-                Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Expired { .. } | Phase::Done => {
-                    submission.outcome_unknown().then_some(AttentionReason::OutcomeUnknown)?
-                }
+                Phase::Owed { .. }
+                | Phase::InFlight { .. }
+                | Phase::Expired { .. }
+                | Phase::Done => submission
+                    .outcome_unknown()
+                    .then_some(AttentionReason::OutcomeUnknown)?,
             };
-            (submission.first_started_at?, policy.outcome_unknown_alarm, reason)
+            (
+                submission.first_started_at?,
+                policy.outcome_unknown_alarm,
+                reason,
+            )
         }
-        State::Accepted { since, under_review: false } => {
-            (*since, policy.activation_alarm, AttentionReason::ActivationOverdue)
-        }
-        State::Accepted { since, under_review: true } => (*since, policy.review_alarm, AttentionReason::ReviewOverdue),
+        State::Accepted {
+            since,
+            under_review: false,
+        } => (
+            *since,
+            policy.activation_alarm,
+            AttentionReason::ActivationOverdue,
+        ),
+        State::Accepted {
+            since,
+            under_review: true,
+        } => (*since, policy.review_alarm, AttentionReason::ReviewOverdue),
         State::IdvPending { idv } => match (&idv.link, idv.submitted_at) {
-            (_, Some(submitted_at)) => (submitted_at, policy.review_alarm, AttentionReason::ReviewOverdue),
-            (None, None) => (idv.since, policy.idv_link_wait, AttentionReason::IdvLinkMissing),
+            (_, Some(submitted_at)) => (
+                submitted_at,
+                policy.review_alarm,
+                AttentionReason::ReviewOverdue,
+            ),
+            (None, None) => (
+                idv.since,
+                policy.idv_link_wait,
+                AttentionReason::IdvLinkMissing,
+            ),
             (Some(_), None) => return None,
         },
         State::Active { .. } | State::Failed { .. } => return None,

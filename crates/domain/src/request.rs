@@ -102,10 +102,13 @@ impl TryFrom<WrittenKyc> for Kyc {
         match (written.method, written.provider, written.reference_id) {
             (KycMethod::None, None, None) => Ok(Self::None),
             (KycMethod::SumsubRedirect, None, None) => Ok(Self::SumsubRedirect),
-            (KycMethod::ThirdParty, Some(provider), Some(reference_id)) => {
-                Ok(Self::ThirdParty { provider, reference_id })
+            (KycMethod::ThirdParty, Some(provider), Some(reference_id)) => Ok(Self::ThirdParty {
+                provider,
+                reference_id,
+            }),
+            (KycMethod::ThirdParty, _, _) => {
+                Err("`third_party` needs `provider` and `reference_id`")
             }
-            (KycMethod::ThirdParty, _, _) => Err("`third_party` needs `provider` and `reference_id`"),
             (KycMethod::None | KycMethod::SumsubRedirect, _, _) => {
                 Err("only `third_party` takes `provider` and `reference_id`")
             }
@@ -247,7 +250,10 @@ impl CardRequest {
         let kyc = self.kyc.method();
         let (cardholder_id, fields) = match self.cardholder {
             Cardholder::New { fields } => (None, fields),
-            Cardholder::Existing { cardholder_id, supplement } => (Some(cardholder_id), supplement.unwrap_or_default()),
+            Cardholder::Existing {
+                cardholder_id,
+                supplement,
+            } => (Some(cardholder_id), supplement.unwrap_or_default()),
         };
         let terms = Terms {
             reference: self.reference,
@@ -261,7 +267,15 @@ impl CardRequest {
             cardholder_id,
             kyc,
         };
-        (terms, Personal { fields, kyc: self.kyc, name_on_card: self.name_on_card, metadata: self.metadata })
+        (
+            terms,
+            Personal {
+                fields,
+                kyc: self.kyc,
+                name_on_card: self.name_on_card,
+                metadata: self.metadata,
+            },
+        )
     }
 }
 
@@ -273,7 +287,10 @@ impl Personal {
         let kyc = match &self.kyc {
             Kyc::None => return fields,
             Kyc::SumsubRedirect => serde_json::json!({ "method": "SUMSUB_REDIRECT" }),
-            Kyc::ThirdParty { provider, reference_id } => serde_json::json!({
+            Kyc::ThirdParty {
+                provider,
+                reference_id,
+            } => serde_json::json!({
                 "method": "THIRD_PARTY",
                 "kyc_proof": { "provider": provider, "reference_id": reference_id },
             }),
@@ -308,7 +325,19 @@ const TABLE: &[(&str, &[&str])] = &[
     ("date_of_birth", &[]),
     ("gender", &[]),
     ("nationality", &[]),
-    ("residential_address", &["country", "city", "line1", "state", "district", "line2", "line_en", "postal_code"]),
+    (
+        "residential_address",
+        &[
+            "country",
+            "city",
+            "line1",
+            "state",
+            "district",
+            "line2",
+            "line_en",
+            "postal_code",
+        ],
+    ),
     (
         "identity",
         &[
@@ -346,9 +375,16 @@ impl TryFrom<Map<String, Value>> for CardholderFields {
             let Some((_, members)) = TABLE.iter().find(|(known, _)| known == name) else {
                 return Err(UnknownField { path: name.clone() });
             };
-            let Value::Object(object) = value else { continue };
-            if let Some(stranger) = object.keys().find(|member| !members.contains(&member.as_str())) {
-                return Err(UnknownField { path: format!("{name}.{stranger}") });
+            let Value::Object(object) = value else {
+                continue;
+            };
+            if let Some(stranger) = object
+                .keys()
+                .find(|member| !members.contains(&member.as_str()))
+            {
+                return Err(UnknownField {
+                    path: format!("{name}.{stranger}"),
+                });
             }
         }
         Ok(Self(map))
@@ -369,7 +405,9 @@ impl fmt::Debug for CardholderFields {
 
 impl fmt::Debug for Personal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Personal").field("fields", &self.fields).finish_non_exhaustive()
+        f.debug_struct("Personal")
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
     }
 }
 

@@ -110,13 +110,15 @@ pub mod duration {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let text = text.trim();
         // A day is 24 hours here; the library leaves days to calendars.
-        let days = text.strip_suffix('d').and_then(|number| number.parse::<u32>().ok());
+        let days = text
+            .strip_suffix('d')
+            .and_then(|number| number.parse::<u32>().ok());
         if let Some(days) = days {
             return Ok(Duration::from_secs(u64::from(days) * 86_400));
         }
-        let signed: jiff::SignedDuration = text
-            .parse()
-            .map_err(|_| de::Error::custom("not a duration such as \"30s\", \"10m\", \"20h\" or \"7d\""))?;
+        let signed: jiff::SignedDuration = text.parse().map_err(|_| {
+            de::Error::custom("not a duration such as \"30s\", \"10m\", \"20h\" or \"7d\"")
+        })?;
         Duration::try_from(signed).map_err(|_| de::Error::custom("a duration cannot be negative"))
     }
 }
@@ -129,8 +131,14 @@ mod tests {
     fn reads_offsets_and_writes_utc() {
         let read: Timestamp = "2026-10-03T09:12:44+08:00".parse().unwrap();
         assert_eq!(read.to_string(), "2026-10-03T01:12:44.000Z");
-        assert_eq!(serde_json::from_str::<Timestamp>("\"2026-10-03T01:12:44.000Z\"").unwrap(), read);
-        assert!("2026-10-03 09:12:44".parse::<Timestamp>().is_err(), "no zone is not UTC");
+        assert_eq!(
+            serde_json::from_str::<Timestamp>("\"2026-10-03T01:12:44.000Z\"").unwrap(),
+            read
+        );
+        assert!(
+            "2026-10-03 09:12:44".parse::<Timestamp>().is_err(),
+            "no zone is not UTC"
+        );
     }
 
     #[test]

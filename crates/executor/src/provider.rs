@@ -19,7 +19,12 @@ pub trait Provider: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// When the order lacks what the call needs.
-    fn prepare(&self, order: &Order, purpose: Purpose, personal: &Personal) -> Result<Prepared, PrepareError>;
+    fn prepare(
+        &self,
+        order: &Order,
+        purpose: Purpose,
+        personal: &Personal,
+    ) -> Result<Prepared, PrepareError>;
 
     /// Sends a prepared call once, unless the window has closed when its first byte could leave: then it is not sent.
     async fn submit(
@@ -53,7 +58,9 @@ pub struct Prepared {
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("purpose", &self.purpose).finish_non_exhaustive()
+        f.debug_struct("Prepared")
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,7 +108,10 @@ impl Silence {
     /// Without a wish for when to come back.
     #[must_use]
     pub fn new(cause: SilenceCause) -> Self {
-        Self { cause, retry_after: None }
+        Self {
+            cause,
+            retry_after: None,
+        }
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use issuance_domain::{
-    Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Purpose, RefusalClass, Rejection,
-    SilenceCause, Source, Timestamp,
+    Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Purpose,
+    RefusalClass, Rejection, SilenceCause, Source, Timestamp,
 };
-use issuance_store::{CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError};
+use issuance_store::{
+    CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError,
+};
 
 use crate::breaker::{Allowed, Breaker};
 use crate::budget::{Budget, Urgency};
@@ -58,11 +60,19 @@ impl Performer for Submitter {
     }
 
     async fn perform(&self, lease: &Lease) -> Result<Done, StoreError> {
-        let Action::Submit { purpose } = lease.task.id.action else { return Ok(Done::Finished) };
+        let Action::Submit { purpose } = lease.task.id.action else {
+            return Ok(Done::Finished);
+        };
         let store = self.handler.store();
-        let Some(order) = store.order(lease.task.id.order).await? else { return Ok(Done::Finished) };
-        let owed = order.submission(purpose).filter(|submission| submission.cause == lease.task.id.cause);
-        let Some((generation, attempts)) = owed.map(|submission| (submission.generation, submission.attempts)) else {
+        let Some(order) = store.order(lease.task.id.order).await? else {
+            return Ok(Done::Finished);
+        };
+        let owed = order
+            .submission(purpose)
+            .filter(|submission| submission.cause == lease.task.id.cause);
+        let Some((generation, attempts)) =
+            owed.map(|submission| (submission.generation, submission.attempts))
+        else {
             return Ok(Done::Finished);
         };
 
@@ -74,24 +84,52 @@ impl Performer for Submitter {
         }
         let sealed = store.open_sealed(order.id, &Field::Request).await?;
         let Some(sealed) = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok()) else {
-            return self.tell(order.id, Command::MissData { purpose, generation }).await;
+            return self
+                .tell(
+                    order.id,
+                    Command::MissData {
+                        purpose,
+                        generation,
+                    },
+                )
+                .await;
         };
         let prepared = match self.provider.prepare(&order, purpose, &sealed.personal) {
             Ok(prepared) => prepared,
             Err(error) => {
                 tracing::error!(order_id = %order.id, %error, "a call cannot be prepared");
-                return self.tell(order.id, Command::MissData { purpose, generation }).await;
+                return self
+                    .tell(
+                        order.id,
+                        Command::MissData {
+                            purpose,
+                            generation,
+                        },
+                    )
+                    .await;
             }
         };
         let body_digest = sealed.salt.digest(&prepared.body);
         let started_at = self.clock.now();
         // Before the intent is recorded: an order that must wait for the budget has nothing to record.
-        let urgency = if attempts == 0 { Urgency::Submission } else { Urgency::Retry };
+        let urgency = if attempts == 0 {
+            Urgency::Submission
+        } else {
+            Urgency::Retry
+        };
         if let Err(reopens) = self.budget.take(started_at, urgency) {
             return Ok(Done::Later(reopens));
         }
-        let start = Command::StartSubmission { purpose, generation, body_digest };
-        let decision = match self.handler.handle(Request::new(order.id, start, started_at)).await {
+        let start = Command::StartSubmission {
+            purpose,
+            generation,
+            body_digest,
+        };
+        let decision = match self
+            .handler
+            .handle(Request::new(order.id, start, started_at))
+            .await
+        {
             Ok(decision) => decision,
             Err(error) => return self.refused_start(error, started_at),
         };
@@ -99,17 +137,27 @@ impl Performer for Submitter {
             EventBody::SubmissionStarted { key, .. } => Some(*key),
             _ => None,
         });
-        let Some(key) = key else { return Ok(Done::Finished) };
+        let Some(key) = key else {
+            return Ok(Done::Finished);
+        };
 
-        let outcome = self.send(&decision.order, &prepared, key, &sealed, lease).await;
+        let outcome = self
+            .send(&decision.order, &prepared, key, &sealed, lease)
+            .await;
         match outcome {
             Outcome::Heard(heard) => {
                 self.breaker.succeeded();
                 self.count(&order, purpose, &heard);
                 for Heard { fact, ids, sealed } in heard {
-                    let source = Source::Answer { purpose, generation };
+                    let source = Source::Answer {
+                        purpose,
+                        generation,
+                    };
                     let command = Command::Learn(Observation { fact, ids, source });
-                    let request = Request { sealed, ..Request::new(order.id, command, self.clock.now()) };
+                    let request = Request {
+                        sealed,
+                        ..Request::new(order.id, command, self.clock.now())
+                    };
                     self.handle(request).await?;
                 }
                 Ok(Done::Finished)
@@ -117,7 +165,16 @@ impl Performer for Submitter {
             Outcome::Silent(silence) => {
                 let retry_at = self.back_off(&decision.order, purpose, &silence);
                 let cause = silence.cause;
-                self.tell(order.id, Command::HearNothing { purpose, generation, cause, retry_at }).await
+                self.tell(
+                    order.id,
+                    Command::HearNothing {
+                        purpose,
+                        generation,
+                        cause,
+                        retry_at,
+                    },
+                )
+                .await
             }
         }
     }
@@ -133,17 +190,24 @@ impl Submitter {
         lease: &Lease,
     ) -> Outcome {
         let not_sent = || Outcome::Silent(Silence::new(SilenceCause::NotSent));
-        let Some(window) = self.window(order, prepared.purpose, lease) else { return not_sent() };
+        let Some(window) = self.window(order, prepared.purpose, lease) else {
+            return not_sent();
+        };
         // Paused, adopted or ended since the intent was recorded: others changed the order, and nothing may leave.
         match self.handler.store().order(order.id).await {
-            Ok(Some(now)) if now.submission(prepared.purpose) == order.submission(prepared.purpose) && !now.paused => {}
+            Ok(Some(now))
+                if now.submission(prepared.purpose) == order.submission(prepared.purpose)
+                    && !now.paused => {}
             Ok(_) | Err(_) => return not_sent(),
         }
         if !window.is_open() {
             return not_sent();
         }
-        metrics::counter!("issuance_provider_calls_total", "call" => prepared.purpose.name()).increment(1);
-        self.provider.submit(order, prepared, key, &sealed.salt, &window).await
+        metrics::counter!("issuance_provider_calls_total", "call" => prepared.purpose.name())
+            .increment(1);
+        self.provider
+            .submit(order, prepared, key, &sealed.salt, &window)
+            .await
     }
 
     /// For how long the intent just recorded may leave: well before others take it for lost, while the claim holds, and
@@ -153,7 +217,10 @@ impl Submitter {
         let submission = order.submission(purpose)?;
         let started = submission.last_started_at?;
         let too_old = submission.first_started_at?.after(policy.key_safe_age);
-        let until = started.after(policy.call_deadline / 2).min(lease.until).min(too_old);
+        let until = started
+            .after(policy.call_deadline / 2)
+            .min(lease.until)
+            .min(too_old);
         Some(Window::open(self.clock.clone(), started, until))
     }
 
@@ -167,7 +234,11 @@ impl Submitter {
             self.pools.peek(&pool, now)?;
         }
         self.breaker.enter(now)?;
-        if waits { self.pools.enter(&pool, now) } else { Ok(()) }
+        if waits {
+            self.pools.enter(&pool, now)
+        } else {
+            Ok(())
+        }
     }
 
     /// What an answer to a create call says of the product's other orders.
@@ -179,7 +250,12 @@ impl Submitter {
             match fact {
                 Fact::Created(_) => self.pools.succeeded(&pool(order)),
                 Fact::Refused(refusal) if refusal.class == RefusalClass::Capacity => {
-                    self.pools.refused(&pool(order), &refusal.code, self.clock.now(), self.clock.jitter());
+                    self.pools.refused(
+                        &pool(order),
+                        &refusal.code,
+                        self.clock.now(),
+                        self.clock.jitter(),
+                    );
                 }
                 _ => {}
             }
@@ -194,29 +270,34 @@ impl Submitter {
         if silence.cause == SilenceCause::RateLimited {
             self.budget.close_until(now, silence.retry_after);
         }
-        let tries = order.submission(purpose).map_or(0, |submission| submission.attempts.saturating_sub(1));
-        let wait = self.retry.delay(tries, jitter).max(silence.retry_after.unwrap_or_default());
+        let tries = order
+            .submission(purpose)
+            .map_or(0, |submission| submission.attempts.saturating_sub(1));
+        let wait = self
+            .retry
+            .delay(tries, jitter)
+            .max(silence.retry_after.unwrap_or_default());
         now.after(wait)
     }
 
     fn refused_start(&self, error: HandleError, now: Timestamp) -> Result<Done, StoreError> {
         match error {
-            HandleError::Rejected(Rejection::CallInFlight { .. }) | HandleError::Contended { .. } => {
-                Ok(Done::Later(now.after(self.retry.first)))
-            }
+            HandleError::Rejected(Rejection::CallInFlight { .. })
+            | HandleError::Contended { .. } => Ok(Done::Later(now.after(self.retry.first))),
             HandleError::Rejected(Rejection::ClockBehind { order, sent }) => {
                 tracing::error!(order_id = %order, %sent, "our clock went back; nothing is sent until it has caught up");
                 Ok(Done::Later(sent.after(self.retry.first)))
             }
-            HandleError::Rejected(_) | HandleError::ReferenceTaken { .. } | HandleError::AlreadySettled => {
-                Ok(Done::Finished)
-            }
+            HandleError::Rejected(_)
+            | HandleError::ReferenceTaken { .. }
+            | HandleError::AlreadySettled => Ok(Done::Finished),
             HandleError::Store(error) => Err(error),
         }
     }
 
     async fn tell(&self, order: OrderId, command: Command) -> Result<Done, StoreError> {
-        self.handle(Request::new(order, command, self.clock.now())).await?;
+        self.handle(Request::new(order, command, self.clock.now()))
+            .await?;
         Ok(Done::Finished)
     }
 
@@ -233,13 +314,21 @@ impl Submitter {
 }
 
 fn pool(order: &Order) -> Pool {
-    Pool { account: order.terms.account.clone(), product: order.terms.product_id.clone() }
+    Pool {
+        account: order.terms.account.clone(),
+        product: order.terms.product_id.clone(),
+    }
 }
 
 /// Behind a refusal for want of capacity the order stands on the attention list until it is sent again; an operator who
 /// sends it now takes it off.
 fn is_released(order: &Order) -> bool {
-    let again = order.submission(Purpose::CreateCard).is_some_and(|submission| submission.generation.0 > 1);
-    let parked = order.attention.as_ref().is_some_and(|called| matches!(called.reason, AttentionReason::Capacity { .. }));
+    let again = order
+        .submission(Purpose::CreateCard)
+        .is_some_and(|submission| submission.generation.0 > 1);
+    let parked = order
+        .attention
+        .as_ref()
+        .is_some_and(|called| matches!(called.reason, AttentionReason::Capacity { .. }));
     again && !parked
 }

@@ -23,7 +23,12 @@ impl Window {
     #[must_use]
     pub fn open(clock: Arc<dyn Clock>, opened: Timestamp, until: Timestamp) -> Self {
         let opened_steady = clock.steady();
-        Self { clock, opened, opened_steady, length: until.since(opened) }
+        Self {
+            clock,
+            opened,
+            opened_steady,
+            length: until.since(opened),
+        }
     }
 
     /// Whether the call may leave now: to be asked right before its first byte.
@@ -37,7 +42,10 @@ impl Window {
 
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Window").field("opened", &self.opened).field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Window")
+            .field("opened", &self.opened)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,7 +90,11 @@ mod tests {
             *hands.0.lock().unwrap() = (wall, 7 + steady);
             assert_eq!(window.is_open(), open, "{wall} {steady}");
         }
-        let never = Window::open(Arc::new(Hands(Mutex::new((5_000, 0)))), at(5_000), at(4_000));
+        let never = Window::open(
+            Arc::new(Hands(Mutex::new((5_000, 0)))),
+            at(5_000),
+            at(4_000),
+        );
         assert!(!never.is_open(), "the key was too old before it began");
     }
 }

@@ -15,7 +15,12 @@ use super::operate::ended_by;
 use super::{attention, failed};
 
 /// A search found no card. While the key may still be sent, that proves nothing: the call may arrive.
-pub(super) fn absent(order: &Order, submission: &Submission, scan: Scan, context: &Context<'_>) -> Vec<EventBody> {
+pub(super) fn absent(
+    order: &Order,
+    submission: &Submission,
+    scan: Scan,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     match &submission.phase {
         Phase::Refused { refusal } if refusal.class == RefusalClass::Duplicate => {
             leftover(order, submission, refusal, scan, context)
@@ -24,7 +29,9 @@ pub(super) fn absent(order: &Order, submission: &Submission, scan: Scan, context
             prove(order, submission, scan, context)
         }
         Phase::Expired { .. } => prove(order, submission, scan, context),
-        Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Refused { .. } | Phase::Done => Vec::new(),
+        Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Refused { .. } | Phase::Done => {
+            Vec::new()
+        }
     }
 }
 
@@ -42,7 +49,9 @@ fn leftover(
     context: &Context<'_>,
 ) -> Vec<EventBody> {
     match scan.holder.as_ref().map(|holder| holder.likeness) {
-        Some(Likeness::Ours) if is_one_step(order, submission) => resubmission(order, submission, &scan, context.now),
+        Some(Likeness::Ours) if is_one_step(order, submission) => {
+            resubmission(order, submission, &scan, context.now)
+        }
         Some(Likeness::Stranger) => {
             let failure = Failure {
                 kind: FailureKind::Duplicate,
@@ -55,10 +64,19 @@ fn leftover(
         }
         Some(Likeness::Ours | Likeness::Unclear) | None => {
             let mut events = prove(order, submission, scan.clone(), context);
-            let raised = attention(order, AttentionReason::PossibleLeftover { code: refusal.code.clone() });
+            let raised = attention(
+                order,
+                AttentionReason::PossibleLeftover {
+                    code: refusal.code.clone(),
+                },
+            );
             if events.is_empty() && !raised.is_empty() {
                 let generation = submission.generation;
-                events.push(EventBody::AbsenceObserved { generation, scan, counts: false });
+                events.push(EventBody::AbsenceObserved {
+                    generation,
+                    scan,
+                    counts: false,
+                });
             }
             events.extend(raised);
             events
@@ -66,15 +84,30 @@ fn leftover(
     }
 }
 
-fn prove(order: &Order, submission: &Submission, scan: Scan, context: &Context<'_>) -> Vec<EventBody> {
+fn prove(
+    order: &Order,
+    submission: &Submission,
+    scan: Scan,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     let generation = submission.generation;
-    let Some(sent) = submission.last_started_at else { return Vec::new() };
+    let Some(sent) = submission.last_started_at else {
+        return Vec::new();
+    };
     let arrival = sent.after(context.policy.call_deadline);
     match Absence::after(submission.absence.as_ref(), scan, arrival, context.policy) {
         None => Vec::new(),
-        Some(Absence::Seen { scan }) => vec![EventBody::AbsenceObserved { generation, scan, counts: true }],
+        Some(Absence::Seen { scan }) => vec![EventBody::AbsenceObserved {
+            generation,
+            scan,
+            counts: true,
+        }],
         Some(Absence::Proved { first, second }) => {
-            let mut events = vec![EventBody::AbsenceProved { generation, first, second: second.clone() }];
+            let mut events = vec![EventBody::AbsenceProved {
+                generation,
+                first,
+                second: second.clone(),
+            }];
             events.extend(proved(order, submission, &second, context));
             events
         }
@@ -82,28 +115,50 @@ fn prove(order: &Order, submission: &Submission, scan: Scan, context: &Context<'
 }
 
 /// Nothing came of the key.
-fn proved(order: &Order, submission: &Submission, scan: &Scan, context: &Context<'_>) -> Vec<EventBody> {
+fn proved(
+    order: &Order,
+    submission: &Submission,
+    scan: &Scan,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     if order.is_compensating() {
         return failed(order, ended_by(FailureKind::Cancelled), None);
     }
     match &submission.phase {
-        Phase::Expired { because: Some(ExpiryCause::DataMissing) } => Vec::new(),
+        Phase::Expired {
+            because: Some(ExpiryCause::DataMissing),
+        } => Vec::new(),
         // Where money is loaded, a second card would cost it (contract §6.5).
-        Phase::Expired { .. } if order.prepaid || context.policy.absence == AbsencePolicy::Attention => {
+        Phase::Expired { .. }
+            if order.prepaid || context.policy.absence == AbsencePolicy::Attention =>
+        {
             attention(order, AttentionReason::AbsenceProved)
         }
         Phase::Expired { .. } => resubmission(order, submission, scan, context.now),
         // Why it was refused stays a person's question.
-        Phase::Refused { .. } | Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => Vec::new(),
+        Phase::Refused { .. } | Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => {
+            Vec::new()
+        }
     }
 }
 
 /// The same under a new key, with the person an earlier one left behind.
-fn resubmission(order: &Order, submission: &Submission, scan: &Scan, now: Timestamp) -> Vec<EventBody> {
-    let found = scan.leftover().filter(|_| is_one_step(order, submission)).cloned();
+fn resubmission(
+    order: &Order,
+    submission: &Submission,
+    scan: &Scan,
+    now: Timestamp,
+) -> Vec<EventBody> {
+    let found = scan
+        .leftover()
+        .filter(|_| is_one_step(order, submission))
+        .cloned();
     let mut events: Vec<_> = found
         .iter()
-        .map(|cardholder| EventBody::LeftoverFound { cardholder: cardholder.clone(), scan: scan.clone() })
+        .map(|cardholder| EventBody::LeftoverFound {
+            cardholder: cardholder.clone(),
+            scan: scan.clone(),
+        })
         .collect();
     events.push(EventBody::ResubmissionOwed {
         purpose: Purpose::CreateCard,
@@ -115,15 +170,27 @@ fn resubmission(order: &Order, submission: &Submission, scan: &Scan, now: Timest
 }
 
 /// An operator sends it under a new key: with a proof, and only a fresh one.
-pub(super) fn resubmit_by_hand(order: &Order, context: &Context<'_>) -> Result<Vec<EventBody>, &'static str> {
-    let State::Requested { submission } = &order.state else { return Err("the create call was answered") };
+pub(super) fn resubmit_by_hand(
+    order: &Order,
+    context: &Context<'_>,
+) -> Result<Vec<EventBody>, &'static str> {
+    let State::Requested { submission } = &order.state else {
+        return Err("the create call was answered");
+    };
     match &submission.phase {
-        Phase::Expired { because: Some(ExpiryCause::DataMissing) } => Err("the personal data for the call is gone"),
-        Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => Err("its key can still be sent"),
+        Phase::Expired {
+            because: Some(ExpiryCause::DataMissing),
+        } => Err("the personal data for the call is gone"),
+        Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => {
+            Err("its key can still be sent")
+        }
         Phase::Expired { .. } | Phase::Refused { .. } => {
             let absence = submission.absence.as_ref();
-            let Some(scan) = absence.and_then(|absence| absence.proof(context.now, context.policy)) else {
-                return Err("there is no fresh proof that nothing came of it; look it up, twice if need be");
+            let Some(scan) = absence.and_then(|absence| absence.proof(context.now, context.policy))
+            else {
+                return Err(
+                    "there is no fresh proof that nothing came of it; look it up, twice if need be",
+                );
             };
             Ok(resubmission(order, submission, scan, context.now))
         }

@@ -26,7 +26,11 @@ pub fn allowed_actions(order: &Order, context: &Context<'_>) -> Vec<OperatorActi
     ]
     .into_iter()
     .filter(|action| {
-        let act = OperatorAct { actor: "".into(), reason: "-".into(), action: *action };
+        let act = OperatorAct {
+            actor: "".into(),
+            reason: "-".into(),
+            action: *action,
+        };
         operate(order, act, None, context).is_ok()
     })
     .collect()
@@ -39,7 +43,11 @@ pub(super) fn operate(
     context: &Context<'_>,
 ) -> Result<Vec<EventBody>, Rejection> {
     if let Some(expected) = expected.filter(|expected| *expected != order.version) {
-        return Err(Rejection::StaleVersion { order: order.id, expected, actual: order.version });
+        return Err(Rejection::StaleVersion {
+            order: order.id,
+            expected,
+            actual: order.version,
+        });
     }
     if act.reason.trim().is_empty() {
         return Err(no(act.action, "a reason is required"));
@@ -49,17 +57,35 @@ pub(super) fn operate(
     events.extend(match action {
         OperatorAction::Note => Vec::new(),
         OperatorAction::RetryNow => retry_now(order)?,
-        OperatorAction::LookUpNow | OperatorAction::Resubmit | OperatorAction::RefreshIdvLink if order.paused => {
+        OperatorAction::LookUpNow | OperatorAction::Resubmit | OperatorAction::RefreshIdvLink
+            if order.paused =>
+        {
             return Err(no(action, "the order is paused; resume it"));
         }
         OperatorAction::LookUpNow => {
-            vec![EventBody::LookUpRequested { cause: LookUpCause::Operator }]
+            vec![EventBody::LookUpRequested {
+                cause: LookUpCause::Operator,
+            }]
         }
-        OperatorAction::Resubmit => absence::resubmit_by_hand(order, context).map_err(|why| no(action, why))?,
+        OperatorAction::Resubmit => {
+            absence::resubmit_by_hand(order, context).map_err(|why| no(action, why))?
+        }
         OperatorAction::RefreshIdvLink => match &order.state {
-            State::IdvPending { idv } if idv.renewal.as_ref().is_none_or(|asked| !in_hand(&asked.phase)) => Vec::new(),
-            State::IdvPending { .. } => return Err(no(action, "a fresh link is already asked for")),
-            State::Requested { .. } | State::Accepted { .. } | State::Active { .. } | State::Failed { .. } => {
+            State::IdvPending { idv }
+                if idv
+                    .renewal
+                    .as_ref()
+                    .is_none_or(|asked| !in_hand(&asked.phase)) =>
+            {
+                Vec::new()
+            }
+            State::IdvPending { .. } => {
+                return Err(no(action, "a fresh link is already asked for"));
+            }
+            State::Requested { .. }
+            | State::Accepted { .. }
+            | State::Active { .. }
+            | State::Failed { .. } => {
                 return Err(no(action, "no identity check is pending"));
             }
         },
@@ -81,7 +107,9 @@ pub(super) fn operate(
         OperatorAction::Pause if order.paused || order.state.is_terminal() => {
             return Err(no(action, "the order is paused or has ended"));
         }
-        OperatorAction::Resume if !order.paused => return Err(no(action, "the order is not paused")),
+        OperatorAction::Resume if !order.paused => {
+            return Err(no(action, "the order is not paused"));
+        }
         OperatorAction::Pause | OperatorAction::Resume => Vec::new(),
         OperatorAction::ResolveDiscrepancy if !has_something_to_resolve(order) => {
             return Err(no(action, "there is no discrepancy"));
@@ -96,15 +124,21 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
     if order.paused {
         return Err(no(action, "the order is paused; resume it"));
     }
-    let phases: Vec<_> = [Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard]
-        .into_iter()
-        .filter_map(|purpose| order.submission(purpose))
-        .map(|submission| &submission.phase)
-        .collect();
+    let phases: Vec<_> = [
+        Purpose::CreateCard,
+        Purpose::RenewIdvLink,
+        Purpose::CancelCard,
+    ]
+    .into_iter()
+    .filter_map(|purpose| order.submission(purpose))
+    .map(|submission| &submission.phase)
+    .collect();
     let retryable = |phase: &&Phase| match phase {
         Phase::Owed { .. } => true,
         // A refusal of the create call can be tried anew only when nothing of ours may be left at the provider.
-        Phase::Refused { .. } => order.is_refused_for_capacity() || order.submission(Purpose::CreateCard).is_none(),
+        Phase::Refused { .. } => {
+            order.is_refused_for_capacity() || order.submission(Purpose::CreateCard).is_none()
+        }
         // Asking twice for a link, or twice for a cancel, makes no second card.
         Phase::Expired { .. } | Phase::Done => order.submission(Purpose::CreateCard).is_none(),
         Phase::InFlight { .. } => false,
@@ -112,7 +146,10 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
     if phases.iter().any(retryable) {
         return Ok(Vec::new());
     }
-    Err(no(action, "nothing can be sent again safely; look it up instead"))
+    Err(no(
+        action,
+        "nothing can be sent again safely; look it up instead",
+    ))
 }
 
 /// Cancelling ends an order at once when nothing was ever sent; else the card's end is waited for, then cancelled.
@@ -128,9 +165,15 @@ pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection>
             if failure.kind == FailureKind::Cancelled || order.compensation.is_some() {
                 return Ok(Vec::new());
             }
-            return Err(no(OperatorAction::Cancel, "the order has failed; there is no card"));
+            return Err(no(
+                OperatorAction::Cancel,
+                "the order has failed; there is no card",
+            ));
         }
-        State::Failed { .. } | State::Accepted { .. } | State::IdvPending { .. } | State::Active { .. } => false,
+        State::Failed { .. }
+        | State::Accepted { .. }
+        | State::IdvPending { .. }
+        | State::Active { .. } => false,
     };
     if nothing_there {
         return Ok(failed(order, ended_by(FailureKind::Cancelled), None));
@@ -139,11 +182,19 @@ pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection>
 }
 
 fn no_call_in_flight(order: &Order, context: &Context<'_>) -> Result<(), Rejection> {
-    let flying = order.submission(Purpose::CreateCard).is_some_and(|submission| match submission.phase {
-        Phase::InFlight { since } => since.after(context.policy.call_deadline) > context.now,
-        Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
-    });
-    if flying { Err(Rejection::CallInFlight { order: order.id }) } else { Ok(()) }
+    let flying = order
+        .submission(Purpose::CreateCard)
+        .is_some_and(|submission| match submission.phase {
+            Phase::InFlight { since } => since.after(context.policy.call_deadline) > context.now,
+            Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => {
+                false
+            }
+        });
+    if flying {
+        Err(Rejection::CallInFlight { order: order.id })
+    } else {
+        Ok(())
+    }
 }
 
 fn in_hand(phase: &Phase) -> bool {
@@ -153,13 +204,25 @@ fn in_hand(phase: &Phase) -> bool {
 /// What an operator can call dealt with. An ended order has no progress that would answer it.
 fn has_something_to_resolve(order: &Order) -> bool {
     order.discrepancy.is_some()
-        || (order.state.is_terminal() && !order.paused && !order.is_compensating() && order.attention.is_some())
+        || (order.state.is_terminal()
+            && !order.paused
+            && !order.is_compensating()
+            && order.attention.is_some())
 }
 
 pub(super) fn ended_by(kind: FailureKind) -> Failure {
-    Failure { kind, code: None, missing_fields: Vec::new(), who: Who::Nobody, new_order_could_succeed: true }
+    Failure {
+        kind,
+        code: None,
+        missing_fields: Vec::new(),
+        who: Who::Nobody,
+        new_order_could_succeed: true,
+    }
 }
 
 fn no(action: OperatorAction, why: &'static str) -> Rejection {
-    Rejection::NotPossible { action: action.name(), why }
+    Rejection::NotPossible {
+        action: action.name(),
+        why,
+    }
 }

@@ -21,12 +21,22 @@ pub(super) fn start(
 ) -> Result<Vec<EventBody>, Rejection> {
     let submission = sendable(order, purpose, generation, context)?;
     // A clock that went back would make every key young again.
-    if let Some(sent) = submission.last_started_at.filter(|sent| *sent > context.now) {
-        return Err(Rejection::ClockBehind { order: order.id, sent });
+    if let Some(sent) = submission
+        .last_started_at
+        .filter(|sent| *sent > context.now)
+    {
+        return Err(Rejection::ClockBehind {
+            order: order.id,
+            sent,
+        });
     }
-    let too_old =
-        submission.first_started_at.is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age);
-    let changed = submission.body_digest.as_ref().is_some_and(|recorded| *recorded != body_digest);
+    let too_old = submission
+        .first_started_at
+        .is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age);
+    let changed = submission
+        .body_digest
+        .as_ref()
+        .is_some_and(|recorded| *recorded != body_digest);
     if too_old || changed {
         let (because, reason) = if changed {
             (ExpiryCause::BodyChanged, AttentionReason::BodyChanged)
@@ -51,7 +61,13 @@ pub(super) fn miss_data(
     context: &Context<'_>,
 ) -> Result<Vec<EventBody>, Rejection> {
     sendable(order, purpose, generation, context)?;
-    Ok(give_up(order, purpose, generation, ExpiryCause::DataMissing, AttentionReason::DataMissing))
+    Ok(give_up(
+        order,
+        purpose,
+        generation,
+        ExpiryCause::DataMissing,
+        AttentionReason::DataMissing,
+    ))
 }
 
 /// The key is never sent again.
@@ -62,7 +78,11 @@ fn give_up(
     because: ExpiryCause,
     reason: AttentionReason,
 ) -> Vec<EventBody> {
-    let mut events = vec![EventBody::KeyExpired { purpose, generation, because: Some(because) }];
+    let mut events = vec![EventBody::KeyExpired {
+        purpose,
+        generation,
+        because: Some(because),
+    }];
     events.extend(attention(order, reason));
     events
 }
@@ -79,16 +99,24 @@ pub(super) fn hear_nothing(
         Some(submission) if submission.generation == generation => match submission.phase {
             Phase::InFlight { .. } => {
                 // Nothing ever arrived and nobody wants the card any more: a retry would make it only to cancel it.
-                let nothing_there = purpose == Purpose::CreateCard && !submission.maybe_sent && !cause.maybe_sent();
+                let nothing_there =
+                    purpose == Purpose::CreateCard && !submission.maybe_sent && !cause.maybe_sent();
                 let attempt = submission.attempts;
-                let mut events =
-                    vec![EventBody::SubmissionUnanswered { purpose, generation, attempt, cause, retry_at }];
+                let mut events = vec![EventBody::SubmissionUnanswered {
+                    purpose,
+                    generation,
+                    attempt,
+                    cause,
+                    retry_at,
+                }];
                 if nothing_there && order.is_compensating() {
                     events.extend(failed(order, ended_by(FailureKind::Cancelled), None));
                 }
                 events
             }
-            Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => Vec::new(),
+            Phase::Owed { .. } | Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => {
+                Vec::new()
+            }
         },
         Some(_) | None => Vec::new(),
     }
@@ -102,11 +130,17 @@ fn sendable<'a>(
     context: &Context<'_>,
 ) -> Result<&'a Submission, Rejection> {
     let no_longer_owed = Rejection::NoLongerOwed { order: order.id };
-    let owed = order.submission(purpose).filter(|submission| submission.generation == generation && !order.paused);
-    let Some(submission) = owed else { return Err(no_longer_owed) };
+    let owed = order
+        .submission(purpose)
+        .filter(|submission| submission.generation == generation && !order.paused);
+    let Some(submission) = owed else {
+        return Err(no_longer_owed);
+    };
     match submission.phase {
         Phase::Owed { .. } => Ok(submission),
-        Phase::InFlight { since } if since.after(context.policy.call_deadline) <= context.now => Ok(submission),
+        Phase::InFlight { since } if since.after(context.policy.call_deadline) <= context.now => {
+            Ok(submission)
+        }
         Phase::InFlight { .. } => Err(Rejection::CallInFlight { order: order.id }),
         Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => Err(no_longer_owed),
     }

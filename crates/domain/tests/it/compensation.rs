@@ -1,14 +1,17 @@
 //! Cancelling an order: a pending card cannot be cancelled, so its end is waited for (contract §2.7, design §3).
 
 use issuance_domain::{
-    Action, AttentionReason, By, CardStatus, Command, Discrepancy, EventBody, Fact, FailureKind, Generation,
-    Observation, OperatorAction, Purpose, RefusalClass, Rejection, SilenceCause, Source, Who,
+    Action, AttentionReason, By, CardStatus, Command, Discrepancy, EventBody, Fact, FailureKind,
+    Generation, Observation, OperatorAction, Purpose, RefusalClass, Rejection, SilenceCause,
+    Source, Who,
 };
 
 use crate::given::given;
 use crate::sample::*;
 
-const CANCEL: Action = Action::Submit { purpose: Purpose::CancelCard };
+const CANCEL: Action = Action::Submit {
+    purpose: Purpose::CancelCard,
+};
 
 fn completed(status: Option<CardStatus>) -> EventBody {
     EventBody::CompensationCompleted { status }
@@ -19,13 +22,23 @@ fn cancelled(code: Option<&str>, source: Option<Source>) -> EventBody {
 }
 
 fn cancelling_active() -> Vec<EventBody> {
-    and(active(), [cancelling(By::Host), started(Purpose::CancelCard, 1, 1)])
+    and(
+        active(),
+        [cancelling(By::Host), started(Purpose::CancelCard, 1, 1)],
+    )
 }
 
 #[test]
 fn nothing_sent_ends_at_once() {
-    let not_sent = and(sent(), [unanswered(Purpose::CreateCard, 1, SilenceCause::NotSent)]);
-    for history in [requested(), not_sent, refused(RefusalClass::Capacity, "quota")] {
+    let not_sent = and(
+        sent(),
+        [unanswered(Purpose::CreateCard, 1, SilenceCause::NotSent)],
+    );
+    for history in [
+        requested(),
+        not_sent,
+        refused(RefusalClass::Capacity, "quota"),
+    ] {
         given(history)
             .when(Command::Cancel)
             .then([cancelled(None, None)])
@@ -39,8 +52,15 @@ fn nothing_sent_ends_at_once() {
 
 #[test]
 fn perhaps_sent_waits_for_the_outcome() {
-    for history in [sent(), unknown(), refused(RefusalClass::KeyConflict, "idempotency_error")] {
-        given(history).when(Command::Cancel).then([cancelling(By::Host)]).is("requested");
+    for history in [
+        sent(),
+        unknown(),
+        refused(RefusalClass::KeyConflict, "idempotency_error"),
+    ] {
+        given(history)
+            .when(Command::Cancel)
+            .then([cancelling(By::Host)])
+            .is("requested");
     }
 }
 
@@ -49,16 +69,29 @@ fn a_call_that_turns_out_never_sent_or_refused_ends_it() {
     let waiting = || and(sent(), [cancelling(By::Host)]);
     given(waiting())
         .when(silence(Purpose::CreateCard, 1, SilenceCause::NotSent))
-        .then([unanswered(Purpose::CreateCard, 1, SilenceCause::NotSent), cancelled(None, None), completed(None)])
+        .then([
+            unanswered(Purpose::CreateCard, 1, SilenceCause::NotSent),
+            cancelled(None, None),
+            completed(None),
+        ])
         .owes([]);
     given(waiting())
         .when(silence(Purpose::CreateCard, 1, SilenceCause::TimedOut))
         .then([unanswered(Purpose::CreateCard, 1, SilenceCause::TimedOut)])
         .is("requested");
-    for class in [RefusalClass::Capacity, RefusalClass::Input, RefusalClass::Duplicate, RefusalClass::Unknown] {
+    for class in [
+        RefusalClass::Capacity,
+        RefusalClass::Input,
+        RefusalClass::Duplicate,
+        RefusalClass::Unknown,
+    ] {
         given(waiting())
             .when(learn(Fact::Refused(refusal(class, "no")), answer(1)))
-            .then([was_refused(1, refusal(class, "no")), cancelled(Some("no"), Some(answer(1))), completed(None)])
+            .then([
+                was_refused(1, refusal(class, "no")),
+                cancelled(Some("no"), Some(answer(1))),
+                completed(None),
+            ])
             .needs(None);
     }
 }
@@ -69,7 +102,10 @@ fn a_pending_card_is_waited_for_then_cancelled() {
         .when(Command::Cancel)
         .then([cancelling(By::Host)])
         .is("accepted")
-        .owes([(Action::LookUp, seconds(30)), (Action::Escalate, minutes(30))])
+        .owes([
+            (Action::LookUp, seconds(30)),
+            (Action::Escalate, minutes(30)),
+        ])
         .when(Command::Cancel)
         .then_nothing()
         .when(learn(Fact::Card(CardStatus::Active), created_hook()))
@@ -97,7 +133,15 @@ fn a_pending_card_is_waited_for_then_cancelled() {
 fn a_card_that_fails_leaves_nothing_to_cancel() {
     given(and(accepted(), [cancelling(By::Host)]))
         .when(read(Fact::Card(CardStatus::Failed)))
-        .then([ended(FailureKind::CreationFailed, Who::Provider, None, Some(Source::LookUp)), completed(None)])
+        .then([
+            ended(
+                FailureKind::CreationFailed,
+                Who::Provider,
+                None,
+                Some(Source::LookUp),
+            ),
+            completed(None),
+        ])
         .owes([]);
     given(cancelling_active())
         .when(read(Fact::Card(CardStatus::Failed)))
@@ -107,23 +151,42 @@ fn a_card_that_fails_leaves_nothing_to_cancel() {
 
 #[test]
 fn an_end_of_ours_does_not_forget_that_a_cancel_was_wanted() {
-    let late = Discrepancy::LateSuccess { card: "card-1".parse().unwrap() };
+    let late = Discrepancy::LateSuccess {
+        card: "card-1".parse().unwrap(),
+    };
     given(and(idv_pending(), [cancelling(By::Host)]))
         .at(hours(25))
         .when(Command::ExpireIdv { link: 1 })
-        .then([ended(FailureKind::IdvExpired, Who::Host, None, None), completed(None)])
+        .then([
+            ended(FailureKind::IdvExpired, Who::Host, None, None),
+            completed(None),
+        ])
         .when(learn(Fact::Card(CardStatus::Active), created_hook()))
-        .then([EventBody::DiscrepancyNoted { discrepancy: late, source: created_hook() }, cancelling(By::Host)])
-        .owes([(CANCEL, hours(25)), (Action::LookUp, hours(25) + seconds(30))]);
+        .then([
+            EventBody::DiscrepancyNoted {
+                discrepancy: late,
+                source: created_hook(),
+            },
+            cancelling(By::Host),
+        ])
+        .owes([
+            (CANCEL, hours(25)),
+            (Action::LookUp, hours(25) + seconds(30)),
+        ]);
 }
 
 #[test]
 fn a_refused_cancel_calls_a_person_who_can_try_again() {
     let refused = refusal(RefusalClass::Unknown, "card_busy");
     given(cancelling_active())
-        .when(learn(Fact::Refused(refused), answer_to(Purpose::CancelCard, 1)))
+        .when(learn(
+            Fact::Refused(refused),
+            answer_to(Purpose::CancelCard, 1),
+        ))
         .then_on()
-        .needs(AttentionReason::CancelRefused { code: "card_busy".into() })
+        .needs(AttentionReason::CancelRefused {
+            code: "card_busy".into(),
+        })
         .owes([(Action::LookUp, seconds(30))])
         .when(operate(OperatorAction::RetryNow))
         .then([operated(OperatorAction::RetryNow)])
@@ -143,7 +206,9 @@ fn contract_9_2_a_cancel_without_effect_calls_a_person_who_can_try_again() {
     taken
         .at(minutes(15))
         .when(read(Fact::Card(CardStatus::Active)))
-        .then([raised(AttentionReason::CancelRefused { code: "no_effect".into() })])
+        .then([raised(AttentionReason::CancelRefused {
+            code: "no_effect".into(),
+        })])
         .when(read(Fact::Card(CardStatus::Active)))
         .then_nothing()
         .when(operate(OperatorAction::RetryNow))
@@ -154,11 +219,20 @@ fn contract_9_2_a_cancel_without_effect_calls_a_person_who_can_try_again() {
 
 #[test]
 fn a_running_cancel_never_hides_a_second_card() {
-    let discrepancy = Discrepancy::SecondCard { card: "card-2".parse().unwrap() };
+    let discrepancy = Discrepancy::SecondCard {
+        card: "card-2".parse().unwrap(),
+    };
     let fact = Fact::Card(CardStatus::Active);
     given(cancelling_active())
-        .when(Command::Learn(Observation { fact, ids: second_card(), source: Source::LookUp }))
-        .then([EventBody::DiscrepancyNoted { discrepancy, source: Source::LookUp }])
+        .when(Command::Learn(Observation {
+            fact,
+            ids: second_card(),
+            source: Source::LookUp,
+        }))
+        .then([EventBody::DiscrepancyNoted {
+            discrepancy,
+            source: Source::LookUp,
+        }])
         .needs(AttentionReason::Discrepancy)
         // Nor does its end.
         .when(read(Fact::Card(CardStatus::PreCancel)))

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use issuance_domain::{
-    Action, AttentionReason, Command, Context, Event, EventBody, Order, Policy, Rejection, Timestamp, decide, evolve,
-    outbox,
+    Action, AttentionReason, Command, Context, Event, EventBody, Order, Policy, Rejection,
+    Timestamp, decide, evolve, outbox,
 };
 
 use crate::sample::{order_id, start};
@@ -25,7 +25,12 @@ pub(crate) struct When {
 
 /// Events recorded at the start of time.
 pub(crate) fn given(history: impl IntoIterator<Item = EventBody>) -> Given {
-    Given { order: None, now: start(), policy: Policy::standard() }.and(history)
+    Given {
+        order: None,
+        now: start(),
+        policy: Policy::standard(),
+    }
+    .and(history)
 }
 
 impl Given {
@@ -39,7 +44,8 @@ impl Given {
     pub(crate) fn and(mut self, history: impl IntoIterator<Item = EventBody>) -> Self {
         for body in history {
             let event = Event { at: self.now, body };
-            self.order = Some(evolve(order_id(), self.order, &event).expect("a history that can be true"));
+            self.order =
+                Some(evolve(order_id(), self.order, &event).expect("a history that can be true"));
         }
         self
     }
@@ -54,7 +60,11 @@ impl Given {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { order_id: order_id(), now: self.now, policy: &self.policy }
+        Context {
+            order_id: order_id(),
+            now: self.now,
+            policy: &self.policy,
+        }
     }
 
     pub(crate) fn when(self, command: Command) -> When {
@@ -71,7 +81,11 @@ impl Given {
 
     #[track_caller]
     pub(crate) fn needs(self, reason: impl Into<Option<AttentionReason>>) -> Self {
-        let stands = self.order().attention.as_ref().map(|attention| attention.reason.clone());
+        let stands = self
+            .order()
+            .attention
+            .as_ref()
+            .map(|attention| attention.reason.clone());
         assert_eq!(stands, reason.into());
         self
     }
@@ -93,7 +107,9 @@ impl Given {
 
     #[track_caller]
     pub(crate) fn owes_a_notice(self, owed: bool) -> Self {
-        let notice = outbox(self.order(), &self.policy).iter().any(|task| task.id.action == Action::NotifyHost);
+        let notice = outbox(self.order(), &self.policy)
+            .iter()
+            .any(|task| task.id.action == Action::NotifyHost);
         assert_eq!(notice, owed, "a notice to the host");
         self
     }
@@ -122,7 +138,11 @@ impl When {
     /// Any of the operator's noes.
     #[track_caller]
     pub(crate) fn then_not_possible(self) -> Given {
-        assert!(matches!(self.said, Err(Rejection::NotPossible { .. })), "{:?}", self.said);
+        assert!(
+            matches!(self.said, Err(Rejection::NotPossible { .. })),
+            "{:?}",
+            self.said
+        );
         self.given
     }
 

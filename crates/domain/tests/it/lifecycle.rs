@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use issuance_domain::{
-    AbsencePolicy, Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus, Command, Creation, Discrepancy, Event,
-    EventBody, ExpiryCause, Fact, Likeness, Observation, OperatorAction, Order, Policy, Purpose, RefusalClass, Scan, SilenceCause, Source,
-    Verification, allowed_actions, decide, evolve, outbox,
+    AbsencePolicy, Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus,
+    Command, Creation, Discrepancy, Event, EventBody, ExpiryCause, Fact, Likeness, Observation,
+    OperatorAction, Order, Policy, Purpose, RefusalClass, Scan, SilenceCause, Source, Verification,
+    allowed_actions, decide, evolve, outbox,
 };
 
 use crate::given::{Given, given};
@@ -23,11 +24,31 @@ it: `UPDATE_DOCS=1 cargo test -p issuance-domain lifecycle`. Waits are the stand
 /// The five states, as the tables below begin them.
 fn states() -> [(&'static str, Vec<EventBody>, &'static str); 5] {
     [
-        ("requested", sent(), "The host asked; the create call is owed, on its way, or its outcome is unknown."),
-        ("accepted", accepted(), "The provider has it and makes the card, or reviews the person."),
-        ("idv_pending", idv_pending(), "A person has to visit the identity-check link."),
-        ("active", active(), "The card is usable. Absorbs: later facts are recorded, never silently applied."),
-        ("failed", failed(), "There will be no card. Absorbs, but a live card behind it is a discrepancy."),
+        (
+            "requested",
+            sent(),
+            "The host asked; the create call is owed, on its way, or its outcome is unknown.",
+        ),
+        (
+            "accepted",
+            accepted(),
+            "The provider has it and makes the card, or reviews the person.",
+        ),
+        (
+            "idv_pending",
+            idv_pending(),
+            "A person has to visit the identity-check link.",
+        ),
+        (
+            "active",
+            active(),
+            "The card is usable. Absorbs: later facts are recorded, never silently applied.",
+        ),
+        (
+            "failed",
+            failed(),
+            "There will be no card. Absorbs, but a live card behind it is a discrepancy.",
+        ),
     ]
 }
 
@@ -39,77 +60,202 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
     let answers = [
         ("`PENDING`", Fact::Created(creation())),
         ("with a link", Fact::Created(idv_creation())),
-        ("`ACTION_REQUIRED`, no link", Fact::Created(Creation { link: None, ..idv_creation() })),
-        ("`UNDER_REVIEW`", Fact::Created(Creation { verification: Some(Verification::UnderReview), ..creation() })),
-        ("card `ACTIVE`", Fact::Created(Creation { card: CardStatus::Active, ..creation() })),
-        ("card `FAILED`", Fact::Created(Creation { card: CardStatus::Failed, ..creation() })),
-        ("a word we do not know", Fact::Created(Creation { card: "WARP".into(), ..creation() })),
-        ("refused: input", Fact::Refused(refusal(RefusalClass::Input, "cardholder_incomplete_fields"))),
-        ("refused: duplicate", Fact::Refused(refusal(RefusalClass::Duplicate, "email_duplicated"))),
-        ("refused: capacity", Fact::Refused(refusal(RefusalClass::Capacity, "insufficient_sub_bin"))),
-        ("refused: key conflict", Fact::Refused(refusal(RefusalClass::KeyConflict, "idempotency_error"))),
-        ("refused: configuration", Fact::Refused(refusal(RefusalClass::Configuration, "card_art_not_configured"))),
-        ("refused: unknown code", Fact::Refused(refusal(RefusalClass::Unknown, "new_code"))),
+        (
+            "`ACTION_REQUIRED`, no link",
+            Fact::Created(Creation {
+                link: None,
+                ..idv_creation()
+            }),
+        ),
+        (
+            "`UNDER_REVIEW`",
+            Fact::Created(Creation {
+                verification: Some(Verification::UnderReview),
+                ..creation()
+            }),
+        ),
+        (
+            "card `ACTIVE`",
+            Fact::Created(Creation {
+                card: CardStatus::Active,
+                ..creation()
+            }),
+        ),
+        (
+            "card `FAILED`",
+            Fact::Created(Creation {
+                card: CardStatus::Failed,
+                ..creation()
+            }),
+        ),
+        (
+            "a word we do not know",
+            Fact::Created(Creation {
+                card: "WARP".into(),
+                ..creation()
+            }),
+        ),
+        (
+            "refused: input",
+            Fact::Refused(refusal(RefusalClass::Input, "cardholder_incomplete_fields")),
+        ),
+        (
+            "refused: duplicate",
+            Fact::Refused(refusal(RefusalClass::Duplicate, "email_duplicated")),
+        ),
+        (
+            "refused: capacity",
+            Fact::Refused(refusal(RefusalClass::Capacity, "insufficient_sub_bin")),
+        ),
+        (
+            "refused: key conflict",
+            Fact::Refused(refusal(RefusalClass::KeyConflict, "idempotency_error")),
+        ),
+        (
+            "refused: configuration",
+            Fact::Refused(refusal(
+                RefusalClass::Configuration,
+                "card_art_not_configured",
+            )),
+        ),
+        (
+            "refused: unknown code",
+            Fact::Refused(refusal(RefusalClass::Unknown, "new_code")),
+        ),
     ];
     let people = [
         ("`SUCCESS`", CardholderStatus::Success, None),
         ("`FAILED`", CardholderStatus::Failed, None),
         ("`INCOMPLETE`", CardholderStatus::Incomplete, None),
-        ("`INCOMPLETE`, newer link", CardholderStatus::Incomplete, Some(link(2, 48))),
+        (
+            "`INCOMPLETE`, newer link",
+            CardholderStatus::Incomplete,
+            Some(link(2, 48)),
+        ),
         ("`PENDING`", CardholderStatus::Pending, None),
         ("unknown word", "WARP".into(), None),
     ];
-    let cards = ["ACTIVE", "FAILED", "PENDING", "FROZEN", "PRE_CANCEL", "WARP"];
+    let cards = [
+        "ACTIVE",
+        "FAILED",
+        "PENDING",
+        "FROZEN",
+        "PRE_CANCEL",
+        "WARP",
+    ];
     let card = |word: &str, source| learn(Fact::Card(word.into()), source);
-    let order = |status, failure_code| Fact::CardOrder { status, failure_code };
+    let order = |status, failure_code| Fact::CardOrder {
+        status,
+        failure_code,
+    };
 
     let silences = [
         ("never left", SilenceCause::NotSent),
-        ("turned away at the door", SilenceCause::Blocked { code: "forbidden".into() }),
+        (
+            "turned away at the door",
+            SilenceCause::Blocked {
+                code: "forbidden".into(),
+            },
+        ),
         ("rate limited", SilenceCause::RateLimited),
         ("being processed", SilenceCause::Processing),
         ("no answer in time", SilenceCause::TimedOut),
-        ("server error", SilenceCause::ServerError { http_status: 500 }),
-        ("unreadable answer", SilenceCause::Unreadable { http_status: 200 }),
+        (
+            "server error",
+            SilenceCause::ServerError { http_status: 500 },
+        ),
+        (
+            "unreadable answer",
+            SilenceCause::Unreadable { http_status: 200 },
+        ),
     ];
-    let mut calls: Vec<_> =
-        answers.into_iter().map(|(name, fact)| row(&format!("answer: {name}"), learn(fact, answer(1)))).collect();
-    let again = Observation { fact: Fact::Created(creation()), ids: second_card(), source: answer(1) };
+    let mut calls: Vec<_> = answers
+        .into_iter()
+        .map(|(name, fact)| row(&format!("answer: {name}"), learn(fact, answer(1))))
+        .collect();
+    let again = Observation {
+        fact: Fact::Created(creation()),
+        ids: second_card(),
+        source: answer(1),
+    };
     calls.push(row("answer: another card", Command::Learn(again)));
-    calls.extend(
-        silences
-            .into_iter()
-            .map(|(name, cause)| row(&format!("silence: {name}"), silence(Purpose::CreateCard, 1, cause))),
-    );
-    calls.push(row("sent again after its deadline", send(Purpose::CreateCard, 1)));
-    calls.push(("sent again after 20 h".into(), hours(20), send(Purpose::CreateCard, 1)));
+    calls.extend(silences.into_iter().map(|(name, cause)| {
+        row(
+            &format!("silence: {name}"),
+            silence(Purpose::CreateCard, 1, cause),
+        )
+    }));
+    calls.push(row(
+        "sent again after its deadline",
+        send(Purpose::CreateCard, 1),
+    ));
+    calls.push((
+        "sent again after 20 h".into(),
+        hours(20),
+        send(Purpose::CreateCard, 1),
+    ));
 
     let mut hooks: Vec<_> = ["ACTIVE", "PENDING"]
         .into_iter()
-        .map(|word| row(&format!("`card.create.succeeded`: `{word}`"), card(word, created_hook())))
+        .map(|word| {
+            row(
+                &format!("`card.create.succeeded`: `{word}`"),
+                card(word, created_hook()),
+            )
+        })
         .collect();
-    hooks.push(row("`card.create.failed`", learn(Fact::CardCreationFailed { code: None }, failed_hook())));
-    hooks.extend(
-        cards.iter().map(|word| row(&format!("`card.status.update.succeeded`: `{word}`"), card(word, status_hook()))),
-    );
-    hooks.push(row("`card.status.update.failed`", learn(Fact::CancelFailed, webhook("card.status.update.failed"))));
-    hooks.extend(people.iter().filter(|(_, _, link)| link.is_none()).map(|(name, status, link)| {
+    hooks.push(row(
+        "`card.create.failed`",
+        learn(Fact::CardCreationFailed { code: None }, failed_hook()),
+    ));
+    hooks.extend(cards.iter().map(|word| {
         row(
-            &format!("`cardholder.kyc.status_changed`: {name}"),
-            learn(person(status.clone(), link.clone()), kyc_hook()),
+            &format!("`card.status.update.succeeded`: `{word}`"),
+            card(word, status_hook()),
         )
     }));
+    hooks.push(row(
+        "`card.status.update.failed`",
+        learn(Fact::CancelFailed, webhook("card.status.update.failed")),
+    ));
+    hooks.extend(people.iter().filter(|(_, _, link)| link.is_none()).map(
+        |(name, status, link)| {
+            row(
+                &format!("`cardholder.kyc.status_changed`: {name}"),
+                learn(person(status.clone(), link.clone()), kyc_hook()),
+            )
+        },
+    ));
 
     let mut reads = vec![
-        row("card order `SUCCESS`", read(order(CardOrderStatus::Success, None))),
-        row("card order `FAILED`", read(order(CardOrderStatus::Failed, Some("no_cards".into())))),
-        row("card order `PROCESSING`", read(order(CardOrderStatus::Processing, None))),
+        row(
+            "card order `SUCCESS`",
+            read(order(CardOrderStatus::Success, None)),
+        ),
+        row(
+            "card order `FAILED`",
+            read(order(CardOrderStatus::Failed, Some("no_cards".into()))),
+        ),
+        row(
+            "card order `PROCESSING`",
+            read(order(CardOrderStatus::Processing, None)),
+        ),
     ];
-    reads.extend(cards.iter().map(|word| row(&format!("card `{word}`"), card(word, Source::LookUp))));
-    reads.push(("no such card, within 2 min".into(), minutes(1), read(Fact::CardMissing)));
+    reads.extend(
+        cards
+            .iter()
+            .map(|word| row(&format!("card `{word}`"), card(word, Source::LookUp))),
+    );
+    reads.push((
+        "no such card, within 2 min".into(),
+        minutes(1),
+        read(Fact::CardMissing),
+    ));
     reads.push(row("no such card, later", read(Fact::CardMissing)));
     reads.extend(
-        people.into_iter().map(|(name, status, link)| row(&format!("person {name}"), read(person(status, link)))),
+        people
+            .into_iter()
+            .map(|(name, status, link)| row(&format!("person {name}"), read(person(status, link)))),
     );
 
     let acts = [
@@ -122,12 +268,28 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
         OperatorAction::Pause,
     ];
     let mut others = vec![
-        ("the alarm goes off (7 days)".to_owned(), hours(7 * 24), Command::Escalate),
-        ("the link's time is over".to_owned(), hours(25), Command::ExpireIdv { link: 1 }),
+        (
+            "the alarm goes off (7 days)".to_owned(),
+            hours(7 * 24),
+            Command::Escalate,
+        ),
+        (
+            "the link's time is over".to_owned(),
+            hours(25),
+            Command::ExpireIdv { link: 1 },
+        ),
         row("the host cancels", Command::Cancel),
     ];
-    others.extend(acts.into_iter().map(|action| row(&format!("operator: {}", action.name()), operate(action))));
-    vec![("Our create call", calls), ("Webhooks, verified", hooks), ("Look-ups", reads), ("Time and people", others)]
+    others.extend(
+        acts.into_iter()
+            .map(|action| row(&format!("operator: {}", action.name()), operate(action))),
+    );
+    vec![
+        ("Our create call", calls),
+        ("Webhooks, verified", hooks),
+        ("Look-ups", reads),
+        ("Time and people", others),
+    ]
 }
 
 /// Transitions seen while the tables were made: (from, to) → events.
@@ -145,7 +307,9 @@ fn cell_under(
     edges: &mut Edges,
 ) -> String {
     let life = given(history).at(after).under(policy);
-    let Ok(events) = decide(life.order.as_ref(), command, &life.context()) else { return "refused".into() };
+    let Ok(events) = decide(life.order.as_ref(), command, &life.context()) else {
+        return "refused".into();
+    };
     if events.is_empty() {
         return "–".into();
     }
@@ -157,11 +321,18 @@ fn cell_under(
         order = evolve(order_id(), Some(order), &event).unwrap();
         names.push(event.body.name());
         if from != order.state.name() {
-            edges.entry((from, order.state.name())).or_default().insert(event.body.name());
+            edges
+                .entry((from, order.state.name()))
+                .or_default()
+                .insert(event.body.name());
         }
     }
     let state = order.state.name();
-    let becomes = if state == before { String::new() } else { format!(" → **{state}**") };
+    let becomes = if state == before {
+        String::new()
+    } else {
+        format!(" → **{state}**")
+    };
     names.join(", ") + &becomes
 }
 
@@ -183,12 +354,23 @@ fn owed(order: &Order, due: impl Fn(Action) -> Option<&'static str>) -> String {
         format!("`{}` {when}", task.id.action.name())
     });
     let all: Vec<_> = named.collect();
-    if all.is_empty() { "nothing".into() } else { all.join(", ") }
+    if all.is_empty() {
+        "nothing".into()
+    } else {
+        all.join(", ")
+    }
 }
 
 fn actions(order: &Order) -> String {
-    let life = Given { order: Some(order.clone()), now: start().after(minutes(2)), policy: Policy::standard() };
-    let names: Vec<_> = allowed_actions(order, &life.context()).into_iter().map(OperatorAction::name).collect();
+    let life = Given {
+        order: Some(order.clone()),
+        now: start().after(minutes(2)),
+        policy: Policy::standard(),
+    };
+    let names: Vec<_> = allowed_actions(order, &life.context())
+        .into_iter()
+        .map(OperatorAction::name)
+        .collect();
     names.join(", ")
 }
 
@@ -197,8 +379,13 @@ fn marks() -> Vec<Vec<EventBody>> {
     let create = Purpose::CreateCard;
     let given_up = |because, reason| and(unknown(), [key_expired(create, because), raised(reason)]);
     let code = || "some_code".into();
-    let word = AttentionReason::UnknownWord { field: "card_status".into(), word: "WARP".into() };
-    let late = Discrepancy::LateSuccess { card: "card-1".parse().unwrap() };
+    let word = AttentionReason::UnknownWord {
+        field: "card_status".into(),
+        word: "WARP".into(),
+    };
+    let late = Discrepancy::LateSuccess {
+        card: "card-1".parse().unwrap(),
+    };
     let cancel = [
         cancelling(By::Host),
         started(Purpose::CancelCard, 1, 1),
@@ -218,14 +405,26 @@ fn marks() -> Vec<Vec<EventBody>> {
         refused(RefusalClass::KeyConflict, "idempotency_error"),
         parked(),
         refused(RefusalClass::Duplicate, "email_duplicated"),
-        and(failed(), [raised(AttentionReason::Refused { code: code() })]),
+        and(
+            failed(),
+            [raised(AttentionReason::Refused { code: code() })],
+        ),
         and(accepted(), [raised(word)]),
         and(accepted(), [raised(AttentionReason::ActivationOverdue)]),
         and(under_review(), [raised(AttentionReason::ReviewOverdue)]),
-        and(idv_without_link(), [raised(AttentionReason::IdvLinkMissing)]),
+        and(
+            idv_without_link(),
+            [raised(AttentionReason::IdvLinkMissing)],
+        ),
         and(idv_pending(), [raised(AttentionReason::IdvExpired)]),
         and(accepted(), [raised(AttentionReason::CardNotFound)]),
-        and(failed(), [EventBody::DiscrepancyNoted { discrepancy: late, source: created_hook() }]),
+        and(
+            failed(),
+            [EventBody::DiscrepancyNoted {
+                discrepancy: late,
+                source: created_hook(),
+            }],
+        ),
         and(active(), cancel),
         and(accepted(), [operated(OperatorAction::Pause)]),
     ]
@@ -236,7 +435,15 @@ fn searches(page: &mut String, edges: &mut Edges) {
     let seen = |history| and(history, [observed(scan(minutes(11)))]);
     let by_hand = |policy: &mut Policy| policy.absence = AbsencePolicy::Attention;
     let standard = |_: &mut Policy| {};
-    let key = |because| and(unknown(), [key_expired(Purpose::CreateCard, because), raised(AttentionReason::DataMissing)]);
+    let key = |because| {
+        and(
+            unknown(),
+            [
+                key_expired(Purpose::CreateCard, because),
+                raised(AttentionReason::DataMissing),
+            ],
+        )
+    };
     let duplicate = refused(RefusalClass::Duplicate, "email_duplicated");
     let prepaid = {
         let mut history = expired();
@@ -247,20 +454,81 @@ fn searches(page: &mut String, edges: &mut Edges) {
     };
     type Searched = (&'static str, Vec<EventBody>, Scan, fn(&mut Policy));
     let rows: [Searched; 12] = [
-        ("the key can still be sent", unknown(), scan(minutes(11)), standard),
-        ("key expired, searched within 10 min of the last possible arrival", expired(), scan(minutes(10)), standard),
-        ("key expired, searched later", expired(), scan(minutes(11)), standard),
-        ("searched again within 10 min", seen(expired()), scan(minutes(20)), standard),
-        ("searched again later", seen(expired()), scan(minutes(21)), standard),
-        ("searched again later, our person is there", seen(expired()), scan_with(minutes(21), Likeness::Ours), standard),
-        ("searched again later, money is loaded", seen(prepaid), scan(minutes(21)), standard),
-        ("searched again later, policy `attention`", seen(expired()), scan(minutes(21)), by_hand),
-        ("searched again later, the data is gone", seen(key(ExpiryCause::DataMissing)), scan(minutes(21)), standard),
-        ("e-mail or phone taken: our person", duplicate.clone(), scan_with(minutes(2), Likeness::Ours), standard),
-        ("e-mail or phone taken: somebody else", duplicate, scan_with(minutes(2), Likeness::Stranger), standard),
+        (
+            "the key can still be sent",
+            unknown(),
+            scan(minutes(11)),
+            standard,
+        ),
+        (
+            "key expired, searched within 10 min of the last possible arrival",
+            expired(),
+            scan(minutes(10)),
+            standard,
+        ),
+        (
+            "key expired, searched later",
+            expired(),
+            scan(minutes(11)),
+            standard,
+        ),
+        (
+            "searched again within 10 min",
+            seen(expired()),
+            scan(minutes(20)),
+            standard,
+        ),
+        (
+            "searched again later",
+            seen(expired()),
+            scan(minutes(21)),
+            standard,
+        ),
+        (
+            "searched again later, our person is there",
+            seen(expired()),
+            scan_with(minutes(21), Likeness::Ours),
+            standard,
+        ),
+        (
+            "searched again later, money is loaded",
+            seen(prepaid),
+            scan(minutes(21)),
+            standard,
+        ),
+        (
+            "searched again later, policy `attention`",
+            seen(expired()),
+            scan(minutes(21)),
+            by_hand,
+        ),
+        (
+            "searched again later, the data is gone",
+            seen(key(ExpiryCause::DataMissing)),
+            scan(minutes(21)),
+            standard,
+        ),
+        (
+            "e-mail or phone taken: our person",
+            duplicate.clone(),
+            scan_with(minutes(2), Likeness::Ours),
+            standard,
+        ),
+        (
+            "e-mail or phone taken: somebody else",
+            duplicate,
+            scan_with(minutes(2), Likeness::Stranger),
+            standard,
+        ),
         (
             "e-mail or phone taken: nobody to be found",
-            and(sent(), [was_refused(1, refusal(RefusalClass::Duplicate, "email_duplicated"))]),
+            and(
+                sent(),
+                [was_refused(
+                    1,
+                    refusal(RefusalClass::Duplicate, "email_duplicated"),
+                )],
+            ),
             scan(minutes(2)),
             standard,
         ),
@@ -270,7 +538,13 @@ fn searches(page: &mut String, edges: &mut Edges) {
          found is a look-up like any other.\n\n| | requested |\n|---|---|\n",
     );
     for (name, history, found, policy) in rows {
-        let said = cell_under(history, found.began.since(start()), absent(found), policy, edges);
+        let said = cell_under(
+            history,
+            found.began.since(start()),
+            absent(found),
+            policy,
+            edges,
+        );
         let _ = writeln!(page, "| {name} | {said} |");
     }
 }
@@ -282,10 +556,16 @@ fn tasks(page: &mut String) {
         generation: issuance_domain::Generation(1),
         source: answer_to(Purpose::CancelCard, 1),
     };
-    let taken = and(compensating.clone(), [started(Purpose::CancelCard, 1, 1), cancel_taken]);
+    let taken = and(
+        compensating.clone(),
+        [started(Purpose::CancelCard, 1, 1), cancel_taken],
+    );
     let expiry = |action| (action == Action::ExpireIdv).then_some("10 min after the link's end");
     let retry = |action| {
-        let create = action == Action::Submit { purpose: Purpose::CreateCard };
+        let create = action
+            == Action::Submit {
+                purpose: Purpose::CreateCard,
+            };
         create.then_some("when the executor's back-off says")
     };
     let refused = refused(RefusalClass::Capacity, "some_code");
@@ -293,29 +573,65 @@ fn tasks(page: &mut String) {
         ("requested", owed(&fold(requested()), |_| None)),
         ("requested, call in flight", owed(&fold(sent()), |_| None)),
         ("requested, call unanswered", owed(&fold(unknown()), retry)),
-        ("requested, definitely refused", owed(&fold(refused), |_| None)),
+        (
+            "requested, definitely refused",
+            owed(&fold(refused), |_| None),
+        ),
         ("requested, no capacity", owed(&fold(parked()), |_| None)),
         ("requested, key given up", owed(&fold(expired()), |_| None)),
-        ("requested, one search found nothing", owed(&fold(and(expired(), [observed(scan(minutes(11)))])), |_| None)),
+        (
+            "requested, one search found nothing",
+            owed(&fold(and(expired(), [observed(scan(minutes(11)))])), |_| {
+                None
+            }),
+        ),
         ("requested, absence proved", owed(&fold(proved()), |_| None)),
         ("accepted", owed(&fold(accepted()), |_| None)),
-        ("accepted, under review", owed(&fold(under_review()), |_| None)),
+        (
+            "accepted, under review",
+            owed(&fold(under_review()), |_| None),
+        ),
         ("idv_pending", owed(&fold(idv_pending()), expiry)),
-        ("idv_pending, no link", owed(&fold(idv_without_link()), |_| None)),
+        (
+            "idv_pending, no link",
+            owed(&fold(idv_without_link()), |_| None),
+        ),
         (
             "idv_pending, submitted",
-            owed(&fold(and(idv_pending(), [EventBody::IdvSubmitted { source: kyc_hook() }])), |_| None),
+            owed(
+                &fold(and(
+                    idv_pending(),
+                    [EventBody::IdvSubmitted { source: kyc_hook() }],
+                )),
+                |_| None,
+            ),
         ),
         ("idv_pending, renewing", owed(&fold(renewing()), |_| None)),
         ("active", owed(&fold(active()), |_| None)),
-        ("active, to be cancelled", owed(&fold(compensating), |_| None)),
+        (
+            "active, to be cancelled",
+            owed(&fold(compensating), |_| None),
+        ),
         ("active, cancel taken", owed(&fold(taken), |_| None)),
         ("failed", owed(&fold(failed()), |_| None)),
-        ("failed by ourselves, a card may come", owed(&fold(idv_expired()), |_| None)),
-        ("any, paused", owed(&fold(and(accepted(), [operated(OperatorAction::Pause)])), |_| None)),
+        (
+            "failed by ourselves, a card may come",
+            owed(&fold(idv_expired()), |_| None),
+        ),
+        (
+            "any, paused",
+            owed(
+                &fold(and(accepted(), [operated(OperatorAction::Pause)])),
+                |_| None,
+            ),
+        ),
     ];
     page.push_str("\n## What is owed\n\nAfter the event that made it owed; look-ups repeat, each wait twice the one before, up to ");
-    let _ = writeln!(page, "{}.\n\n| state | tasks |\n|---|---|", span(Policy::standard().look_up_cap));
+    let _ = writeln!(
+        page,
+        "{}.\n\n| state | tasks |\n|---|---|",
+        span(Policy::standard().look_up_cap)
+    );
     for (state, tasks) in rows {
         let _ = writeln!(page, "| {state} | {tasks} |");
     }
@@ -327,15 +643,22 @@ fn page() -> String {
     for (title, rows) in signals() {
         let _ = writeln!(tables, "\n### {title}\n");
         let names: Vec<_> = states().iter().map(|(name, _, _)| *name).collect();
-        let _ = writeln!(tables, "| | {} |\n|---|---|---|---|---|---|", names.join(" | "));
+        let _ = writeln!(
+            tables,
+            "| | {} |\n|---|---|---|---|---|---|",
+            names.join(" | ")
+        );
         for (name, after, command) in rows {
-            let cells: Vec<_> =
-                states().iter().map(|(_, history, _)| cell(history, after, command.clone(), &mut edges)).collect();
+            let cells: Vec<_> = states()
+                .iter()
+                .map(|(_, history, _)| cell(history, after, command.clone(), &mut edges))
+                .collect();
             let _ = writeln!(tables, "| {name} | {} |", cells.join(" | "));
         }
     }
     searches(&mut tables, &mut edges);
-    let mut page = HEAD.to_owned() + "\n```mermaid\nstateDiagram-v2\n    [*] --> requested: order_requested\n";
+    let mut page =
+        HEAD.to_owned() + "\n```mermaid\nstateDiagram-v2\n    [*] --> requested: order_requested\n";
     for ((from, to), events) in &edges {
         let events: Vec<_> = events.iter().copied().collect();
         let _ = writeln!(page, "    {from} --> {to}: {}", events.join(", "));
@@ -357,7 +680,12 @@ fn page() -> String {
     for history in marks() {
         let order = fold(history);
         let reason = order.attention.as_ref().unwrap().reason.name();
-        let _ = writeln!(page, "| {reason} | {} | {} |", order.state.name(), actions(&order));
+        let _ = writeln!(
+            page,
+            "| {reason} | {} | {} |",
+            order.state.name(),
+            actions(&order)
+        );
     }
     page
 }
@@ -370,15 +698,26 @@ fn lifecycle_is_what_the_code_does() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = written.lines().zip(page.lines()).position(|(old, new)| old != new);
-    assert!(written == page, "docs/lifecycle.md differs from line {differs:?} on; UPDATE_DOCS=1 rewrites it");
+    let differs = written
+        .lines()
+        .zip(page.lines())
+        .position(|(old, new)| old != new);
+    assert!(
+        written == page,
+        "docs/lifecycle.md differs from line {differs:?} on; UPDATE_DOCS=1 rewrites it"
+    );
 }
 
 #[test]
 fn every_reason_stands_on_the_page() {
-    let shown: BTreeSet<_> =
-        marks().into_iter().map(|history| fold(history).attention.unwrap().reason.name().to_owned()).collect();
-    assert_eq!(shown, crate::golden::names_of::<AttentionReason>(r#"{"kind":"?"}"#));
+    let shown: BTreeSet<_> = marks()
+        .into_iter()
+        .map(|history| fold(history).attention.unwrap().reason.name().to_owned())
+        .collect();
+    assert_eq!(
+        shown,
+        crate::golden::names_of::<AttentionReason>(r#"{"kind":"?"}"#)
+    );
 }
 
 /// The states the tables begin with are the states they are named after.
@@ -387,7 +726,15 @@ fn the_columns_are_true() {
     for (name, history, _) in states() {
         assert_eq!(fold(history.clone()).state.name(), name);
         let replayed = history.iter().try_fold(None, |order, body| {
-            evolve(order_id(), order, &Event { at: start(), body: body.clone() }).map(Some)
+            evolve(
+                order_id(),
+                order,
+                &Event {
+                    at: start(),
+                    body: body.clone(),
+                },
+            )
+            .map(Some)
         });
         assert!(replayed.is_ok());
     }

@@ -1,5 +1,9 @@
 //! The domain from outside: tables for each state, properties over random lives, golden events, generated documents.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod given;
 mod sample;

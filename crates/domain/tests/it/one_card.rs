@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use issuance_domain::{
-    Action, CardStatus, Command, EventBody, Fact, Generation, Likeness, Observation, OperatorAction, Policy, ProviderIds,
-    Purpose, RefusalClass, SilenceCause, Source, State, Task, TaskId, Timestamp,
-    outbox,
+    Action, CardStatus, Command, EventBody, Fact, Generation, Likeness, Observation,
+    OperatorAction, Policy, ProviderIds, Purpose, RefusalClass, SilenceCause, Source, State, Task,
+    TaskId, Timestamp, outbox,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -31,9 +31,16 @@ struct Fate {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     /// Whatever the order owes next is done when it is due.
-    Next { fate: Fate, search_takes: u64 },
-    Wait { seconds: u64 },
-    Operate { action: OperatorAction },
+    Next {
+        fate: Fate,
+        search_takes: u64,
+    },
+    Wait {
+        seconds: u64,
+    },
+    Operate {
+        action: OperatorAction,
+    },
 }
 
 /// The provider.
@@ -57,18 +64,26 @@ impl Uqpay {
     /// Everything that arrives until now, in order; the answers that come back.
     fn until(&mut self, now: Timestamp) -> Vec<(Generation, Fact)> {
         self.travelling.sort_by_key(|call| call.arrives);
-        let arrived: Vec<_> = self.travelling.extract_if(.., |call| call.arrives <= now).collect();
-        arrived.into_iter().filter_map(|call| self.take(&call)).collect()
+        let arrived: Vec<_> = self
+            .travelling
+            .extract_if(.., |call| call.arrives <= now)
+            .collect();
+        arrived
+            .into_iter()
+            .filter_map(|call| self.take(&call))
+            .collect()
     }
 
     fn take(&mut self, call: &Travelling) -> Option<(Generation, Fact)> {
         let day = hours(24);
-        self.remembered.retain(|_, (since, _)| call.arrives.since(*since) < day);
+        self.remembered
+            .retain(|_, (since, _)| call.arrives.since(*since) < day);
         let answer = match self.remembered.get(&call.generation) {
             Some((_, answer)) => answer.clone(),
             None => {
                 let answer = self.make(call)?;
-                self.remembered.insert(call.generation, (call.arrives, answer.clone()));
+                self.remembered
+                    .insert(call.generation, (call.arrives, answer.clone()));
                 answer
             }
         };
@@ -78,7 +93,10 @@ impl Uqpay {
     /// None when it broke on the way.
     fn make(&mut self, call: &Travelling) -> Option<Fact> {
         if !call.two_step && self.person {
-            return Some(Fact::Refused(refusal(RefusalClass::Duplicate, "email_duplicated")));
+            return Some(Fact::Refused(refusal(
+                RefusalClass::Duplicate,
+                "email_duplicated",
+            )));
         }
         self.person = true;
         if call.fate.breaks {
@@ -99,16 +117,27 @@ struct Road {
 impl Road {
     fn begin(policy: Policy) -> Self {
         let life = given(requested()).under(|standard| *standard = policy);
-        Self { life, uqpay: Uqpay::default(), done: BTreeMap::new() }
+        Self {
+            life,
+            uqpay: Uqpay::default(),
+            done: BTreeMap::new(),
+        }
     }
 
     /// Time passes; what comes back meanwhile is heard.
     fn pass(&mut self, to: Timestamp) -> TestCaseResult {
         self.life.now = self.life.now.max(to);
         for (generation, fact) in self.uqpay.until(self.life.now) {
-            let source = Source::Answer { purpose: CREATE, generation };
+            let source = Source::Answer {
+                purpose: CREATE,
+                generation,
+            };
             // A refusal names nothing.
-            let ids = if matches!(fact, Fact::Refused(_)) { ProviderIds::default() } else { ids() };
+            let ids = if matches!(fact, Fact::Refused(_)) {
+                ProviderIds::default()
+            } else {
+                ids()
+            };
             self.tell(Command::Learn(Observation { fact, ids, source }));
         }
         prop_assert!(self.uqpay.cards <= 1, "two cards: {:#?}", self.life.order());
@@ -116,7 +145,8 @@ impl Road {
     }
 
     fn tell(&mut self, command: Command) -> Vec<EventBody> {
-        let said = issuance_domain::decide(self.life.order.as_ref(), command, &self.life.context()).unwrap_or_default();
+        let said = issuance_domain::decide(self.life.order.as_ref(), command, &self.life.context())
+            .unwrap_or_default();
         let said: Vec<_> = said.into_iter().map(|event| event.body).collect();
         self.life = self.life.clone().and(said.clone());
         said
@@ -131,8 +161,15 @@ impl Road {
             }
             Step::Next { fate, search_takes } => {
                 let tasks = outbox(self.life.order(), &self.life.policy);
-                let due = |task: &Task| self.done.get(&task.id).map_or(task.due, |again| task.due.max(*again));
-                let next = tasks.into_iter().filter(|task| task.id.action != Action::NotifyHost).min_by_key(due);
+                let due = |task: &Task| {
+                    self.done
+                        .get(&task.id)
+                        .map_or(task.due, |again| task.due.max(*again))
+                };
+                let next = tasks
+                    .into_iter()
+                    .filter(|task| task.id.action != Action::NotifyHost)
+                    .min_by_key(due);
                 let Some(task) = next else { return Ok(()) };
                 self.pass(due(&task))?;
                 self.done.insert(task.id, self.life.now.after(minutes(5)));
@@ -148,20 +185,35 @@ impl Road {
     }
 
     fn send(&mut self, fate: Fate) {
-        let Some(owed) = self.life.order().submission(CREATE).cloned() else { return };
+        let Some(owed) = self.life.order().submission(CREATE).cloned() else {
+            return;
+        };
         let said = self.tell(send(CREATE, owed.generation.0));
-        if !said.iter().any(|event| matches!(event, EventBody::SubmissionStarted { .. })) {
+        if !said
+            .iter()
+            .any(|event| matches!(event, EventBody::SubmissionStarted { .. }))
+        {
             return;
         }
         if fate.arrives {
             let arrives = self.life.now.after(seconds(fate.travels));
             let two_step = owed.cardholder.is_some();
-            self.uqpay.travelling.push(Travelling { generation: owed.generation, arrives, two_step, fate });
+            self.uqpay.travelling.push(Travelling {
+                generation: owed.generation,
+                arrives,
+                two_step,
+                fate,
+            });
         }
         if !fate.heard {
             let retry_at = self.life.now.after(minutes(5));
             let cause = SilenceCause::TimedOut;
-            self.tell(Command::HearNothing { purpose: CREATE, generation: owed.generation, cause, retry_at });
+            self.tell(Command::HearNothing {
+                purpose: CREATE,
+                generation: owed.generation,
+                cause,
+                retry_at,
+            });
         }
     }
 
@@ -172,9 +224,17 @@ impl Road {
         self.pass(began.after(seconds(takes)))?;
         if cards > 0 {
             let fact = Fact::Card(CardStatus::Pending);
-            self.tell(Command::Learn(Observation { fact, ids: ids(), source: Source::LookUp }));
+            self.tell(Command::Learn(Observation {
+                fact,
+                ids: ids(),
+                source: Source::LookUp,
+            }));
         } else {
-            let found = if person { scan_with(began.since(start()), Likeness::Ours) } else { scan(began.since(start())) };
+            let found = if person {
+                scan_with(began.since(start()), Likeness::Ours)
+            } else {
+                scan(began.since(start()))
+            };
             self.tell(absent(found));
         }
         Ok(())
@@ -183,8 +243,14 @@ impl Road {
 
 fn any_fate() -> impl Strategy<Value = Fate> {
     let mostly = |chance| prop::bool::weighted(chance);
-    (mostly(0.6), 0..60_u64, mostly(0.3), mostly(0.2))
-        .prop_map(|(arrives, travels, breaks, heard)| Fate { arrives, travels, breaks, heard })
+    (mostly(0.6), 0..60_u64, mostly(0.3), mostly(0.2)).prop_map(
+        |(arrives, travels, breaks, heard)| Fate {
+            arrives,
+            travels,
+            breaks,
+            heard,
+        },
+    )
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -237,20 +303,48 @@ fn the_walk_meets_proofs_and_leftovers_and_catches_haste() {
         let mut seen = std::collections::BTreeSet::new();
         let mut caught = false;
         for _ in 0..1500 {
-            let steps = prop::collection::vec(any_step(), 60).new_tree(runner).unwrap().current();
+            let steps = prop::collection::vec(any_step(), 60)
+                .new_tree(runner)
+                .unwrap()
+                .current();
             let mut road = Road::begin(policy.clone());
             for step in steps {
-                let before = road.life.order().submission(CREATE).map(|owed| owed.generation);
+                let before = road
+                    .life
+                    .order()
+                    .submission(CREATE)
+                    .map(|owed| owed.generation);
                 caught |= road.take(step).is_err();
-                let after = road.life.order().submission(CREATE).map(|owed| owed.generation);
+                let after = road
+                    .life
+                    .order()
+                    .submission(CREATE)
+                    .map(|owed| owed.generation);
                 if before < after {
-                    seen.insert(road.life.order().submission(CREATE).unwrap().cardholder.is_some());
+                    seen.insert(
+                        road.life
+                            .order()
+                            .submission(CREATE)
+                            .unwrap()
+                            .cardholder
+                            .is_some(),
+                    );
                 }
             }
         }
         (seen.len(), caught)
     };
-    assert_eq!(walk(Policy::standard(), &mut runner), (2, false), "both kinds of a new key, and never two cards");
-    let hasty = Policy { key_safe_age: hours(48), ..Policy::standard() };
-    assert!(walk(hasty, &mut runner).1, "a key sent after the provider forgot it makes a second card");
+    assert_eq!(
+        walk(Policy::standard(), &mut runner),
+        (2, false),
+        "both kinds of a new key, and never two cards"
+    );
+    let hasty = Policy {
+        key_safe_age: hours(48),
+        ..Policy::standard()
+    };
+    assert!(
+        walk(hasty, &mut runner).1,
+        "a key sent after the provider forgot it makes a second card"
+    );
 }

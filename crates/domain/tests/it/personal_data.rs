@@ -45,25 +45,48 @@ fn a_rejection_names_paths_never_values() {
         "method": "third_party", "provider": "violet", "reference_id": "violet",
     }))
     .unwrap();
-    personal.fields = serde_json::from_value(json!({"email": ["mina.okafor@mail.example"]})).unwrap();
-    let placement = Placement { terms, personal, product: product(), ..placement() };
+    personal.fields =
+        serde_json::from_value(json!({"email": ["mina.okafor@mail.example"]})).unwrap();
+    let placement = Placement {
+        terms,
+        personal,
+        product: product(),
+        ..placement()
+    };
     let policy = Policy::standard();
-    let context = Context { order_id: order_id(), now: start(), policy: &policy };
+    let context = Context {
+        order_id: order_id(),
+        now: start(),
+        policy: &policy,
+    };
     let rejection = decide(None, Command::Place(Box::new(placement)), &context).unwrap_err();
-    let Rejection::Unfit { problems } = &rejection else { panic!("{rejection:?}") };
+    let Rejection::Unfit { problems } = &rejection else {
+        panic!("{rejection:?}")
+    };
     assert!(problems.len() > 5, "{problems:?}");
-    let text = format!("{rejection} {rejection:?} {}", serde_json::to_string(problems).unwrap());
+    let text = format!(
+        "{rejection} {rejection:?} {}",
+        serde_json::to_string(problems).unwrap()
+    );
     shows_nothing(&text.replace("kyc.reference_id", ""));
 }
 
 #[test]
 fn what_is_stored_of_a_request_holds_nothing_of_a_person() {
-    let empty = crate::given::Given { order: None, now: start(), policy: Policy::standard() };
+    let empty = crate::given::Given {
+        order: None,
+        now: start(),
+        policy: Policy::standard(),
+    };
     let placed = empty.when(Command::Place(Box::new(placement()))).then_on();
     let order = placed.order();
     shows_nothing(&serde_json::to_string(order).unwrap());
     shows_nothing(&format!("{order:?}"));
-    let body = EventBody::OrderRequested { terms: order.terms.clone(), personal_digest: order.personal_digest.clone(), prepaid: false };
+    let body = EventBody::OrderRequested {
+        terms: order.terms.clone(),
+        personal_digest: order.personal_digest.clone(),
+        prepaid: false,
+    };
     shows_nothing(&serde_json::to_string(&body).unwrap());
     shows_nothing(&format!("{body:?}"));
     shows_nothing(&format!("{:?}", given([body]).order()));

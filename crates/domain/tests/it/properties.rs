@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use issuance_domain::{
-    AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody, Fact, Generation, Holder,
-    IdvExpired, LateSuccess, Likeness, Link, Observation, OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose,
-    RefusalClass, Scan, SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
+    AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody,
+    Fact, Generation, Holder, IdvExpired, LateSuccess, Likeness, Link, Observation, OperatorAct,
+    OperatorAction, Order, Phase, Policy, ProviderIds, Purpose, RefusalClass, Scan, SilenceCause,
+    Source, State, Timestamp, Version, decide, evolve, outbox,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -16,85 +17,175 @@ use crate::sample::*;
 /// One thing done to an order, as far as it can be said before the order is known.
 #[derive(Debug, Clone)]
 enum Move {
-    Send { purpose: Purpose, stale: bool, body: u8 },
-    Miss { purpose: Purpose },
+    Send {
+        purpose: Purpose,
+        stale: bool,
+        body: u8,
+    },
+    Miss {
+        purpose: Purpose,
+    },
     /// A complete search, begun so many seconds ago.
-    Search { ago: u64, holder: Option<Likeness> },
+    Search {
+        ago: u64,
+        holder: Option<Likeness>,
+    },
     EndLookUp,
-    Silence { purpose: Purpose, cause: SilenceCause, retry: u64 },
-    Hear { fact: Fact, ids: ProviderIds, source: Heard },
-    Expire { link: Option<u32> },
+    Silence {
+        purpose: Purpose,
+        cause: SilenceCause,
+        retry: u64,
+    },
+    Hear {
+        fact: Fact,
+        ids: ProviderIds,
+        source: Heard,
+    },
+    Expire {
+        link: Option<u32>,
+    },
     Escalate,
-    Confirm { through: u64 },
+    Confirm {
+        through: u64,
+    },
     Cancel,
-    Operate { action: OperatorAction },
+    Operate {
+        action: OperatorAction,
+    },
 }
 
 #[derive(Debug, Clone)]
 enum Heard {
-    Answer { purpose: Purpose, generation: Option<u32> },
-    Webhook { event_type: &'static str },
+    Answer {
+        purpose: Purpose,
+        generation: Option<u32>,
+    },
+    Webhook {
+        event_type: &'static str,
+    },
     Read,
 }
 
 fn current(order: &Order, purpose: Purpose) -> Generation {
-    order.submission(purpose).map_or(Generation(1), |submission| submission.generation)
+    order
+        .submission(purpose)
+        .map_or(Generation(1), |submission| submission.generation)
 }
 
 impl Move {
     fn command(self, order: &Order, now: Timestamp) -> Command {
         match self {
-            Self::Send { purpose, stale, body } => {
+            Self::Send {
+                purpose,
+                stale,
+                body,
+            } => {
                 let generation = Generation(current(order, purpose).0 + u32::from(stale));
-                Command::StartSubmission { purpose, generation, body_digest: Digest(format!("body-{body}").into()) }
+                Command::StartSubmission {
+                    purpose,
+                    generation,
+                    body_digest: Digest(format!("body-{body}").into()),
+                }
             }
-            Self::Miss { purpose } => Command::MissData { purpose, generation: current(order, purpose) },
+            Self::Miss { purpose } => Command::MissData {
+                purpose,
+                generation: current(order, purpose),
+            },
             Self::Search { ago, holder } => {
-                let holder = holder.map(|likeness| Holder { id: "cardholder-9".parse().unwrap(), likeness });
-                absent(Scan { began: now.before(seconds(ago)), pages: 1, rows: 0, holder })
+                let holder = holder.map(|likeness| Holder {
+                    id: "cardholder-9".parse().unwrap(),
+                    likeness,
+                });
+                absent(Scan {
+                    began: now.before(seconds(ago)),
+                    pages: 1,
+                    rows: 0,
+                    holder,
+                })
             }
-            Self::EndLookUp => {
-                Command::EndLookUp { cause: order.look_up.as_ref().map_or(Version::NONE, |owed| owed.cause) }
-            }
-            Self::Silence { purpose, cause, retry } => {
+            Self::EndLookUp => Command::EndLookUp {
+                cause: order
+                    .look_up
+                    .as_ref()
+                    .map_or(Version::NONE, |owed| owed.cause),
+            },
+            Self::Silence {
+                purpose,
+                cause,
+                retry,
+            } => {
                 let (generation, retry_at) = (current(order, purpose), now.after(minutes(retry)));
-                Command::HearNothing { purpose, generation, cause, retry_at }
+                Command::HearNothing {
+                    purpose,
+                    generation,
+                    cause,
+                    retry_at,
+                }
             }
             Self::Hear { fact, ids, source } => {
                 let source = match source {
-                    Heard::Answer { purpose, generation } => {
-                        Source::Answer { purpose, generation: generation.map_or(current(order, purpose), Generation) }
-                    }
+                    Heard::Answer {
+                        purpose,
+                        generation,
+                    } => Source::Answer {
+                        purpose,
+                        generation: generation.map_or(current(order, purpose), Generation),
+                    },
                     Heard::Webhook { event_type } => webhook(event_type),
                     Heard::Read => Source::LookUp,
                 };
                 // A refusal names nothing.
-                let ids = if let Fact::Refused(_) = fact { ProviderIds::default() } else { ids };
+                let ids = if let Fact::Refused(_) = fact {
+                    ProviderIds::default()
+                } else {
+                    ids
+                };
                 Command::Learn(Observation { fact, ids, source })
             }
             Self::Expire { link } => {
-                let newest = if let State::IdvPending { idv } = &order.state { idv.number } else { 1 };
-                Command::ExpireIdv { link: link.unwrap_or(newest) }
+                let newest = if let State::IdvPending { idv } = &order.state {
+                    idv.number
+                } else {
+                    1
+                };
+                Command::ExpireIdv {
+                    link: link.unwrap_or(newest),
+                }
             }
             Self::Escalate => Command::Escalate,
-            Self::Confirm { through } => Command::ConfirmNotified { through: Version(through) },
+            Self::Confirm { through } => Command::ConfirmNotified {
+                through: Version(through),
+            },
             Self::Cancel => Command::Cancel,
             Self::Operate { action } => {
-                let act = OperatorAct { actor: "ada".into(), reason: "because".into(), action };
-                Command::Operate { act, expected: None }
+                let act = OperatorAct {
+                    actor: "ada".into(),
+                    reason: "because".into(),
+                    action,
+                };
+                Command::Operate {
+                    act,
+                    expected: None,
+                }
             }
         }
     }
 }
 
 fn any_purpose() -> impl Strategy<Value = Purpose> {
-    prop::sample::select(vec![Purpose::CreateCard, Purpose::RenewIdvLink, Purpose::CancelCard])
+    prop::sample::select(vec![
+        Purpose::CreateCard,
+        Purpose::RenewIdvLink,
+        Purpose::CancelCard,
+    ])
 }
 
 fn any_silence() -> impl Strategy<Value = SilenceCause> {
     prop::sample::select(vec![
         SilenceCause::NotSent,
-        SilenceCause::Blocked { code: "forbidden".into() },
+        SilenceCause::Blocked {
+            code: "forbidden".into(),
+        },
         SilenceCause::RateLimited,
         SilenceCause::Processing,
         SilenceCause::TimedOut,
@@ -110,11 +201,24 @@ fn word(words: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     prop::sample::select(words)
 }
 
-const CARD: &[&str] = &["PENDING", "ACTIVE", "FAILED", "FROZEN", "BLOCKED", "PRE_CANCEL", "CANCELLED", "WARP"];
+const CARD: &[&str] = &[
+    "PENDING",
+    "ACTIVE",
+    "FAILED",
+    "FROZEN",
+    "BLOCKED",
+    "PRE_CANCEL",
+    "CANCELLED",
+    "WARP",
+];
 const ORDER: &[&str] = &["PENDING", "PROCESSING", "SUCCESS", "FAILED", "WARP"];
 const PERSON: &[&str] = &["PENDING", "INCOMPLETE", "SUCCESS", "FAILED", "WARP"];
 const VERIFICATION: &[&str] = &["VERIFIED", "ACTION_REQUIRED", "UNDER_REVIEW", "WARP"];
-const EVENTS: &[&str] = &["card.create.succeeded", "card.create.failed", "card.status.update.succeeded"];
+const EVENTS: &[&str] = &[
+    "card.create.succeeded",
+    "card.create.failed",
+    "card.status.update.succeeded",
+];
 
 fn any_fact() -> impl Strategy<Value = Fact> {
     let class = prop::sample::select(vec![
@@ -126,7 +230,13 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         RefusalClass::Unknown,
     ]);
     let code = || prop::option::of(Just("some_code".into()));
-    let creation = (word(CARD), word(ORDER), word(PERSON), word(VERIFICATION), any_link());
+    let creation = (
+        word(CARD),
+        word(ORDER),
+        word(PERSON),
+        word(VERIFICATION),
+        any_link(),
+    );
     prop_oneof![
         2 => creation.prop_map(|(card, order, person, verification, link)| Fact::Created(Creation {
             card: card.into(),
@@ -150,8 +260,14 @@ fn any_fact() -> impl Strategy<Value = Fact> {
 }
 
 fn any_ids() -> impl Strategy<Value = ProviderIds> {
-    let card_only = ProviderIds { card: ids().card, ..ProviderIds::default() };
-    let order_only = ProviderIds { card_order: ids().card_order, ..ProviderIds::default() };
+    let card_only = ProviderIds {
+        card: ids().card,
+        ..ProviderIds::default()
+    };
+    let order_only = ProviderIds {
+        card_order: ids().card_order,
+        ..ProviderIds::default()
+    };
     prop_oneof![
         8 => Just(ids()),
         2 => Just(card_only),
@@ -171,7 +287,10 @@ fn any_heard() -> impl Strategy<Value = Heard> {
 }
 
 fn any_likeness() -> impl Strategy<Value = Option<Likeness>> {
-    prop::option::weighted(0.3, prop::sample::select(vec![Likeness::Ours, Likeness::Stranger, Likeness::Unclear]))
+    prop::option::weighted(
+        0.3,
+        prop::sample::select(vec![Likeness::Ours, Likeness::Stranger, Likeness::Unclear]),
+    )
 }
 
 fn any_action() -> impl Strategy<Value = OperatorAction> {
@@ -217,14 +336,32 @@ fn any_wait() -> impl Strategy<Value = u64> {
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    (any::<[bool; 5]>(), 0..3_u32).prop_map(|([read, cancel, ask, tell, prove], idv_renewals)| Policy {
-        absence: if prove { AbsencePolicy::Resubmit } else { AbsencePolicy::Attention },
-        activation: if read { Activation::Read } else { Activation::Webhook },
-        late_success: if cancel { LateSuccess::Cancel } else { LateSuccess::Attention },
-        idv_expired: if ask { IdvExpired::Attention } else { IdvExpired::Fail },
-        notify_host: tell,
-        idv_renewals,
-        ..Policy::standard()
+    (any::<[bool; 5]>(), 0..3_u32).prop_map(|([read, cancel, ask, tell, prove], idv_renewals)| {
+        Policy {
+            absence: if prove {
+                AbsencePolicy::Resubmit
+            } else {
+                AbsencePolicy::Attention
+            },
+            activation: if read {
+                Activation::Read
+            } else {
+                Activation::Webhook
+            },
+            late_success: if cancel {
+                LateSuccess::Cancel
+            } else {
+                LateSuccess::Attention
+            },
+            idv_expired: if ask {
+                IdvExpired::Attention
+            } else {
+                IdvExpired::Fail
+            },
+            notify_host: tell,
+            idv_renewals,
+            ..Policy::standard()
+        }
     })
 }
 
@@ -244,46 +381,88 @@ impl Keys {
     /// One key, one body; never an old key; a new create key only after a definite refusal of the one before.
     fn watch(&mut self, event: &Event, policy: &Policy) -> TestCaseResult {
         match &event.body {
-            EventBody::SubmissionStarted { purpose, generation, key, body_digest, .. } => {
+            EventBody::SubmissionStarted {
+                purpose,
+                generation,
+                key,
+                body_digest,
+                ..
+            } => {
                 if *purpose == Purpose::CreateCard {
                     self.last.insert(generation.0, event.at);
                 }
-                let derived = issuance_domain::IdempotencyKey::derive(order_id(), *purpose, *generation);
+                let derived =
+                    issuance_domain::IdempotencyKey::derive(order_id(), *purpose, *generation);
                 prop_assert_eq!(*key, derived);
                 let first = (body_digest.clone(), event.at);
                 let (digest, since) = self.used.entry((*purpose, generation.0)).or_insert(first);
                 prop_assert_eq!(&*digest, body_digest, "two bodies under one key");
-                prop_assert!(event.at.since(*since) < policy.key_safe_age, "an old key was sent");
+                prop_assert!(
+                    event.at.since(*since) < policy.key_safe_age,
+                    "an old key was sent"
+                );
                 let before = (*purpose, generation.0 - 1);
                 if *purpose == Purpose::CreateCard && generation.0 > 1 {
-                    prop_assert!(self.freed.contains(&before), "a new key without a refusal or a proof");
+                    prop_assert!(
+                        self.freed.contains(&before),
+                        "a new key without a refusal or a proof"
+                    );
                 }
             }
             // Only want of capacity leaves nothing behind and can be cured without other input.
-            EventBody::SubmissionRefused { purpose, generation, refusal, .. }
-                if refusal.class == RefusalClass::Capacity =>
-            {
+            EventBody::SubmissionRefused {
+                purpose,
+                generation,
+                refusal,
+                ..
+            } if refusal.class == RefusalClass::Capacity => {
                 self.freed.push((*purpose, generation.0));
             }
-            EventBody::SubmissionRefused { purpose: Purpose::CreateCard, generation, refusal, .. }
-                if refusal.class == RefusalClass::Duplicate =>
-            {
+            EventBody::SubmissionRefused {
+                purpose: Purpose::CreateCard,
+                generation,
+                refusal,
+                ..
+            } if refusal.class == RefusalClass::Duplicate => {
                 self.duplicate = Some(generation.0);
             }
-            EventBody::AbsenceProved { generation, first, second } => {
+            EventBody::AbsenceProved {
+                generation,
+                first,
+                second,
+            } => {
                 let gap = policy.absence_scan_gap;
-                let arrival = self.last.get(&generation.0).map(|sent| sent.after(policy.call_deadline));
-                prop_assert!(arrival.is_some_and(|arrival| first.began >= arrival.after(gap)), "it may still arrive");
-                prop_assert!(second.began >= first.began.after(gap), "two searches in one breath");
+                let arrival = self
+                    .last
+                    .get(&generation.0)
+                    .map(|sent| sent.after(policy.call_deadline));
+                prop_assert!(
+                    arrival.is_some_and(|arrival| first.began >= arrival.after(gap)),
+                    "it may still arrive"
+                );
+                prop_assert!(
+                    second.began >= first.began.after(gap),
+                    "two searches in one breath"
+                );
                 self.freed.push((Purpose::CreateCard, generation.0));
             }
             EventBody::LeftoverFound { scan, .. } => {
                 prop_assert!(scan.leftover().is_some(), "somebody else's cardholder");
-                self.freed.extend(self.duplicate.map(|generation| (Purpose::CreateCard, generation)));
+                self.freed.extend(
+                    self.duplicate
+                        .map(|generation| (Purpose::CreateCard, generation)),
+                );
             }
-            EventBody::ResubmissionOwed { purpose: Purpose::CreateCard, generation, .. } => {
+            EventBody::ResubmissionOwed {
+                purpose: Purpose::CreateCard,
+                generation,
+                ..
+            } => {
                 let before = (Purpose::CreateCard, generation.0 - 1);
-                prop_assert!(self.freed.contains(&before), "a new key without a refusal or a proof");
+                prop_assert!(
+                    self.freed.contains(&before),
+                    "a new key without a refusal or a proof"
+                );
             }
             _ => {}
         }
@@ -295,12 +474,30 @@ impl Keys {
 fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
     let tasks = outbox(order, policy);
     let names: std::collections::BTreeSet<_> = tasks.iter().map(|task| task.id).collect();
-    prop_assert_eq!(names.len(), tasks.len(), "two tasks of one name: {:?}", tasks);
-    let owed: Vec<_> = tasks.iter().map(|task| task.id.action).filter(|action| *action != Action::NotifyHost).collect();
+    prop_assert_eq!(
+        names.len(),
+        tasks.len(),
+        "two tasks of one name: {:?}",
+        tasks
+    );
+    let owed: Vec<_> = tasks
+        .iter()
+        .map(|task| task.id.action)
+        .filter(|action| *action != Action::NotifyHost)
+        .collect();
     if order.state.is_terminal() {
         for action in &owed {
-            let allowed = matches!(action, Action::Submit { purpose: Purpose::CancelCard }) && order.is_compensating();
-            prop_assert!(allowed || *action == Action::LookUp, "an ended order owes {:?}", action);
+            let allowed = matches!(
+                action,
+                Action::Submit {
+                    purpose: Purpose::CancelCard
+                }
+            ) && order.is_compensating();
+            prop_assert!(
+                allowed || *action == Action::LookUp,
+                "an ended order owes {:?}",
+                action
+            );
         }
         rests_in_the_end(order, policy)?;
         prop_assert!(
@@ -312,8 +509,14 @@ fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
     prop_assert!(!owed.is_empty() || order.is_parked(), "stuck: {:#?}", order);
     if let Some(submission) = order.submission(Purpose::CreateCard) {
         let expired = matches!(submission.phase, Phase::Expired { .. });
-        prop_assert!(!expired || order.attention.is_some(), "an expired key nobody is shown");
-        prop_assert!(!expired || order.paused || owed.contains(&Action::LookUp), "an expired key nobody looks behind");
+        prop_assert!(
+            !expired || order.attention.is_some(),
+            "an expired key nobody is shown"
+        );
+        prop_assert!(
+            !expired || order.paused || owed.contains(&Action::LookUp),
+            "an expired key nobody looks behind"
+        );
     }
     Ok(())
 }
@@ -322,15 +525,33 @@ fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
 fn rests_in_the_end(order: &Order, policy: &Policy) -> TestCaseResult {
     let mut order = order.clone();
     for _ in 0..policy.late_look_ups + 2 {
-        let owed = outbox(&order, policy).into_iter().find(|task| task.id.action == Action::LookUp);
-        let Some(task) = owed.filter(|_| !order.is_compensating()) else { return Ok(()) };
-        let context = issuance_domain::Context { order_id: order_id(), now: task.due, policy };
-        let events = decide(Some(&order), Command::EndLookUp { cause: task.id.cause }, &context).unwrap_or_default();
+        let owed = outbox(&order, policy)
+            .into_iter()
+            .find(|task| task.id.action == Action::LookUp);
+        let Some(task) = owed.filter(|_| !order.is_compensating()) else {
+            return Ok(());
+        };
+        let context = issuance_domain::Context {
+            order_id: order_id(),
+            now: task.due,
+            policy,
+        };
+        let events = decide(
+            Some(&order),
+            Command::EndLookUp {
+                cause: task.id.cause,
+            },
+            &context,
+        )
+        .unwrap_or_default();
         for event in events {
-            order = evolve(order_id(), Some(order), &event).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            order = evolve(order_id(), Some(order), &event)
+                .map_err(|error| TestCaseError::fail(error.to_string()))?;
         }
     }
-    Err(TestCaseError::fail(format!("looked up for ever: {order:#?}")))
+    Err(TestCaseError::fail(format!(
+        "looked up for ever: {order:#?}"
+    )))
 }
 
 fn absorbs(before: &Order, after: &Order) -> TestCaseResult {
@@ -341,14 +562,22 @@ fn absorbs(before: &Order, after: &Order) -> TestCaseResult {
 }
 
 fn survives_storage(order: &Order, event: &Event) -> TestCaseResult {
-    let json = serde_json::to_value(&event.body).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let json = serde_json::to_value(&event.body)
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!(&json["name"], event.body.name());
-    let members: Vec<_> = json.as_object().into_iter().flat_map(|object| object.keys()).collect();
+    let members: Vec<_> = json
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.keys())
+        .collect();
     prop_assert_eq!(members, ["body", "name"]);
-    let body: EventBody = serde_json::from_value(json).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let body: EventBody =
+        serde_json::from_value(json).map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!(&body, &event.body);
-    let text = serde_json::to_string(order).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let again: Order = serde_json::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let text =
+        serde_json::to_string(order).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let again: Order =
+        serde_json::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!(&again, order);
     Ok(())
 }
@@ -356,14 +585,24 @@ fn survives_storage(order: &Order, event: &Event) -> TestCaseResult {
 fn live(mut life: Given, moves: Vec<(u64, Move)>) -> TestCaseResult {
     let mut keys = Keys::default();
     // Histories that begin with a send have used a key already.
-    if life.order().submission(Purpose::CreateCard).is_some_and(|owed| owed.attempts > 0) {
-        keys.used.insert((Purpose::CreateCard, 1), (digest(), start()));
+    if life
+        .order()
+        .submission(Purpose::CreateCard)
+        .is_some_and(|owed| owed.attempts > 0)
+    {
+        keys.used
+            .insert((Purpose::CreateCard, 1), (digest(), start()));
         if life.order().is_refused_for_capacity() {
             keys.freed.push((Purpose::CreateCard, 1));
         }
         keys.last.insert(1, start());
-        let duplicate = |refusal: &issuance_domain::Refusal| refusal.class == RefusalClass::Duplicate;
-        if let Some(Phase::Refused { refusal }) = life.order().submission(Purpose::CreateCard).map(|owed| &owed.phase) {
+        let duplicate =
+            |refusal: &issuance_domain::Refusal| refusal.class == RefusalClass::Duplicate;
+        if let Some(Phase::Refused { refusal }) = life
+            .order()
+            .submission(Purpose::CreateCard)
+            .map(|owed| &owed.phase)
+        {
             keys.duplicate = duplicate(refusal).then_some(1);
         }
     }
@@ -372,20 +611,29 @@ fn live(mut life: Given, moves: Vec<(u64, Move)>) -> TestCaseResult {
         let order = life.order().clone();
         let command = step.clone().command(&order, life.now);
         let learns = matches!(command, Command::Learn(_));
-        let Ok(events) = decide(Some(&order), command.clone(), &life.context()) else { continue };
+        let Ok(events) = decide(Some(&order), command.clone(), &life.context()) else {
+            continue;
+        };
         let mut after = order;
         for event in events {
             keys.watch(&event, &life.policy)?;
             let before = after.clone();
-            after = evolve(order_id(), Some(after), &event)
-                .map_err(|error| TestCaseError::fail(format!("{error}, after {step:?} on {before:#?}")))?;
+            after = evolve(order_id(), Some(after), &event).map_err(|error| {
+                TestCaseError::fail(format!("{error}, after {step:?} on {before:#?}"))
+            })?;
             absorbs(&before, &after)?;
             survives_storage(&after, &event)?;
         }
         has_a_next_step(&after, &life.policy)?;
         if learns {
             let again = decide(Some(&after), command, &life.context());
-            prop_assert_eq!(again, Ok(vec![]), "heard twice, applied twice: {:?} on {:#?}", step, after);
+            prop_assert_eq!(
+                again,
+                Ok(vec![]),
+                "heard twice, applied twice: {:?} on {:#?}",
+                step,
+                after
+            );
         }
         life.order = Some(after);
     }
@@ -446,17 +694,32 @@ fn random_lives_reach_every_event() {
         }
     }
     let all = crate::golden::names_of::<EventBody>(r#"{"name":"?","body":{}}"#);
-    let missing: Vec<_> = all.iter().filter(|name| !seen.contains(name.as_str())).collect();
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|name| !seen.contains(name.as_str()))
+        .collect();
     assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
 #[test]
 fn a_history_that_cannot_be_true_is_refused() {
     let fits = |history: Vec<EventBody>, event: EventBody| {
-        evolve(order_id(), Some(fold(history)), &Event { at: start(), body: event }).is_ok()
+        evolve(
+            order_id(),
+            Some(fold(history)),
+            &Event {
+                at: start(),
+                body: event,
+            },
+        )
+        .is_ok()
     };
     let card: CardStatus = CardStatus::Active;
-    let activated = EventBody::CardActivated { card: "card-1".parse().unwrap(), status: card, source: Source::LookUp };
+    let activated = EventBody::CardActivated {
+        card: "card-1".parse().unwrap(),
+        status: card,
+        source: Source::LookUp,
+    };
     assert!(fits(accepted(), activated.clone()));
     for history in [requested(), active(), failed()] {
         assert!(!fits(history, activated.clone()));
@@ -465,14 +728,45 @@ fn a_history_that_cannot_be_true_is_refused() {
         assert!(!fits(accepted(), event), "a second beginning");
     }
     for history in [active(), failed()] {
-        let end = ended(issuance_domain::FailureKind::OperatorFailed, issuance_domain::Who::Nobody, None, None);
+        let end = ended(
+            issuance_domain::FailureKind::OperatorFailed,
+            issuance_domain::Who::Nobody,
+            None,
+            None,
+        );
         assert!(!fits(history, end), "a second end");
     }
     let refused = was_refused(2, refusal(RefusalClass::Input, "no"));
     assert!(!fits(sent(), refused), "a refusal of a key never used");
-    assert!(!fits(active(), EventBody::IdvPassed { source: Source::LookUp }));
-    assert!(!fits(accepted(), EventBody::IdvPassed { source: Source::LookUp }), "nothing was asked");
-    assert!(!fits(requested(), EventBody::FailureReported { code: None, source: Source::LookUp }));
-    let orphan = evolve(order_id(), None, &Event { at: start(), body: activated });
+    assert!(!fits(
+        active(),
+        EventBody::IdvPassed {
+            source: Source::LookUp
+        }
+    ));
+    assert!(
+        !fits(
+            accepted(),
+            EventBody::IdvPassed {
+                source: Source::LookUp
+            }
+        ),
+        "nothing was asked"
+    );
+    assert!(!fits(
+        requested(),
+        EventBody::FailureReported {
+            code: None,
+            source: Source::LookUp
+        }
+    ));
+    let orphan = evolve(
+        order_id(),
+        None,
+        &Event {
+            at: start(),
+            body: activated,
+        },
+    );
     assert_eq!(orphan.unwrap_err().state, "none");
 }

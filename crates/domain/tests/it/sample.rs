@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use issuance_domain::{
-    AttentionReason, By, CardRequest, CardStatus, CardholderStatus, Command, Creation, Digest, Event, EventBody, ExpiryCause,
-    Fact, Failure, FailureKind, Field, FieldKind, Generation, Holder, IdempotencyKey, Likeness, Link, LookUpCause, Observation, OperatorAct,
-    OperatorAction, Order, OrderId, Placement, Product, ProviderIds, Purpose, Refusal, RefusalClass, Scan,
+    AttentionReason, By, CardRequest, CardStatus, CardholderStatus, Command, Creation, Digest,
+    Event, EventBody, ExpiryCause, Fact, Failure, FailureKind, Field, FieldKind, Generation,
+    Holder, IdempotencyKey, Likeness, Link, LookUpCause, Observation, OperatorAct, OperatorAction,
+    Order, OrderId, Placement, Product, ProviderIds, Purpose, Refusal, RefusalClass, Scan,
     SilenceCause, Source, Terms, Timestamp, Who, evolve,
 };
 use serde_json::json;
@@ -60,7 +61,11 @@ pub(crate) fn product() -> Product {
 }
 
 pub(crate) fn field(name: &str, required: bool, kind: FieldKind) -> Field {
-    Field { name: name.into(), kind, required }
+    Field {
+        name: name.into(),
+        kind,
+        required,
+    }
 }
 
 pub(crate) fn terms() -> Terms {
@@ -69,7 +74,12 @@ pub(crate) fn terms() -> Terms {
 
 pub(crate) fn placement() -> Placement {
     let (terms, personal) = request().split();
-    Placement { terms, personal, personal_digest: Digest("d0".into()), product: product() }
+    Placement {
+        terms,
+        personal,
+        personal_digest: Digest("d0".into()),
+        product: product(),
+    }
 }
 
 pub(crate) fn ids() -> ProviderIds {
@@ -81,26 +91,41 @@ pub(crate) fn ids() -> ProviderIds {
 }
 
 pub(crate) fn second_card() -> ProviderIds {
-    ProviderIds { card: Some("card-2".parse().unwrap()), ..ids() }
+    ProviderIds {
+        card: Some("card-2".parse().unwrap()),
+        ..ids()
+    }
 }
 
 /// Link `number`, good for so many hours from the start of time.
 pub(crate) fn link(number: u32, good_for: u64) -> Link {
-    Link { digest: Digest(format!("link-{number}").into()), expires_at: start().after(hours(good_for)) }
+    Link {
+        digest: Digest(format!("link-{number}").into()),
+        expires_at: start().after(hours(good_for)),
+    }
 }
 
 // Sources.
 
 pub(crate) fn answer(generation: u32) -> Source {
-    Source::Answer { purpose: Purpose::CreateCard, generation: Generation(generation) }
+    Source::Answer {
+        purpose: Purpose::CreateCard,
+        generation: Generation(generation),
+    }
 }
 
 pub(crate) fn answer_to(purpose: Purpose, generation: u32) -> Source {
-    Source::Answer { purpose, generation: Generation(generation) }
+    Source::Answer {
+        purpose,
+        generation: Generation(generation),
+    }
 }
 
 pub(crate) fn webhook(event_type: &str) -> Source {
-    Source::Webhook { event_id: "event-1".parse().unwrap(), event_type: event_type.into() }
+    Source::Webhook {
+        event_id: "event-1".parse().unwrap(),
+        event_type: event_type.into(),
+    }
 }
 
 pub(crate) fn created_hook() -> Source {
@@ -122,7 +147,11 @@ pub(crate) fn status_hook() -> Source {
 // Facts and commands.
 
 pub(crate) fn learn(fact: Fact, source: Source) -> Command {
-    Command::Learn(Observation { fact, ids: ids(), source })
+    Command::Learn(Observation {
+        fact,
+        ids: ids(),
+        source,
+    })
 }
 
 pub(crate) fn read(fact: Fact) -> Command {
@@ -154,7 +183,12 @@ pub(crate) fn idv_creation() -> Creation {
 }
 
 pub(crate) fn refusal(class: RefusalClass, code: &str) -> Refusal {
-    Refusal { class, code: code.into(), http_status: 400, missing_fields: Vec::new() }
+    Refusal {
+        class,
+        code: code.into(),
+        http_status: 400,
+        missing_fields: Vec::new(),
+    }
 }
 
 pub(crate) fn digest() -> Digest {
@@ -162,53 +196,107 @@ pub(crate) fn digest() -> Digest {
 }
 
 pub(crate) fn send(purpose: Purpose, generation: u32) -> Command {
-    Command::StartSubmission { purpose, generation: Generation(generation), body_digest: digest() }
+    Command::StartSubmission {
+        purpose,
+        generation: Generation(generation),
+        body_digest: digest(),
+    }
 }
 
 pub(crate) fn silence(purpose: Purpose, generation: u32, cause: SilenceCause) -> Command {
-    Command::HearNothing { purpose, generation: Generation(generation), cause, retry_at: start().after(minutes(5)) }
+    Command::HearNothing {
+        purpose,
+        generation: Generation(generation),
+        cause,
+        retry_at: start().after(minutes(5)),
+    }
 }
 
 pub(crate) fn operate(action: OperatorAction) -> Command {
-    Command::Operate { act: act(action), expected: None }
+    Command::Operate {
+        act: act(action),
+        expected: None,
+    }
 }
 
 pub(crate) fn act(action: OperatorAction) -> OperatorAct {
-    OperatorAct { actor: "ada".into(), reason: "asked by the host".into(), action }
+    OperatorAct {
+        actor: "ada".into(),
+        reason: "asked by the host".into(),
+        action,
+    }
 }
 
 // Events.
 
 pub(crate) fn started(purpose: Purpose, generation: u32, attempt: u32) -> EventBody {
     let key = IdempotencyKey::derive(order_id(), purpose, Generation(generation));
-    EventBody::SubmissionStarted { purpose, generation: Generation(generation), attempt, key, body_digest: digest() }
+    EventBody::SubmissionStarted {
+        purpose,
+        generation: Generation(generation),
+        attempt,
+        key,
+        body_digest: digest(),
+    }
 }
 
 pub(crate) fn unanswered(purpose: Purpose, attempt: u32, cause: SilenceCause) -> EventBody {
     let retry_at = start().after(minutes(5));
-    EventBody::SubmissionUnanswered { purpose, generation: Generation(1), attempt, cause, retry_at }
+    EventBody::SubmissionUnanswered {
+        purpose,
+        generation: Generation(1),
+        attempt,
+        cause,
+        retry_at,
+    }
 }
 
 pub(crate) fn was_refused(generation: u32, refusal: Refusal) -> EventBody {
     let purpose = Purpose::CreateCard;
-    EventBody::SubmissionRefused { purpose, generation: Generation(generation), refusal, source: answer(generation) }
+    EventBody::SubmissionRefused {
+        purpose,
+        generation: Generation(generation),
+        refusal,
+        source: answer(generation),
+    }
 }
 
 pub(crate) fn was_accepted(source: Source) -> EventBody {
-    EventBody::OrderAccepted { ids: ids(), under_review: false, source }
+    EventBody::OrderAccepted {
+        ids: ids(),
+        under_review: false,
+        source,
+    }
 }
 
 pub(crate) fn look_up(source: Source) -> EventBody {
-    EventBody::LookUpRequested { cause: LookUpCause::Confirm { source } }
+    EventBody::LookUpRequested {
+        cause: LookUpCause::Confirm { source },
+    }
 }
 
 pub(crate) fn activated(source: Source) -> EventBody {
-    EventBody::CardActivated { card: "card-1".parse().unwrap(), status: CardStatus::Active, source }
+    EventBody::CardActivated {
+        card: "card-1".parse().unwrap(),
+        status: CardStatus::Active,
+        source,
+    }
 }
 
-pub(crate) fn ended(kind: FailureKind, who: Who, code: Option<&str>, source: Option<Source>) -> EventBody {
+pub(crate) fn ended(
+    kind: FailureKind,
+    who: Who,
+    code: Option<&str>,
+    source: Option<Source>,
+) -> EventBody {
     let code = code.map(Into::into);
-    let failure = Failure { kind, code, missing_fields: Vec::new(), who, new_order_could_succeed: true };
+    let failure = Failure {
+        kind,
+        code,
+        missing_fields: Vec::new(),
+        who,
+        new_order_could_succeed: true,
+    };
     EventBody::OrderFailed { failure, source }
 }
 
@@ -221,16 +309,29 @@ pub(crate) fn cancelling(by: By) -> EventBody {
 }
 
 pub(crate) fn key_expired(purpose: Purpose, because: ExpiryCause) -> EventBody {
-    EventBody::KeyExpired { purpose, generation: Generation(1), because: Some(because) }
+    EventBody::KeyExpired {
+        purpose,
+        generation: Generation(1),
+        because: Some(because),
+    }
 }
 
 /// The same under a new key.
 pub(crate) fn again(purpose: Purpose, generation: u32, due: Timestamp) -> EventBody {
-    EventBody::ResubmissionOwed { purpose, generation: Generation(generation), due, cardholder: None }
+    EventBody::ResubmissionOwed {
+        purpose,
+        generation: Generation(generation),
+        due,
+        cardholder: None,
+    }
 }
 
 pub(crate) fn observed(scan: Scan) -> EventBody {
-    EventBody::AbsenceObserved { generation: Generation(1), scan, counts: true }
+    EventBody::AbsenceObserved {
+        generation: Generation(1),
+        scan,
+        counts: true,
+    }
 }
 
 pub(crate) fn operated(action: OperatorAction) -> EventBody {
@@ -239,24 +340,40 @@ pub(crate) fn operated(action: OperatorAction) -> EventBody {
 
 /// A complete search, begun this long after the start of time, that found nobody.
 pub(crate) fn scan(after: Duration) -> Scan {
-    Scan { began: start().after(after), pages: 3, rows: 207, holder: None }
+    Scan {
+        began: start().after(after),
+        pages: 3,
+        rows: 207,
+        holder: None,
+    }
 }
 
 /// One that found a cardholder with our e-mail or phone.
 pub(crate) fn scan_with(after: Duration, likeness: Likeness) -> Scan {
     let id = "cardholder-9".parse().unwrap();
-    Scan { holder: Some(Holder { id, likeness }), ..scan(after) }
+    Scan {
+        holder: Some(Holder { id, likeness }),
+        ..scan(after)
+    }
 }
 
 pub(crate) fn absent(scan: Scan) -> Command {
     let ids = ProviderIds::default();
-    Command::Learn(Observation { fact: Fact::CardAbsent(scan), ids, source: Source::LookUp })
+    Command::Learn(Observation {
+        fact: Fact::CardAbsent(scan),
+        ids,
+        source: Source::LookUp,
+    })
 }
 
 // Histories, each ending in one state.
 
 pub(crate) fn requested() -> Vec<EventBody> {
-    vec![EventBody::OrderRequested { terms: terms(), personal_digest: Digest("d0".into()), prepaid: false }]
+    vec![EventBody::OrderRequested {
+        terms: terms(),
+        personal_digest: Digest("d0".into()),
+        prepaid: false,
+    }]
 }
 
 pub(crate) fn sent() -> Vec<EventBody> {
@@ -264,7 +381,10 @@ pub(crate) fn sent() -> Vec<EventBody> {
 }
 
 pub(crate) fn unknown() -> Vec<EventBody> {
-    and(sent(), [unanswered(Purpose::CreateCard, 1, SilenceCause::TimedOut)])
+    and(
+        sent(),
+        [unanswered(Purpose::CreateCard, 1, SilenceCause::TimedOut)],
+    )
 }
 
 pub(crate) fn refused(class: RefusalClass, code: &str) -> Vec<EventBody> {
@@ -273,7 +393,10 @@ pub(crate) fn refused(class: RefusalClass, code: &str) -> Vec<EventBody> {
         RefusalClass::KeyConflict => AttentionReason::KeyConflict,
         _ => AttentionReason::PossibleLeftover { code: code.into() },
     };
-    and(sent(), [was_refused(1, refusal(class, code)), raised(reason)])
+    and(
+        sent(),
+        [was_refused(1, refusal(class, code)), raised(reason)],
+    )
 }
 
 /// A key too old to be sent, at the start of time.
@@ -285,7 +408,11 @@ pub(crate) fn expired() -> Vec<EventBody> {
 /// And proof that nothing came of it.
 pub(crate) fn proved() -> Vec<EventBody> {
     let (first, second) = (scan(minutes(11)), scan(minutes(21)));
-    let proof = EventBody::AbsenceProved { generation: Generation(1), first: first.clone(), second };
+    let proof = EventBody::AbsenceProved {
+        generation: Generation(1),
+        first: first.clone(),
+        second,
+    };
     and(expired(), [observed(first), proof])
 }
 
@@ -300,19 +427,44 @@ pub(crate) fn accepted() -> Vec<EventBody> {
 }
 
 pub(crate) fn under_review() -> Vec<EventBody> {
-    and(sent(), [EventBody::OrderAccepted { ids: ids(), under_review: true, source: answer(1) }])
+    and(
+        sent(),
+        [EventBody::OrderAccepted {
+            ids: ids(),
+            under_review: true,
+            source: answer(1),
+        }],
+    )
 }
 
 pub(crate) fn idv_pending() -> Vec<EventBody> {
-    and(accepted(), [EventBody::IdvRequired { link: Some(link(1, 24)), source: answer(1) }])
+    and(
+        accepted(),
+        [EventBody::IdvRequired {
+            link: Some(link(1, 24)),
+            source: answer(1),
+        }],
+    )
 }
 
 pub(crate) fn idv_without_link() -> Vec<EventBody> {
-    and(accepted(), [EventBody::IdvRequired { link: None, source: answer(1) }])
+    and(
+        accepted(),
+        [EventBody::IdvRequired {
+            link: None,
+            source: answer(1),
+        }],
+    )
 }
 
 pub(crate) fn renewing() -> Vec<EventBody> {
-    and(idv_pending(), [EventBody::IdvLinkExpired { link: 1 }, started(Purpose::RenewIdvLink, 1, 1)])
+    and(
+        idv_pending(),
+        [
+            EventBody::IdvLinkExpired { link: 1 },
+            started(Purpose::RenewIdvLink, 1, 1),
+        ],
+    )
 }
 
 pub(crate) fn active() -> Vec<EventBody> {
@@ -320,21 +472,38 @@ pub(crate) fn active() -> Vec<EventBody> {
 }
 
 pub(crate) fn failed() -> Vec<EventBody> {
-    and(accepted(), [ended(FailureKind::CreationFailed, Who::Provider, None, Some(Source::LookUp))])
+    and(
+        accepted(),
+        [ended(
+            FailureKind::CreationFailed,
+            Who::Provider,
+            None,
+            Some(Source::LookUp),
+        )],
+    )
 }
 
 pub(crate) fn idv_expired() -> Vec<EventBody> {
-    and(idv_pending(), [ended(FailureKind::IdvExpired, Who::Host, None, None)])
+    and(
+        idv_pending(),
+        [ended(FailureKind::IdvExpired, Who::Host, None, None)],
+    )
 }
 
-pub(crate) fn and(mut history: Vec<EventBody>, more: impl IntoIterator<Item = EventBody>) -> Vec<EventBody> {
+pub(crate) fn and(
+    mut history: Vec<EventBody>,
+    more: impl IntoIterator<Item = EventBody>,
+) -> Vec<EventBody> {
     history.extend(more);
     history
 }
 
 pub(crate) fn fold(history: impl IntoIterator<Item = EventBody>) -> Order {
     let order = history.into_iter().fold(None, |order, body| {
-        Some(evolve(order_id(), order, &Event { at: start(), body }).expect("a history that can be true"))
+        Some(
+            evolve(order_id(), order, &Event { at: start(), body })
+                .expect("a history that can be true"),
+        )
     });
     order.expect("at least one event")
 }

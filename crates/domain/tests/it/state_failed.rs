@@ -1,15 +1,21 @@
 //! `Failed` absorbs, but a live card behind it is money (contract §9.2, "late success").
 
 use issuance_domain::{
-    Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus, Creation, Discrepancy, EventBody, Fact,
-    FailureKind, LateSuccess, OperatorAction, Purpose, RefusalClass, Source,
+    Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus, Creation,
+    Discrepancy, EventBody, Fact, FailureKind, LateSuccess, OperatorAction, Purpose, RefusalClass,
+    Source,
 };
 
 use crate::given::given;
 use crate::sample::*;
 
 fn late(source: Source) -> EventBody {
-    EventBody::DiscrepancyNoted { discrepancy: Discrepancy::LateSuccess { card: "card-1".parse().unwrap() }, source }
+    EventBody::DiscrepancyNoted {
+        discrepancy: Discrepancy::LateSuccess {
+            card: "card-1".parse().unwrap(),
+        },
+        source,
+    }
 }
 
 #[test]
@@ -18,7 +24,13 @@ fn contract_9_2_late_success_is_noted_once_and_changes_nothing() {
         (Fact::Card(CardStatus::Active), created_hook()),
         (Fact::Card(CardStatus::Active), status_hook()),
         (Fact::Card(CardStatus::Frozen), Source::LookUp),
-        (Fact::Created(Creation { card: CardStatus::Active, ..creation() }), answer(1)),
+        (
+            Fact::Created(Creation {
+                card: CardStatus::Active,
+                ..creation()
+            }),
+            answer(1),
+        ),
     ] {
         given(idv_expired())
             .when(learn(fact.clone(), source.clone()))
@@ -40,7 +52,10 @@ fn contract_9_2_everything_else_is_a_no_op() {
         Fact::Card(CardStatus::Cancelled),
         Fact::CardMissing,
         Fact::CardCreationFailed { code: None },
-        Fact::CardOrder { status: CardOrderStatus::Success, failure_code: None },
+        Fact::CardOrder {
+            status: CardOrderStatus::Success,
+            failure_code: None,
+        },
         person(CardholderStatus::Success, None),
         person(CardholderStatus::Incomplete, Some(link(1, 24))),
         Fact::Created(creation()),
@@ -49,17 +64,31 @@ fn contract_9_2_everything_else_is_a_no_op() {
     ];
     for fact in facts {
         for source in [created_hook(), Source::LookUp, answer(1)] {
-            given(failed()).when(learn(fact.clone(), source)).then_nothing().is("failed");
+            given(failed())
+                .when(learn(fact.clone(), source))
+                .then_nothing()
+                .is("failed");
         }
     }
 }
 
 #[test]
 fn a_late_answer_leaves_its_ids_so_that_the_card_is_recognised() {
-    let given_up = and(sent(), [ended(FailureKind::OperatorFailed, issuance_domain::Who::Nobody, None, None)]);
+    let given_up = and(
+        sent(),
+        [ended(
+            FailureKind::OperatorFailed,
+            issuance_domain::Who::Nobody,
+            None,
+            None,
+        )],
+    );
     given(given_up)
         .when(learn(Fact::Created(creation()), answer(1)))
-        .then([EventBody::ProviderIdsLearned { ids: ids(), source: answer(1) }])
+        .then([EventBody::ProviderIdsLearned {
+            ids: ids(),
+            source: answer(1),
+        }])
         .when(learn(Fact::Card(CardStatus::Active), created_hook()))
         .then([late(created_hook())]);
 }
@@ -70,9 +99,19 @@ fn late_success_is_cancelled_when_policy_says_so() {
         .under(|policy| policy.late_success = LateSuccess::Cancel)
         .when(learn(Fact::Card(CardStatus::Active), created_hook()))
         .then([late(created_hook()), cancelling(By::Policy)])
-        .owes([(Action::Submit { purpose: Purpose::CancelCard }, seconds(0)), (Action::LookUp, seconds(30))])
+        .owes([
+            (
+                Action::Submit {
+                    purpose: Purpose::CancelCard,
+                },
+                seconds(0),
+            ),
+            (Action::LookUp, seconds(30)),
+        ])
         .when(read(Fact::Card(CardStatus::PreCancel)))
-        .then([EventBody::CompensationCompleted { status: Some(CardStatus::PreCancel) }])
+        .then([EventBody::CompensationCompleted {
+            status: Some(CardStatus::PreCancel),
+        }])
         .is("failed")
         .needs(None)
         .owes([])
@@ -86,7 +125,9 @@ fn late_success_is_cancelled_when_policy_says_so() {
 
 #[test]
 fn an_operator_cancels_a_card_behind_a_failed_order() {
-    given(failed()).when(operate(OperatorAction::Cancel)).then_not_possible();
+    given(failed())
+        .when(operate(OperatorAction::Cancel))
+        .then_not_possible();
     given(and(failed(), [late(created_hook())]))
         .when(operate(OperatorAction::Cancel))
         .then([operated(OperatorAction::Cancel), cancelling(By::Operator)])
@@ -96,7 +137,14 @@ fn an_operator_cancels_a_card_behind_a_failed_order() {
 
 #[test]
 fn nobody_wants_a_second_card_cancelled_in_the_firsts_name() {
-    let second = Discrepancy::SecondCard { card: "card-2".parse().unwrap() };
-    let noted = EventBody::DiscrepancyNoted { discrepancy: second, source: Source::LookUp };
-    given(and(failed(), [noted])).when(operate(OperatorAction::Cancel)).then_not_possible();
+    let second = Discrepancy::SecondCard {
+        card: "card-2".parse().unwrap(),
+    };
+    let noted = EventBody::DiscrepancyNoted {
+        discrepancy: second,
+        source: Source::LookUp,
+    };
+    given(and(failed(), [noted]))
+        .when(operate(OperatorAction::Cancel))
+        .then_not_possible();
 }

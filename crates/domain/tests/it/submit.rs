@@ -1,8 +1,8 @@
 //! The discipline of sending (design §3, contract §6.4).
 
 use issuance_domain::{
-    Action, AttentionReason, Command, Digest, EventBody, ExpiryCause, Generation, OperatorAction, Purpose, RefusalClass, Rejection,
-    SilenceCause,
+    Action, AttentionReason, Command, Digest, EventBody, ExpiryCause, Generation, OperatorAction,
+    Purpose, RefusalClass, Rejection, SilenceCause,
 };
 
 use crate::given::given;
@@ -20,21 +20,36 @@ fn no_longer_owed() -> Rejection {
 
 #[test]
 fn the_first_send_records_key_and_body() {
-    given(requested()).when(send(CREATE, 1)).then([started(CREATE, 1, 1)]);
+    given(requested())
+        .when(send(CREATE, 1))
+        .then([started(CREATE, 1, 1)]);
 }
 
 #[test]
 fn only_what_is_owed_is_sent() {
-    given(requested()).when(send(CREATE, 2)).then_rejected(no_longer_owed());
-    given(requested()).when(send(Purpose::CancelCard, 1)).then_rejected(no_longer_owed());
-    given(accepted()).when(send(CREATE, 1)).then_rejected(no_longer_owed());
-    given(refused(RefusalClass::Capacity, "quota")).when(send(CREATE, 1)).then_rejected(no_longer_owed());
-    given(and(requested(), [operated(OperatorAction::Pause)])).when(send(CREATE, 1)).then_rejected(no_longer_owed());
+    given(requested())
+        .when(send(CREATE, 2))
+        .then_rejected(no_longer_owed());
+    given(requested())
+        .when(send(Purpose::CancelCard, 1))
+        .then_rejected(no_longer_owed());
+    given(accepted())
+        .when(send(CREATE, 1))
+        .then_rejected(no_longer_owed());
+    given(refused(RefusalClass::Capacity, "quota"))
+        .when(send(CREATE, 1))
+        .then_rejected(no_longer_owed());
+    given(and(requested(), [operated(OperatorAction::Pause)]))
+        .when(send(CREATE, 1))
+        .then_rejected(no_longer_owed());
 }
 
 #[test]
 fn contract_9_4_an_old_key_is_never_sent_and_proof_is_looked_for() {
-    given(unknown()).at(hours(20) - seconds(1)).when(send(CREATE, 1)).then([started(CREATE, 1, 2)]);
+    given(unknown())
+        .at(hours(20) - seconds(1))
+        .when(send(CREATE, 1))
+        .then([started(CREATE, 1, 2)]);
     given(unknown())
         .at(hours(20))
         .when(send(CREATE, 1))
@@ -49,25 +64,41 @@ fn contract_9_4_an_old_key_is_never_sent_and_proof_is_looked_for() {
 
 #[test]
 fn other_bytes_are_never_sent_under_the_same_key() {
-    let other =
-        Command::StartSubmission { purpose: CREATE, generation: Generation(1), body_digest: Digest("body-2".into()) };
+    let other = Command::StartSubmission {
+        purpose: CREATE,
+        generation: Generation(1),
+        body_digest: Digest("body-2".into()),
+    };
     given(unknown())
         .when(other)
-        .then([key_expired(CREATE, ExpiryCause::BodyChanged), raised(AttentionReason::BodyChanged)])
+        .then([
+            key_expired(CREATE, ExpiryCause::BodyChanged),
+            raised(AttentionReason::BodyChanged),
+        ])
         .owes([(Action::LookUp, seconds(0))]);
 }
 
 #[test]
 fn missing_data_gives_the_key_up() {
-    let miss = || Command::MissData { purpose: CREATE, generation: Generation(1) };
+    let miss = || Command::MissData {
+        purpose: CREATE,
+        generation: Generation(1),
+    };
     given(requested())
         .when(miss())
-        .then([key_expired(CREATE, ExpiryCause::DataMissing), raised(AttentionReason::DataMissing)])
+        .then([
+            key_expired(CREATE, ExpiryCause::DataMissing),
+            raised(AttentionReason::DataMissing),
+        ])
         .owes([(Action::LookUp, seconds(0))])
         .when(miss())
         .then_rejected(no_longer_owed());
-    given(sent()).when(miss()).then_rejected(Rejection::CallInFlight { order: order_id() });
-    given(refused(RefusalClass::Capacity, "quota")).when(miss()).then_rejected(no_longer_owed());
+    given(sent())
+        .when(miss())
+        .then_rejected(Rejection::CallInFlight { order: order_id() });
+    given(refused(RefusalClass::Capacity, "quota"))
+        .when(miss())
+        .then_rejected(no_longer_owed());
 }
 
 #[test]
@@ -75,31 +106,57 @@ fn a_call_given_up_in_flight_may_have_arrived() {
     let lost = given(sent()).at(hours(21)).when(send(CREATE, 1)).then_on();
     assert!(lost.order().submission(CREATE).unwrap().outcome_unknown());
     // So the host's cancel waits for proof instead of ending the order.
-    lost.when(Command::Cancel).then([cancelling(issuance_domain::By::Host)]).is("requested");
+    lost.when(Command::Cancel)
+        .then([cancelling(issuance_domain::By::Host)])
+        .is("requested");
 }
 
 #[test]
 fn giving_up_never_hides_a_discrepancy() {
     let paused = and(unknown(), [operated(OperatorAction::Pause)]);
-    given(paused.clone()).at(hours(21)).when(send(CREATE, 1)).then_rejected(no_longer_owed());
-    given(paused).when(operate(OperatorAction::Resume)).then([operated(OperatorAction::Resume)]).needs(None);
+    given(paused.clone())
+        .at(hours(21))
+        .when(send(CREATE, 1))
+        .then_rejected(no_longer_owed());
+    given(paused)
+        .when(operate(OperatorAction::Resume))
+        .then([operated(OperatorAction::Resume)])
+        .needs(None);
 }
 
 #[test]
 fn silence_about_anything_but_the_call_in_flight_is_nothing() {
-    for history in [requested(), unknown(), accepted(), refused(RefusalClass::Capacity, "quota")] {
-        given(history).when(silence(CREATE, 1, SilenceCause::TimedOut)).then_nothing();
+    for history in [
+        requested(),
+        unknown(),
+        accepted(),
+        refused(RefusalClass::Capacity, "quota"),
+    ] {
+        given(history)
+            .when(silence(CREATE, 1, SilenceCause::TimedOut))
+            .then_nothing();
     }
-    given(sent()).when(silence(CREATE, 2, SilenceCause::TimedOut)).then_nothing();
+    given(sent())
+        .when(silence(CREATE, 2, SilenceCause::TimedOut))
+        .then_nothing();
 }
 
 #[test]
 fn a_cancel_waits_out_its_key_and_then_may_take_another() {
-    let cancel = and(active(), [cancelling(issuance_domain::By::Host), started(Purpose::CancelCard, 1, 1)]);
+    let cancel = and(
+        active(),
+        [
+            cancelling(issuance_domain::By::Host),
+            started(Purpose::CancelCard, 1, 1),
+        ],
+    );
     given(cancel)
         .at(hours(20))
         .when(send(Purpose::CancelCard, 1))
-        .then([expired(Purpose::CancelCard), raised(AttentionReason::OutcomeUnknown)])
+        .then([
+            expired(Purpose::CancelCard),
+            raised(AttentionReason::OutcomeUnknown),
+        ])
         .owes([(Action::LookUp, hours(20))])
         .when(operate(OperatorAction::RetryNow))
         .then([operated(OperatorAction::RetryNow)])
@@ -110,8 +167,12 @@ fn a_cancel_waits_out_its_key_and_then_may_take_another() {
 
 #[test]
 fn the_host_confirms_only_what_happened() {
-    let confirm = |through| Command::ConfirmNotified { through: issuance_domain::Version(through) };
-    let told = |through| EventBody::HostNotified { through: issuance_domain::Version(through) };
+    let confirm = |through| Command::ConfirmNotified {
+        through: issuance_domain::Version(through),
+    };
+    let told = |through| EventBody::HostNotified {
+        through: issuance_domain::Version(through),
+    };
     let version = fold(active()).version.0;
     given(active())
         .owes_a_notice(true)

@@ -2,8 +2,8 @@
 //! same place (design §1.7). A world is what the provider did, what it says of it unasked, and what a read shows.
 
 use issuance_domain::{
-    CardId, CardStatus, CardholderId, CardholderStatus, Command, Creation, Fact, FailureKind, Link, Observation,
-    ProviderIds, Source, State, Verification,
+    CardId, CardStatus, CardholderId, CardholderStatus, Command, Creation, Fact, FailureKind, Link,
+    Observation, ProviderIds, Source, State, Verification,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -26,16 +26,42 @@ fn worlds() -> Vec<World> {
     let kyc = |status| (person(status, None), kyc_hook());
     let succeeded = || (Fact::Card(CardStatus::Active), created_hook());
     let failed = || (Fact::CardCreationFailed { code: None }, failed_hook());
-    let world = |name, said, order, card, person, ends| World { name, said, order, card, person, ends };
-    let (active, pending) = (|| Fact::Card(CardStatus::Active), || Fact::Card(CardStatus::Pending));
+    let world = |name, said, order, card, person, ends| World {
+        name,
+        said,
+        order,
+        card,
+        person,
+        ends,
+    };
+    let (active, pending) = (
+        || Fact::Card(CardStatus::Active),
+        || Fact::Card(CardStatus::Pending),
+    );
     let verified = || (CardholderStatus::Success, None);
-    let review = Creation { verification: Some(Verification::UnderReview), ..creation() };
+    let review = Creation {
+        verification: Some(Verification::UnderReview),
+        ..creation()
+    };
     use CardholderStatus::{Failed, Incomplete, Pending, Success};
     vec![
-        world("plain", vec![created(creation()), succeeded()], "SUCCESS", active(), verified(), "active"),
+        world(
+            "plain",
+            vec![created(creation()), succeeded()],
+            "SUCCESS",
+            active(),
+            verified(),
+            "active",
+        ),
         world(
             "after the identity check",
-            vec![created(idv_creation()), kyc(Incomplete), kyc(Pending), kyc(Success), succeeded()],
+            vec![
+                created(idv_creation()),
+                kyc(Incomplete),
+                kyc(Pending),
+                kyc(Success),
+                succeeded(),
+            ],
             "SUCCESS",
             active(),
             verified(),
@@ -43,7 +69,13 @@ fn worlds() -> Vec<World> {
         ),
         world(
             "rejected first, verified then",
-            vec![created(idv_creation()), kyc(Failed), kyc(Incomplete), kyc(Success), succeeded()],
+            vec![
+                created(idv_creation()),
+                kyc(Failed),
+                kyc(Incomplete),
+                kyc(Success),
+                succeeded(),
+            ],
             "SUCCESS",
             active(),
             verified(),
@@ -83,7 +115,12 @@ fn worlds() -> Vec<World> {
         ),
         world(
             "creation failed after the identity check",
-            vec![created(idv_creation()), kyc(Pending), failed(), kyc(Success)],
+            vec![
+                created(idv_creation()),
+                kyc(Pending),
+                failed(),
+                kyc(Success),
+            ],
             "FAILED",
             pending(),
             verified(),
@@ -97,8 +134,22 @@ fn worlds() -> Vec<World> {
             (Failed, None),
             "failed",
         ),
-        world("still being made", vec![created(creation())], "PROCESSING", pending(), verified(), "accepted"),
-        world("under review", vec![created(review), kyc(Pending)], "PENDING", pending(), (Pending, None), "accepted"),
+        world(
+            "still being made",
+            vec![created(creation())],
+            "PROCESSING",
+            pending(),
+            verified(),
+            "accepted",
+        ),
+        world(
+            "under review",
+            vec![created(review), kyc(Pending)],
+            "PENDING",
+            pending(),
+            (Pending, None),
+            "accepted",
+        ),
         world(
             "waiting for the person",
             vec![created(idv_creation()), kyc(Incomplete)],
@@ -135,12 +186,21 @@ impl World {
 
     /// Card order, then card, then person: as the adapter reads them.
     fn look_up(&self, life: Given) -> Given {
-        let order = Fact::CardOrder { status: self.order.into(), failure_code: None };
+        let order = Fact::CardOrder {
+            status: self.order.into(),
+            failure_code: None,
+        };
         let (status, link) = self.person.clone();
-        [order, self.card.clone(), person(status, link)].into_iter().fold(life, |life, fact| {
-            let read = Observation { fact, ids: ids(), source: Source::LookUp };
-            life.when(Command::Learn(read)).then_on()
-        })
+        [order, self.card.clone(), person(status, link)]
+            .into_iter()
+            .fold(life, |life, fact| {
+                let read = Observation {
+                    fact,
+                    ids: ids(),
+                    source: Source::LookUp,
+                };
+                life.when(Command::Learn(read)).then_on()
+            })
     }
 
     /// What is confirmed by time needs a second look.
@@ -150,7 +210,9 @@ impl World {
             self.look_up(life)
         });
         let order = life.order();
-        let ProviderIds { card, cardholder, .. } = order.ids.clone();
+        let ProviderIds {
+            card, cardholder, ..
+        } = order.ids.clone();
         let failure = match &order.state {
             State::Failed { failure, .. } => Some(failure.kind),
             State::Active { card: active, .. } => {
@@ -159,7 +221,12 @@ impl World {
             }
             _ => None,
         };
-        End { state: order.state.name(), card, cardholder, failure }
+        End {
+            state: order.state.name(),
+            card,
+            cardholder,
+            failure,
+        }
     }
 
     fn in_order(&self) -> Given {
@@ -170,14 +237,24 @@ impl World {
 #[test]
 fn in_order_every_world_ends_as_it_should() {
     for world in worlds() {
-        assert_eq!(world.end(world.in_order()).state, world.ends, "{}", world.name);
+        assert_eq!(
+            world.end(world.in_order()).state,
+            world.ends,
+            "{}",
+            world.name
+        );
     }
 }
 
 #[test]
 fn with_every_message_lost_a_look_up_is_enough() {
     for world in worlds() {
-        assert_eq!(world.end(given(sent())), world.end(world.in_order()), "{}", world.name);
+        assert_eq!(
+            world.end(given(sent())),
+            world.end(world.in_order()),
+            "{}",
+            world.name
+        );
     }
 }
 
