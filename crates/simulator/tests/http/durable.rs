@@ -137,7 +137,7 @@ async fn what_was_answered_is_in_the_file() {
     let world = World::with(kept(directory.path())).await;
     let card = world.create(&simple()).await;
     let copy = tempfile::tempdir().unwrap();
-    let file = "simulator.jsonl";
+    let file = "simulator.lines";
     std::fs::copy(directory.path().join(file), copy.path().join(file)).unwrap();
     let again = World::with(kept(copy.path())).await;
     again.until(&card, "ACTIVE").await;
@@ -146,7 +146,7 @@ async fn what_was_answered_is_in_the_file() {
 #[tokio::test]
 async fn a_file_that_is_mostly_past_is_rewritten_at_start_and_nothing_is_forgotten() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("simulator.jsonl");
+    let file = directory.path().join("simulator.lines");
     // Else the links would hold the port.
     let kept = || Config {
         idv_link_base: Some("https://idv.example/".into()),
