@@ -3,18 +3,21 @@
 
 use crate::attention::{AttentionReason, Discrepancy};
 use crate::command::Context;
-use crate::event::{By, EventBody, LookUpCause};
+use crate::event::{EventBody, LookUpCause};
 use crate::evolve::evolve;
 use crate::fact::{
-    CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds,
-    Refusal, RefusalClass, Source, Verification,
+    CardOrderStatus, CardStatus, CardholderStatus, Fact, Link, Observation, ProviderIds, Refusal,
+    RefusalClass, Source,
 };
 use crate::ids::CardId;
-use crate::key::{Generation, Purpose};
-use crate::order::{Failure, FailureKind, Order, Phase, State, Submission, Who};
-use crate::outbox::{Activation, LateSuccess};
+use crate::key::Purpose;
+use crate::order::{Failure, FailureKind, Order, State, Who};
+use crate::outbox::Activation;
 
-use super::{absence, attention, failed};
+use super::cancel::{cancel_failed, cancel_taken, refused_other};
+use super::create::requested;
+use super::ended::{active, failed_already};
+use super::{attention, failed};
 
 /// What one observation makes of an order.
 pub(super) fn learn(
@@ -60,7 +63,7 @@ fn learn_ids(order: &Order, heard: ProviderIds, source: &Source) -> Vec<EventBod
 }
 
 /// The order as it will be after events that were just decided.
-fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -> Order {
+pub(super) fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -> Order {
     events.iter().fold(order.clone(), |order, body| {
         let event = crate::event::Event {
             at: context.now,
@@ -70,7 +73,12 @@ fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -> Order {
     })
 }
 
-fn judge(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+pub(super) fn judge(
+    order: &Order,
+    fact: Fact,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
     match &order.state {
         State::Requested { .. } => Vec::new(),
         State::Accepted { .. } => accepted(order, fact, source, context),
@@ -78,215 +86,6 @@ fn judge(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Ve
         State::Active { .. } => active(order, fact, source, context),
         State::Failed { .. } => failed_already(order, fact, source, context),
     }
-}
-
-fn requested(
-    order: &Order,
-    submission: &Submission,
-    fact: Fact,
-    ids: ProviderIds,
-    source: Source,
-    context: &Context<'_>,
-) -> Vec<EventBody> {
-    match fact {
-        Fact::Created(creation) => accept(order, Some(creation), None, ids, source, context),
-        Fact::Refused(refusal) => refused_create(order, submission, refusal, source, context),
-        // Any word on a card of ours means the provider has the order, whatever became of our call.
-        Fact::Card(_) | Fact::CardCreationFailed { .. } | Fact::CardOrder { .. } => {
-            if ids.card.is_none() && ids.card_order.is_none() {
-                return Vec::new();
-            }
-            accept(order, None, Some(fact), ids, source, context)
-        }
-        // A person of the two-step road has a life of its own.
-        Fact::CardAbsent(scan) if source.is_read() => {
-            absence::absent(order, submission, scan, context)
-        }
-        Fact::CardAbsent(_)
-        | Fact::Cardholder { .. }
-        | Fact::CardMissing
-        | Fact::CancelTaken
-        | Fact::CancelFailed => Vec::new(),
-    }
-}
-
-/// Acceptance, and what the same fact says beyond it.
-fn accept(
-    order: &Order,
-    creation: Option<Creation>,
-    fact: Option<Fact>,
-    ids: ProviderIds,
-    source: Source,
-    context: &Context<'_>,
-) -> Vec<EventBody> {
-    let under_review = creation.as_ref().is_some_and(is_under_review);
-    let mut events = vec![EventBody::OrderAccepted {
-        ids,
-        under_review,
-        source: source.clone(),
-    }];
-    let known = fold(order, &events, context);
-    if let Some(creation) = creation {
-        events.extend(created(&known, creation, &source));
-    }
-    if let Some(fact) = fact {
-        events.extend(judge(&known, fact, source, context));
-    }
-    events
-}
-
-fn is_under_review(creation: &Creation) -> bool {
-    let reviewing = creation.verification == Some(Verification::UnderReview)
-        || creation.cardholder == Some(CardholderStatus::Pending);
-    reviewing
-        && creation.link.is_none()
-        && creation.verification != Some(Verification::ActionRequired)
-}
-
-/// The branches of a 2xx to the create call (contract §9.1).
-fn created(order: &Order, creation: Creation, source: &Source) -> Vec<EventBody> {
-    let mut events = Vec::new();
-    let confirm = || EventBody::LookUpRequested {
-        cause: LookUpCause::Confirm {
-            source: source.clone(),
-        },
-    };
-    let ended = matches!(creation.card, CardStatus::Active | CardStatus::Failed)
-        || creation.order == Some(CardOrderStatus::Failed)
-        || creation.cardholder == Some(CardholderStatus::Failed);
-    if creation.link.is_some() || creation.verification == Some(Verification::ActionRequired) {
-        events.push(EventBody::IdvRequired {
-            link: creation.link,
-            source: source.clone(),
-        });
-    }
-    if ended {
-        events.push(confirm());
-    }
-    let words = [
-        ("card_status", creation.card.unknown_word()),
-        (
-            "order_status",
-            creation
-                .order
-                .as_ref()
-                .and_then(CardOrderStatus::unknown_word),
-        ),
-        (
-            "cardholder_status",
-            creation
-                .cardholder
-                .as_ref()
-                .and_then(CardholderStatus::unknown_word),
-        ),
-        (
-            "verification_status",
-            creation
-                .verification
-                .as_ref()
-                .and_then(Verification::unknown_word),
-        ),
-    ];
-    let first = words
-        .into_iter()
-        .find_map(|(field, word)| Some((field, word?)));
-    events.extend(
-        first
-            .into_iter()
-            .flat_map(|(field, word)| unknown(order, field, word.into())),
-    );
-    events
-}
-
-fn refused_create(
-    order: &Order,
-    submission: &Submission,
-    refusal: Refusal,
-    source: Source,
-    context: &Context<'_>,
-) -> Vec<EventBody> {
-    match submission.phase {
-        Phase::Owed { .. } | Phase::InFlight { .. } => {}
-        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => return Vec::new(),
-    }
-    let generation = submission.generation;
-    // A late answer to a spent key says nothing about this one.
-    if source
-        != (Source::Answer {
-            purpose: Purpose::CreateCard,
-            generation,
-        })
-    {
-        return Vec::new();
-    }
-    // An earlier send of the one-step road may have left its cardholder behind (contract §6.5).
-    let ours_perhaps =
-        absence::is_one_step(order, submission) && (submission.maybe_sent || generation.0 > 1);
-    let reason = AttentionReason::behind(Purpose::CreateCard, &refusal);
-    let end = |kind, who| Failure {
-        kind,
-        code: Some(refusal.code.clone()),
-        missing_fields: refusal.missing_fields.clone(),
-        who,
-        new_order_could_succeed: true,
-    };
-    let consequence = match refusal.class {
-        RefusalClass::KeyConflict => attention(order, reason),
-        // There is no card, and nobody wants one any more.
-        _ if order.is_compensating() => failed(
-            order,
-            end(FailureKind::Cancelled, Who::Nobody),
-            Some(source.clone()),
-        ),
-        RefusalClass::Input => failed(
-            order,
-            end(FailureKind::Refused, Who::Host),
-            Some(source.clone()),
-        ),
-        RefusalClass::Duplicate if ours_perhaps => vec![EventBody::LookUpRequested {
-            cause: LookUpCause::Leftover,
-        }],
-        RefusalClass::Duplicate => failed(
-            order,
-            end(FailureKind::Duplicate, Who::Host),
-            Some(source.clone()),
-        ),
-        RefusalClass::Capacity => park(order, submission, reason, context),
-        RefusalClass::Configuration | RefusalClass::Unknown => {
-            let mut events = failed(
-                order,
-                end(FailureKind::Refused, Who::Operator),
-                Some(source.clone()),
-            );
-            events.extend(attention(order, reason));
-            events
-        }
-    };
-    let mut events = vec![EventBody::SubmissionRefused {
-        purpose: Purpose::CreateCard,
-        generation,
-        refusal: refusal.clone(),
-        source,
-    }];
-    events.extend(consequence);
-    events
-}
-
-/// What is wanting now may be there later: the order stands on the list and tries again by itself.
-fn park(
-    order: &Order,
-    submission: &Submission,
-    reason: AttentionReason,
-    context: &Context<'_>,
-) -> Vec<EventBody> {
-    let mut events = attention(order, reason);
-    events.push(EventBody::ResubmissionOwed {
-        purpose: Purpose::CreateCard,
-        generation: Generation(submission.generation.0 + 1),
-        due: context.now.after(context.policy.capacity_retry),
-        cardholder: submission.cardholder.clone(),
-    });
-    events
 }
 
 fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
@@ -609,185 +408,12 @@ fn renewal_without_link(order: &Order, source: Source) -> Vec<EventBody> {
     refused_other(order, refusal, source)
 }
 
-/// A refused renewal or cancel: a person decides; the order goes on being looked up.
-fn refused_other(order: &Order, refusal: Refusal, source: Source) -> Vec<EventBody> {
-    let Source::Answer {
-        purpose,
-        generation,
-    } = &source
-    else {
-        return Vec::new();
-    };
-    let (purpose, generation) = (*purpose, *generation);
-    let Some(submission) = order
-        .submission(purpose)
-        .filter(|submission| submission.generation == generation)
-    else {
-        return Vec::new();
-    };
-    match submission.phase {
-        Phase::Owed { .. } | Phase::InFlight { .. } => {}
-        Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => return Vec::new(),
-    }
-    let reason = AttentionReason::behind(purpose, &refusal);
-    let mut events = vec![EventBody::SubmissionRefused {
-        purpose,
-        generation,
-        refusal,
-        source,
-    }];
-    events.extend(attention(order, reason));
-    events
-}
-
-fn active(order: &Order, fact: Fact, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    match fact {
-        Fact::Card(status) if order.is_compensating() => {
-            cancelling(order, status, &source, context)
-        }
-        Fact::Card(status) => match status {
-            CardStatus::Failed if source.is_read() => {
-                note_discrepancy(order, Discrepancy::ActiveCardFailed, source)
-            }
-            CardStatus::Failed => look_again(order, source, context),
-            CardStatus::Active
-            | CardStatus::Pending
-            | CardStatus::Frozen
-            | CardStatus::Blocked
-            | CardStatus::PreCancel
-            | CardStatus::Cancelled => Vec::new(),
-            CardStatus::Unknown(word) => unknown(order, "card_status", word),
-        },
-        Fact::CardCreationFailed { .. } => look_again(order, source, context),
-        Fact::Cardholder {
-            status: CardholderStatus::Failed,
-            ..
-        } => note_discrepancy(order, Discrepancy::ActivePersonRejected, source),
-        Fact::Refused(refusal) => refused_other(order, refusal, source),
-        Fact::CancelTaken => cancel_taken(order, source),
-        Fact::CancelFailed => cancel_failed(order, source, context),
-        Fact::Created(_)
-        | Fact::CardMissing
-        | Fact::CardAbsent(_)
-        | Fact::CardOrder { .. }
-        | Fact::Cardholder { .. } => Vec::new(),
-    }
-}
-
-/// A message against an active card is read before it is believed, unless nobody wants that card any more.
-fn look_again(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    if order.compensation.is_some() {
-        Vec::new()
-    } else {
-        look(order, source, context)
-    }
-}
-
-fn failed_already(
-    order: &Order,
-    fact: Fact,
-    source: Source,
-    context: &Context<'_>,
-) -> Vec<EventBody> {
-    match fact {
-        Fact::Card(status) if order.is_compensating() => {
-            cancelling(order, status, &source, context)
-        }
-        Fact::Card(status) => match status {
-            CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked => {
-                late_success(order, source, context)
-            }
-            CardStatus::Pending
-            | CardStatus::Failed
-            | CardStatus::PreCancel
-            | CardStatus::Cancelled => Vec::new(),
-            CardStatus::Unknown(word) => unknown(order, "card_status", word),
-        },
-        // The late answer of a call we no longer waited for: the ids it brought were learnt; a card may follow.
-        Fact::Created(creation) if creation.card == CardStatus::Active => {
-            late_success(order, source, context)
-        }
-        Fact::Refused(refusal) => refused_other(order, refusal, source),
-        Fact::CancelTaken => cancel_taken(order, source),
-        Fact::CancelFailed => cancel_failed(order, source, context),
-        Fact::Created(_)
-        | Fact::CardCreationFailed { .. }
-        | Fact::CardMissing
-        | Fact::CardAbsent(_)
-        | Fact::CardOrder { .. }
-        | Fact::Cardholder { .. } => Vec::new(),
-    }
-}
-
-/// What a card's status says about the cancelling of it (contract §2.7).
-fn cancelling(
-    order: &Order,
-    status: CardStatus,
-    source: &Source,
-    context: &Context<'_>,
-) -> Vec<EventBody> {
-    let read = source.is_read();
-    match status {
-        CardStatus::PreCancel | CardStatus::Cancelled => {
-            vec![EventBody::CompensationCompleted {
-                status: Some(status),
-            }]
-        }
-        // Nothing left to cancel.
-        CardStatus::Failed if read => vec![EventBody::CompensationCompleted {
-            status: Some(status),
-        }],
-        // The call was taken long ago and had no effect.
-        CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked if read => order
-            .submission(Purpose::CancelCard)
-            .filter(|cancel| cancel.phase == Phase::Done)
-            .and_then(|cancel| cancel.first_started_at)
-            .filter(|sent| context.now.since(*sent) >= context.policy.outcome_unknown_alarm)
-            .map(|_| {
-                attention(
-                    order,
-                    AttentionReason::CancelRefused {
-                        code: "no_effect".into(),
-                    },
-                )
-            })
-            .unwrap_or_default(),
-        CardStatus::Active
-        | CardStatus::Frozen
-        | CardStatus::Blocked
-        | CardStatus::Failed
-        | CardStatus::Pending => Vec::new(),
-        CardStatus::Unknown(word) => unknown(order, "card_status", word),
-    }
-}
-
-/// A live card behind a failed order is money: never dropped, never silently applied.
-fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let Some(card) = order.ids.card.clone() else {
-        return Vec::new();
-    };
-    let cancelled = order
-        .compensation
-        .as_ref()
-        .is_some_and(|over| over.ended.is_some());
-    if cancelled && !source.is_read() {
-        // An older message about the card that was cancelled since.
-        return Vec::new();
-    }
-    let mut events = note_discrepancy(order, Discrepancy::LateSuccess { card }, source);
-    // Whoever wanted the order cancelled before it failed wants this card cancelled too.
-    let wanted = match &order.compensation {
-        Some(over) => (!cancelled).then(|| over.by.clone()),
-        None => (context.policy.late_success == LateSuccess::Cancel).then_some(By::Policy),
-    };
-    if !events.is_empty() {
-        events.extend(wanted.map(|by| EventBody::CompensationStarted { by }));
-    }
-    events
-}
-
 /// A cancel answers every contradiction but a second card.
-fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> Vec<EventBody> {
+pub(super) fn note_discrepancy(
+    order: &Order,
+    discrepancy: Discrepancy,
+    source: Source,
+) -> Vec<EventBody> {
     let answered = match discrepancy {
         Discrepancy::SecondCard { .. } => false,
         Discrepancy::LateSuccess { .. } => order.is_compensating(),
@@ -805,68 +431,8 @@ fn note_discrepancy(order: &Order, discrepancy: Discrepancy, source: Source) -> 
     }]
 }
 
-/// The cancel call was taken; the card's status says when it is done.
-fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
-    let flying =
-        order
-            .submission(Purpose::CancelCard)
-            .filter(|submission| match submission.phase {
-                Phase::Owed { .. } | Phase::InFlight { .. } => true,
-                Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
-            });
-    flying
-        .map(|submission| EventBody::SubmissionAnswered {
-            purpose: Purpose::CancelCard,
-            generation: submission.generation,
-            source,
-        })
-        .into_iter()
-        .collect()
-}
-
-/// The cancel call was taken, and then nothing came of it: the next one needs a new key. What was not sent yet cannot
-/// have failed.
-fn cancel_failed(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let Some(cancel) = order.submission(Purpose::CancelCard) else {
-        return Vec::new();
-    };
-    let spent = match cancel.phase {
-        Phase::Owed { .. } => cancel.attempts > 0,
-        Phase::InFlight { .. } | Phase::Done => true,
-        Phase::Refused { .. } | Phase::Expired { .. } => false,
-    };
-    if !spent {
-        return Vec::new();
-    }
-    let refusal = Refusal {
-        class: RefusalClass::Unknown,
-        code: "card_status_update_failed".into(),
-        http_status: 200,
-        missing_fields: Vec::new(),
-    };
-    let reason = AttentionReason::behind(Purpose::CancelCard, &refusal);
-    let generation = cancel.generation;
-    let mut events = vec![EventBody::SubmissionRefused {
-        purpose: Purpose::CancelCard,
-        generation,
-        refusal,
-        source,
-    }];
-    if generation.0 <= context.policy.cancel_retries {
-        events.push(EventBody::ResubmissionOwed {
-            purpose: Purpose::CancelCard,
-            generation: Generation(generation.0 + 1),
-            due: context.now.after(context.policy.cancel_retry),
-            cardholder: None,
-        });
-    } else {
-        events.extend(attention(order, reason));
-    }
-    events
-}
-
 /// Asks for a read. One asked for moments ago covers this too; what was heard then and now will both show in it.
-fn look(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+pub(super) fn look(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     let asked = order.look_up.as_ref().is_some_and(|owed| {
         owed.at_once && context.now.since(owed.at) < context.policy.look_up_first
     });
@@ -878,7 +444,7 @@ fn look(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> 
     }]
 }
 
-fn unknown(order: &Order, field: &str, word: Box<str>) -> Vec<EventBody> {
+pub(super) fn unknown(order: &Order, field: &str, word: Box<str>) -> Vec<EventBody> {
     attention(
         order,
         AttentionReason::UnknownWord {

@@ -2,6 +2,9 @@
 //! arrivals cost nothing.
 
 mod absence;
+mod cancel;
+mod create;
+mod ended;
 mod learn;
 mod operate;
 mod submit;

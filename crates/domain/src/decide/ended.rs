@@ -1,0 +1,120 @@
+//! What a fact makes of an order that has ended: it is recorded or shown, never silently applied (contract §9.2).
+
+use crate::attention::Discrepancy;
+use crate::command::Context;
+use crate::event::{By, EventBody};
+use crate::fact::{CardStatus, CardholderStatus, Fact, Source};
+use crate::order::Order;
+use crate::outbox::LateSuccess;
+
+use super::cancel::{cancel_failed, cancel_taken, cancelling, refused_other};
+use super::learn::{look, note_discrepancy, unknown};
+
+pub(super) fn active(
+    order: &Order,
+    fact: Fact,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    match fact {
+        Fact::Card(status) if order.is_compensating() => {
+            cancelling(order, status, &source, context)
+        }
+        Fact::Card(status) => match status {
+            CardStatus::Failed if source.is_read() => {
+                note_discrepancy(order, Discrepancy::ActiveCardFailed, source)
+            }
+            CardStatus::Failed => look_again(order, source, context),
+            CardStatus::Active
+            | CardStatus::Pending
+            | CardStatus::Frozen
+            | CardStatus::Blocked
+            | CardStatus::PreCancel
+            | CardStatus::Cancelled => Vec::new(),
+            CardStatus::Unknown(word) => unknown(order, "card_status", word),
+        },
+        Fact::CardCreationFailed { .. } => look_again(order, source, context),
+        Fact::Cardholder {
+            status: CardholderStatus::Failed,
+            ..
+        } => note_discrepancy(order, Discrepancy::ActivePersonRejected, source),
+        Fact::Refused(refusal) => refused_other(order, refusal, source),
+        Fact::CancelTaken => cancel_taken(order, source),
+        Fact::CancelFailed => cancel_failed(order, source, context),
+        Fact::Created(_)
+        | Fact::CardMissing
+        | Fact::CardAbsent(_)
+        | Fact::CardOrder { .. }
+        | Fact::Cardholder { .. } => Vec::new(),
+    }
+}
+
+/// A message against an active card is read before it is believed, unless nobody wants that card any more.
+fn look_again(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    if order.compensation.is_some() {
+        Vec::new()
+    } else {
+        look(order, source, context)
+    }
+}
+
+pub(super) fn failed_already(
+    order: &Order,
+    fact: Fact,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    match fact {
+        Fact::Card(status) if order.is_compensating() => {
+            cancelling(order, status, &source, context)
+        }
+        Fact::Card(status) => match status {
+            CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked => {
+                late_success(order, source, context)
+            }
+            CardStatus::Pending
+            | CardStatus::Failed
+            | CardStatus::PreCancel
+            | CardStatus::Cancelled => Vec::new(),
+            CardStatus::Unknown(word) => unknown(order, "card_status", word),
+        },
+        // The late answer of a call we no longer waited for: the ids it brought were learnt; a card may follow.
+        Fact::Created(creation) if creation.card == CardStatus::Active => {
+            late_success(order, source, context)
+        }
+        Fact::Refused(refusal) => refused_other(order, refusal, source),
+        Fact::CancelTaken => cancel_taken(order, source),
+        Fact::CancelFailed => cancel_failed(order, source, context),
+        Fact::Created(_)
+        | Fact::CardCreationFailed { .. }
+        | Fact::CardMissing
+        | Fact::CardAbsent(_)
+        | Fact::CardOrder { .. }
+        | Fact::Cardholder { .. } => Vec::new(),
+    }
+}
+
+/// A live card behind a failed order is money: never dropped, never silently applied.
+fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let Some(card) = order.ids.card.clone() else {
+        return Vec::new();
+    };
+    let cancelled = order
+        .compensation
+        .as_ref()
+        .is_some_and(|over| over.ended.is_some());
+    if cancelled && !source.is_read() {
+        // An older message about the card that was cancelled since.
+        return Vec::new();
+    }
+    let mut events = note_discrepancy(order, Discrepancy::LateSuccess { card }, source);
+    // Whoever wanted the order cancelled before it failed wants this card cancelled too.
+    let wanted = match &order.compensation {
+        Some(over) => (!cancelled).then(|| over.by.clone()),
+        None => (context.policy.late_success == LateSuccess::Cancel).then_some(By::Policy),
+    };
+    if !events.is_empty() {
+        events.extend(wanted.map(|by| EventBody::CompensationStarted { by }));
+    }
+    events
+}
