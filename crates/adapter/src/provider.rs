@@ -288,7 +288,13 @@ impl UqpayProvider {
             Answer::Ok(received) => Ok(Some(received.value)),
             Answer::Refused(refusal) if refusal.class() == uqpay::Class::NotFound => Ok(None),
             Answer::Refused(refusal) => Err(match words::meaning(&refusal, now) {
-                Meaning::NotYet(silence) => silence,
+                Meaning::NotYet(silence) => {
+                    // Their own word, not our budget's: it holds for every call.
+                    if silence.cause == SilenceCause::RateLimited {
+                        self.budget.close_until(now, silence.retry_after);
+                    }
+                    silence
+                }
                 // A read has nothing to be refused for: the set-up is wrong, for this read as for the next.
                 Meaning::No(refusal) => Silence::new(SilenceCause::Blocked { code: refusal.code }),
             }),

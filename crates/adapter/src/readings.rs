@@ -37,13 +37,12 @@ impl Performer for Readings {
     }
 
     fn gate(&self, now: Timestamp) -> Gate {
-        let room = match self.budget.available(now, Urgency::Reading) {
-            Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-            Err(reopens) => return Gate::Until(reopens),
-        };
+        if let Err(reopens) = self.budget.available(now, Urgency::Reading) {
+            return Gate::Until(reopens);
+        }
         match self.breaker.peek(now) {
-            // A look-up takes up to two calls as a rule.
-            Ok(Allowed::Freely) => Gate::Open(room.div_ceil(2)),
+            // However little room there is: a page may answer many, and those it does not come again.
+            Ok(Allowed::Freely) => Gate::Open(usize::MAX),
             Ok(Allowed::OneProbe) => Gate::Open(1),
             Err(reopens) => Gate::Until(reopens),
         }
@@ -162,15 +161,14 @@ impl Readings {
     fn back_off(&self, lease: &Lease, silence: &Silence) -> Timestamp {
         let now = self.clock.now();
         let jitter = self.clock.jitter();
-        self.breaker.failed(&silence.cause, now, jitter);
         if silence.cause == issuance_domain::SilenceCause::RateLimited {
-            self.budget.close_until(now, silence.retry_after);
+            // No word of this order or of the door: it is to come again when there is room.
+            let spread = self.retry.first.mul_f64(jitter);
+            return now.after(silence.retry_after.unwrap_or(self.retry.first) + spread);
         }
-        now.after(
-            self.retry
-                .delay(lease.tries, jitter)
-                .max(silence.retry_after.unwrap_or_default()),
-        )
+        self.breaker.failed(&silence.cause, now, jitter);
+        let wait = self.retry.delay(lease.tries, jitter);
+        now.after(wait.max(silence.retry_after.unwrap_or_default()))
     }
 
     async fn command(&self, order: &Order, command: Command) -> Result<(), StoreError> {

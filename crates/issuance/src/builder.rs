@@ -49,7 +49,7 @@ impl Limits {
         Self {
             calls_per_minute: 200,
             submissions: 64,
-            readings: 16,
+            readings: 64,
             notices: 32,
             task_deadline: seconds(50),
             retry: Retry { first: seconds(2), cap: seconds(300), jitter: 0.3 },

@@ -23,13 +23,13 @@ use zeroize::Zeroizing;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct Hands {
+pub(crate) struct Hands {
     now: AtomicI64,
     draws: AtomicU32,
 }
 
 impl Hands {
-    pub fn forward(&self, wait: Duration) {
+    pub(crate) fn forward(&self, wait: Duration) {
         let millis = i64::try_from(wait.as_millis()).unwrap();
         self.now.fetch_add(millis, Ordering::Relaxed);
     }
@@ -56,16 +56,16 @@ impl Clock for Hands {
 
 /// A provider with a limit of its own, counted by the calendar minutes of a clock that is not ours.
 #[derive(Debug)]
-pub struct Counting {
+pub(crate) struct Counting {
     clock: Arc<Hands>,
     limit: u32,
     skew: i64,
     /// It gives no answer before this.
-    pub dumb_until: Timestamp,
+    pub(crate) dumb_until: Timestamp,
     /// Calls by minute.
-    pub minutes: Mutex<BTreeMap<i64, u32>>,
-    pub too_many: AtomicU32,
-    pub cards: AtomicU32,
+    pub(crate) minutes: Mutex<BTreeMap<i64, u32>>,
+    pub(crate) too_many: AtomicU32,
+    pub(crate) cards: AtomicU32,
 }
 
 #[async_trait]
@@ -133,18 +133,18 @@ impl Provider for Counting {
     }
 }
 
-pub struct World {
-    pub clock: Arc<Hands>,
-    pub provider: Arc<Counting>,
+pub(crate) struct World {
+    pub(crate) clock: Arc<Hands>,
+    pub(crate) provider: Arc<Counting>,
     store: Arc<SimulatedStore>,
     handler: CommandHandler,
     worker: Worker<Submitter>,
 }
 
-pub const BEGIN: i64 = 1_790_000_000_000;
+pub(crate) const BEGIN: i64 = 1_790_000_000_000;
 
 impl World {
-    pub fn new(budget: u32, limit: u32, skew: i64, dumb_for: Duration) -> Self {
+    pub(crate) fn new(budget: u32, limit: u32, skew: i64, dumb_for: Duration) -> Self {
         let policy = Policy {
             notify_host: false,
             ..Policy::standard()
@@ -193,7 +193,7 @@ impl World {
         }
     }
 
-    pub async fn place(&self, count: u32) {
+    pub(crate) async fn place(&self, count: u32) {
         for number in 0..count {
             let request: CardRequest = serde_json::from_value(json!({
                 "reference": format!("ref-{number}"),
@@ -234,7 +234,7 @@ impl World {
     }
 
     /// Works and waits, as the worker's own loop does, until so many cards are made or the time is over.
-    pub async fn run(&self, cards: u32, at_most: Duration) -> Result<(), StoreError> {
+    pub(crate) async fn run(&self, cards: u32, at_most: Duration) -> Result<(), StoreError> {
         let end = self.clock.now().after(at_most);
         while self.provider.cards.load(Ordering::Relaxed) < cards && self.clock.now() < end {
             if self.worker.step().await? == 0 {
