@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use issuance::domain::{FailureKind, Order, OrderId, Policy, State};
+use issuance::domain::{FailureKind, Order, OrderId, Policy, State, Timestamp};
 use issuance::store::Store;
-use issuance::{Difference, Engine, Finding, Proposal};
-use issuance_simulator::{Config, Endpoint, ErrorAnswer, Fault, FaultMatch, FaultRule, IdvOutcome};
+use issuance::{Clock, Difference, Engine, Finding, Proposal, SystemClock};
+use issuance_simulator::{
+    Config, Endpoint, ErrorAnswer, Fault, FaultMatch, FaultRule, IdvOutcome, Moment, WebhookTarget,
+};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{simple, with_idv};
-use issuance_tests::world::{World, client, limits, policy};
+use issuance_tests::world::{SECRET, World, client, limits, policy, verifier};
 use serde_json::json;
 
 async fn world() -> World {
@@ -134,7 +136,11 @@ async fn l4_the_same_orders_end_the_same_by_every_road() {
     let states = |ends: BTreeMap<u32, (&'static str, Option<FailureKind>)>| -> Vec<_> {
         ends.into_values().map(|(state, _)| state).collect()
     };
-    assert_eq!(states(twenty(&without_reads).await), states(normal), "look-ups fail");
+    assert_eq!(
+        states(twenty(&without_reads).await),
+        states(normal),
+        "look-ups fail"
+    );
 }
 
 #[tokio::test]
@@ -266,4 +272,143 @@ async fn reconciliation_finds_what_differs_and_touches_no_card_it_cannot_explain
     assert_eq!(again.total, 1, "only the card it cannot explain: {again:?}");
     let stranger = world.engine.order(known).await.unwrap().unwrap();
     assert_eq!(stranger.state.name(), "active");
+}
+
+/// A clock an hour ahead.
+#[derive(Debug)]
+struct Ahead;
+
+#[async_trait::async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().after(Duration::from_secs(3_600))
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        SystemClock.sleep(wait).await;
+    }
+
+    fn jitter(&self) -> f64 {
+        SystemClock.jitter()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        SystemClock.fill_random(bytes);
+    }
+}
+
+async fn receive(
+    axum::extract::State(engine): axum::extract::State<Engine>,
+    headers: axum::http::HeaderMap,
+    body: axum::body::Bytes,
+) -> axum::http::StatusCode {
+    let of = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| value.as_bytes())
+            .unwrap_or_default()
+    };
+    let (signature, time) = (of("x-wk-signature"), of("x-wk-timestamp"));
+    match engine.receive_webhook(&[signature], &[time], &body).await {
+        Ok(_) => axum::http::StatusCode::OK,
+        Err(_) => axum::http::StatusCode::UNAUTHORIZED,
+    }
+}
+
+#[tokio::test]
+async fn f_053_f_054_old_news_is_a_hint_and_much_of_it_says_that_our_clock_is_wrong() {
+    // Far look-ups: without the hints, the orders would wait for a minute.
+    let late = Policy {
+        look_up_first: Duration::from_secs(60),
+        ..policy()
+    };
+    let world = world().await;
+    let engine = Engine::builder()
+        .store(Arc::new(SimulatedStore::new(late.clone())))
+        .uqpay(client(&world.simulator))
+        .policy(late)
+        .limits(limits())
+        .clock(Arc::new(Ahead))
+        .webhooks(verifier())
+        .build()
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .route("/", axum::routing::post(receive))
+        .with_state(engine.clone());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    world.simulator.set_webhook(Some(WebhookTarget {
+        url,
+        secret: Some(SECRET.into()),
+    }));
+    let running = engine.clone();
+    tokio::spawn(async move { running.run().await });
+    let mut orders = Vec::new();
+    for number in 1..=6 {
+        orders.push(engine.place(simple(number)).await.unwrap().order.id);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for id in orders {
+        for _ in 0..400 {
+            if engine.order(id).await.unwrap().unwrap().state.name() == "active" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let story = engine.history(id).await.unwrap();
+        let has = |name: &str| {
+            story
+                .iter()
+                .any(|recorded| recorded.event.body.name() == name)
+        };
+        assert!(
+            has("look_up_requested") && has("card_activated"),
+            "{story:#?}"
+        );
+    }
+    let health = engine.health().await;
+    let ahead = health
+        .webhooks
+        .unwrap()
+        .clock_ahead_millis
+        .expect("a clock that is wrong is said");
+    assert!((3_500_000..3_700_000).contains(&ahead), "{ahead}");
+    assert!(
+        engine.unsettled_messages(10).await.unwrap().is_empty(),
+        "nothing of them is kept"
+    );
+}
+
+#[tokio::test]
+async fn look_ups_of_many_orders_go_by_pages() {
+    let world = world().await;
+    everywhere(&world, None, Fault::WebhookDrop);
+    // As far away as a provider is.
+    for endpoint in [Endpoint::GetCard, Endpoint::ListCards] {
+        let when = Moment::After;
+        everywhere(&world, Some(endpoint), Fault::Slow { ms: 100, when });
+    }
+    let mut orders = Vec::new();
+    for number in 1..=150 {
+        orders.push(world.engine.place(simple(number)).await.unwrap().order.id);
+    }
+    for id in orders {
+        world.until_state(id, "active").await;
+    }
+    let asked = world.simulator.ledger().requests;
+    let reads = asked
+        .iter()
+        .filter(|asked| matches!(asked.endpoint, Endpoint::GetCard | Endpoint::ListCards))
+        .count();
+    let pages = asked
+        .iter()
+        .filter(|asked| asked.endpoint == Endpoint::ListCards)
+        .count();
+    assert!(
+        pages > 0 && reads < 150,
+        "{reads} reads, {pages} of them pages"
+    );
 }
