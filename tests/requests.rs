@@ -23,7 +23,8 @@ pub fn simple(number: u32) -> CardRequest {
 /// One step with an identity check on a link.
 pub fn with_idv(number: u32) -> CardRequest {
     let mut fields = person(number);
-    fields["residential_address"] = json!({ "country": "SG", "city": "Singapore", "line1": "17 Keppel Bay Drive" });
+    fields["residential_address"] =
+        json!({ "country": "SG", "city": "Singapore", "line1": "17 Keppel Bay Drive" });
     request(
         number,
         json!({

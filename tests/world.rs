@@ -8,7 +8,9 @@ use issuance::store::Store;
 use issuance::uqpay::webhook::{Verifier, WebhookSecret};
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
 use issuance::{Engine, Limits, Retry};
-use issuance_simulator::{Config, Endpoint, Fault, FaultMatch, FaultRule, Running, Simulator, WebhookTarget};
+use issuance_simulator::{
+    Config, Endpoint, Fault, FaultMatch, FaultRule, Running, Simulator, WebhookTarget,
+};
 use serde_json::Value;
 
 pub const SECRET: &str = "whsec_tests_0123456789";
@@ -41,8 +43,16 @@ pub fn limits() -> Limits {
     Limits {
         calls_per_minute: 100_000,
         task_deadline: millis(2_000),
-        retry: Retry { first: millis(200), cap: millis(1_000), jitter: 0.3 },
-        breaker: Retry { first: millis(200), cap: millis(1_000), jitter: 0.2 },
+        retry: Retry {
+            first: millis(200),
+            cap: millis(1_000),
+            jitter: 0.3,
+        },
+        breaker: Retry {
+            first: millis(200),
+            cap: millis(1_000),
+            jitter: 0.2,
+        },
         ..Limits::standard()
     }
 }
@@ -61,7 +71,10 @@ pub fn client(simulator: &Running) -> Client {
 }
 
 pub fn verifier() -> Verifier {
-    let secret = WebhookSecret { secret: SECRET.to_owned().into(), valid_until: None };
+    let secret = WebhookSecret {
+        secret: SECRET.to_owned().into(),
+        valid_until: None,
+    };
     Verifier::new(vec![secret], Duration::from_secs(900)).unwrap()
 }
 
@@ -71,7 +84,9 @@ impl World {
     }
 
     pub async fn with(store: Arc<dyn Store>, config: Config, policy: Policy) -> Self {
-        let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
         let engine = Engine::builder()
             .store(store)
             .uqpay(client(&simulator))
@@ -81,7 +96,10 @@ impl World {
             .build()
             .unwrap();
         let door = door(engine.clone()).await;
-        simulator.set_webhook(Some(WebhookTarget { url: door, secret: Some(SECRET.into()) }));
+        simulator.set_webhook(Some(WebhookTarget {
+            url: door,
+            secret: Some(SECRET.into()),
+        }));
         let running = engine.clone();
         tokio::spawn(async move { running.run().await });
         Self { simulator, engine }
@@ -92,15 +110,39 @@ impl World {
         self.fault_at(test, times, None, fault);
     }
 
-    pub fn fault_at(&self, test: u32, times: Option<u32>, endpoint: Option<Endpoint>, fault: Fault) {
-        let metadata = [("test".to_owned(), Value::from(test.to_string()))].into_iter().collect();
-        let applies_to = FaultMatch { metadata, endpoint, ..FaultMatch::default() };
-        let rule = FaultRule { id: String::new(), applies_to, fault, times, probability: None, used: 0 };
+    pub fn fault_at(
+        &self,
+        test: u32,
+        times: Option<u32>,
+        endpoint: Option<Endpoint>,
+        fault: Fault,
+    ) {
+        let metadata = [("test".to_owned(), Value::from(test.to_string()))]
+            .into_iter()
+            .collect();
+        let applies_to = FaultMatch {
+            metadata,
+            endpoint,
+            ..FaultMatch::default()
+        };
+        let rule = FaultRule {
+            id: String::new(),
+            applies_to,
+            fault,
+            times,
+            probability: None,
+            used: 0,
+        };
         self.simulator.add_faults([rule]);
     }
 
     /// Waits until the order is as wished; panics with its story when it does not come to that.
-    pub async fn until(&self, id: OrderId, what: &str, wished: impl Fn(&Order) -> bool) -> Arc<Order> {
+    pub async fn until(
+        &self,
+        id: OrderId,
+        what: &str,
+        wished: impl Fn(&Order) -> bool,
+    ) -> Arc<Order> {
         for _ in 0..600 {
             let order = self.engine.order(id).await.unwrap().unwrap();
             if wished(&order) {
@@ -108,18 +150,29 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        let story: Vec<_> = self.engine.history(id).await.unwrap().into_iter().map(|record| record.event).collect();
+        let story: Vec<_> = self
+            .engine
+            .history(id)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|record| record.event)
+            .collect();
         panic!("the order never was {what}: {story:#?}");
     }
 
     pub async fn until_state(&self, id: OrderId, state: &str) -> Arc<Order> {
-        self.until(id, state, |order| order.state.name() == state).await
+        self.until(id, state, |order| order.state.name() == state)
+            .await
     }
 
     /// How many cards the provider made for an order.
     pub fn cards_of(&self, id: OrderId) -> usize {
         let ledger = self.simulator.ledger_without_requests();
-        ledger.cards_by_metadata("issuance_order").get(&id.to_string()).map_or(0, Vec::len)
+        ledger
+            .cards_by_metadata("issuance_order")
+            .get(&id.to_string())
+            .map_or(0, Vec::len)
     }
 }
 
@@ -130,15 +183,28 @@ async fn door(engine: Engine) -> String {
     use axum::http::{HeaderMap, StatusCode};
 
     async fn receive(State(engine): State<Engine>, headers: HeaderMap, body: Bytes) -> StatusCode {
-        let all = |name: &str| headers.get_all(name).iter().map(|value| value.as_bytes()).collect::<Vec<_>>();
-        match engine.receive_webhook(&all("x-wk-signature"), &all("x-wk-timestamp"), &body).await {
+        let all = |name: &str| {
+            headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.as_bytes())
+                .collect::<Vec<_>>()
+        };
+        match engine
+            .receive_webhook(&all("x-wk-signature"), &all("x-wk-timestamp"), &body)
+            .await
+        {
             Ok(_) => StatusCode::OK,
             Err(_) => StatusCode::UNAUTHORIZED,
         }
     }
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
     let url = format!("http://{}/webhooks/uqpay", listener.local_addr().unwrap());
-    let app = axum::Router::new().route("/webhooks/uqpay", axum::routing::post(receive)).with_state(engine);
+    let app = axum::Router::new()
+        .route("/webhooks/uqpay", axum::routing::post(receive))
+        .with_state(engine);
     tokio::spawn(async move { axum::serve(listener, app).await });
     url
 }

@@ -40,16 +40,39 @@ async fn one_step(world: World) {
     let placed = world.engine.place(simple(1)).await.unwrap();
     assert!(placed.is_new);
     let order = world.until_state(placed.order.id, "active").await;
-    assert!(order.ids.card.is_some() && order.ids.card_order.is_some() && order.ids.cardholder.is_some());
+    assert!(
+        order.ids.card.is_some()
+            && order.ids.card_order.is_some()
+            && order.ids.cardholder.is_some()
+    );
     assert_eq!(world.cards_of(order.id), 1);
     // One create, no look-up, one mint, one product list: the happy path's whole cost.
-    let calls: Vec<_> = world.simulator.ledger().requests.iter().map(|request| request.endpoint).collect();
-    assert_eq!(calls, [Endpoint::Token, Endpoint::ListProducts, Endpoint::CreateCard]);
+    let calls: Vec<_> = world
+        .simulator
+        .ledger()
+        .requests
+        .iter()
+        .map(|request| request.endpoint)
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            Endpoint::Token,
+            Endpoint::ListProducts,
+            Endpoint::CreateCard
+        ]
+    );
     // Asked again, it is the same order.
     let again = world.engine.place(simple(1)).await.unwrap();
     assert!(!again.is_new);
     assert_eq!(again.order.id, order.id);
-    assert!(world.engine.place(request(1, json!({ "limit": "5.00" }))).await.is_err());
+    assert!(
+        world
+            .engine
+            .place(request(1, json!({ "limit": "5.00" })))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -58,7 +81,10 @@ async fn idv_passed_failed_and_renewed_on_every_store() {
 }
 
 async fn idv_passed_failed_and_renewed(world: World) {
-    let person = |outcome| Fault::IdvPerson { outcome, after_ms: 200 };
+    let person = |outcome| Fault::IdvPerson {
+        outcome,
+        after_ms: 200,
+    };
     world.fault(1, None, person(IdvOutcome::Pass));
     world.fault(2, None, person(IdvOutcome::Fail));
     world.fault(3, Some(1), Fault::IdvLinkTtl { seconds: 1 });

@@ -22,7 +22,11 @@ impl Products {
     /// Whether a read is due before this product can be answered for.
     pub(crate) fn is_stale(&self, id: &ProductId, now: Timestamp) -> bool {
         let age = self.read_at.map(|read_at| now.since(read_at));
-        let keep = if self.known.contains_key(id) { FRESH } else { WORTH_A_LOOK };
+        let keep = if self.known.contains_key(id) {
+            FRESH
+        } else {
+            WORTH_A_LOOK
+        };
         age.is_none_or(|age| age >= keep)
     }
 }
@@ -32,14 +36,24 @@ pub(crate) fn product(theirs: &uqpay::Product) -> Option<Product> {
     let required = match &theirs.required_fields {
         uqpay::RequiredFields::Schema(fields) => fields.iter().map(field).collect(),
         // What cannot be followed is not checked here: the provider stays the judge.
-        uqpay::RequiredFields::Basic | uqpay::RequiredFields::TooLarge | uqpay::RequiredFields::Unreadable => Vec::new(),
+        uqpay::RequiredFields::Basic
+        | uqpay::RequiredFields::TooLarge
+        | uqpay::RequiredFields::Unreadable => Vec::new(),
     };
     Some(Product {
         id: theirs.product_id.as_str().parse().ok()?,
         bin: theirs.card_bin.clone().unwrap_or_default(),
-        enabled: theirs.product_status.as_ref().is_none_or(|status| *status == uqpay::ProductStatus::Enabled),
-        is_virtual: theirs.card_form.is_empty() || theirs.card_form.contains(&uqpay::CardForm::Virtual),
-        currencies: theirs.card_currency.iter().filter_map(|currency| currency.parse().ok()).collect(),
+        enabled: theirs
+            .product_status
+            .as_ref()
+            .is_none_or(|status| *status == uqpay::ProductStatus::Enabled),
+        is_virtual: theirs.card_form.is_empty()
+            || theirs.card_form.contains(&uqpay::CardForm::Virtual),
+        currencies: theirs
+            .card_currency
+            .iter()
+            .filter_map(|currency| currency.parse().ok())
+            .collect(),
         prepaid: theirs.mode_type == Some(uqpay::ModeType::Single),
         required,
     })
@@ -51,5 +65,9 @@ fn field(theirs: &uqpay::RequiredField) -> Field {
         uqpay::FieldKind::Object(members) => FieldKind::Object(members.iter().map(field).collect()),
         uqpay::FieldKind::Unknown(word) => FieldKind::Unknown(word.clone()),
     };
-    Field { name: theirs.name.clone(), kind, required: theirs.required }
+    Field {
+        name: theirs.name.clone(),
+        kind,
+        required: theirs.required,
+    }
 }

@@ -1,5 +1,9 @@
 //! The demo as a user runs it: the real binary, killed halfway and started again on the same directory.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should panic"
+)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +16,10 @@ const ORDERS: &str = include_str!("../../../config/demo-orders.jsonl");
 
 fn demo(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_issuance"));
-    command.args(["--json", "demo", "--exit", "--data"]).arg(data).env("RUST_LOG", "debug");
+    command
+        .args(["--json", "demo", "--exit", "--data"])
+        .arg(data)
+        .env("RUST_LOG", "debug");
     command
 }
 
@@ -33,13 +40,23 @@ fn survives_kill_9_and_keeps_its_mouth_shut() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     for wait in [700, 2_500, 1_200] {
-        let mut running = Running(demo(&data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let mut running = Running(
+            demo(&data)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
         std::thread::sleep(Duration::from_millis(wait));
-        assert!(running.0.try_wait().unwrap().is_none(), "still at work when killed");
+        assert!(
+            running.0.try_wait().unwrap().is_none(),
+            "still at work when killed"
+        );
     }
     let finished = demo(&data).output().unwrap();
     let said = String::from_utf8_lossy(&finished.stderr).into_owned();
-    let report: Value = serde_json::from_slice(&finished.stdout).unwrap_or_else(|_| panic!("no report: {said}"));
+    let report: Value =
+        serde_json::from_slice(&finished.stdout).unwrap_or_else(|_| panic!("no report: {said}"));
     let wrong: Vec<_> = report["orders"]
         .as_array()
         .unwrap()
@@ -50,16 +67,25 @@ fn survives_kill_9_and_keeps_its_mouth_shut() {
     assert_eq!(report["ok"], true);
     assert!(finished.status.success());
 
-    let verified =
-        Command::new(env!("CARGO_BIN_EXE_issuance")).args(["audit", "verify"]).arg(data.join("store")).output().unwrap();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let verified = Command::new(env!("CARGO_BIN_EXE_issuance"))
+        .args(["audit", "verify"])
+        .arg(data.join("store"))
+        .output()
+        .unwrap();
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
 
     let mut sinks = vec![said.into_bytes(), finished.stdout];
     read_all(&data, &mut sinks);
     assert!(sinks.len() > 5, "the store has files");
     for person in personal() {
         for sink in &sinks {
-            let found = sink.windows(person.len()).any(|window| window == person.as_bytes());
+            let found = sink
+                .windows(person.len())
+                .any(|window| window == person.as_bytes());
             assert!(!found, "{person:?} can be read");
         }
     }
@@ -68,7 +94,11 @@ fn survives_kill_9_and_keeps_its_mouth_shut() {
 fn read_all(dir: &Path, into: &mut Vec<Vec<u8>>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { read_all(&path, into) } else { into.push(std::fs::read(path).unwrap()) }
+        if path.is_dir() {
+            read_all(&path, into)
+        } else {
+            into.push(std::fs::read(path).unwrap())
+        }
     }
 }
 
@@ -78,7 +108,11 @@ fn personal() -> BTreeSet<String> {
     for line in ORDERS.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let order = &line["order"];
-        for place in [&order["cardholder"]["fields"], &order["cardholder"]["supplement"], &line["holder"]] {
+        for place in [
+            &order["cardholder"]["fields"],
+            &order["cardholder"]["supplement"],
+            &line["holder"],
+        ] {
             strings(place, &mut found);
         }
         for place in [&order["name_on_card"], &order["kyc"]["reference_id"]] {

@@ -1,5 +1,9 @@
 //! The binary as a team runs it: a local provider, a server that is killed and started again, bulk orders, an operator.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should panic"
+)]
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -32,10 +36,19 @@ fn binary() -> Command {
 /// Starts one that goes on, and reads its first line, which says where it listens.
 async fn start(args: &[&str]) -> Running {
     let mut command = tokio::process::Command::from(binary());
-    command.arg("--json").args(args).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+        .arg("--json")
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await.unwrap().unwrap().unwrap();
+    let first = tokio::time::timeout(Duration::from_secs(20), lines.next_line())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     Running(child, serde_json::from_str(&first).unwrap())
 }
 
@@ -60,7 +73,11 @@ fn write_orders(file: &Path) {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 async fn get(url: &str) -> Value {
@@ -70,12 +87,22 @@ async fn get(url: &str) -> Value {
 #[tokio::test]
 async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
     let dir = tempfile::tempdir().unwrap();
-    let (orders, config) = (dir.path().join("orders.jsonl"), dir.path().join("issuance.toml"));
+    let (orders, config) = (
+        dir.path().join("orders.jsonl"),
+        dir.path().join("issuance.toml"),
+    );
     write_orders(&orders);
     let door = free_port();
     let webhook = format!("http://127.0.0.1:{door}/webhooks/uqpay");
-    let simulate =
-        ["simulate", "--listen", "127.0.0.1:0", "--webhook-url", &webhook, "--webhook-secret-env", "UQPAY_WEBHOOK_SECRET"];
+    let simulate = [
+        "simulate",
+        "--listen",
+        "127.0.0.1:0",
+        "--webhook-url",
+        &webhook,
+        "--webhook-secret-env",
+        "UQPAY_WEBHOOK_SECRET",
+    ];
     let simulator = start(&simulate).await;
     let api = simulator.1["api_base"].as_str().unwrap().to_owned();
     let text = format!(
@@ -88,12 +115,20 @@ async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
     );
     std::fs::write(&config, text).unwrap();
     let (config, orders) = (config.to_str().unwrap(), orders.to_str().unwrap());
-    assert!(run(&["config", "check", "--config", config]).status.success());
+    assert!(
+        run(&["config", "check", "--config", config])
+            .status
+            .success()
+    );
 
     let mut serving = start(&["serve", "--config", config]).await;
     let server = serving.1["server"].as_str().unwrap().to_owned();
     let mut issuing = tokio::process::Command::from(binary());
-    issuing.args(["issue", orders, "--server", &server]).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    issuing
+        .args(["issue", orders, "--server", &server])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let mut issuing = issuing.spawn().unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     serving.0.start_kill().unwrap();
@@ -102,7 +137,11 @@ async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
     // The bulk placer retries by itself, or gives up; run again it finishes either way.
     issuing.wait().await.unwrap();
     let finished = run(&["--json", "issue", orders, "--server", &server]);
-    assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
+    assert!(
+        finished.status.success(),
+        "{}",
+        String::from_utf8_lossy(&finished.stderr)
+    );
 
     let admin = serving.1["admin"].as_str().unwrap().to_owned();
     let active = || get_counts(&server);
@@ -114,22 +153,54 @@ async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
     }
     assert_eq!(active().await, ORDERS);
     let ledger = get(&format!("{}/_sim/ledger", api.trim_end_matches("/api"))).await;
-    assert_eq!(ledger["cards"].as_array().unwrap().len(), ORDERS, "one card for each order");
+    assert_eq!(
+        ledger["cards"].as_array().unwrap().len(),
+        ORDERS,
+        "one card for each order"
+    );
 
-    let listed = run(&["--json", "orders", "--server", &admin, "list", "--state", "active"]);
-    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = run(&[
+        "--json", "orders", "--server", &admin, "list", "--state", "active",
+    ]);
+    assert!(
+        listed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
     let shown = run(&["orders", "--server", &admin, "show", "bulk-7"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("card_activated"));
-    assert_eq!(run(&["orders", "--server", &admin, "show", "no-such-order"]).status.code(), Some(3));
+    assert_eq!(
+        run(&["orders", "--server", &admin, "show", "no-such-order"])
+            .status
+            .code(),
+        Some(3)
+    );
 
     terminate(&serving.0);
-    assert!(serving.0.wait().await.unwrap().success(), "ends in order when asked to");
+    assert!(
+        serving.0.wait().await.unwrap().success(),
+        "ends in order when asked to"
+    );
     let data = dir.path().join("data");
     let verified = run(&["--json", "audit", "verify", data.to_str().unwrap()]);
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
     let exported = dir.path().join("export.jsonl");
-    let export = run(&["audit", "export", data.to_str().unwrap(), "--out", exported.to_str().unwrap()]);
-    assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+    let export = run(&[
+        "audit",
+        "export",
+        data.to_str().unwrap(),
+        "--out",
+        exported.to_str().unwrap(),
+    ]);
+    assert!(
+        export.status.success(),
+        "{}",
+        String::from_utf8_lossy(&export.stderr)
+    );
     assert!(std::fs::read_to_string(&exported).unwrap().lines().count() > ORDERS * 4);
 }
 
@@ -138,7 +209,10 @@ async fn get_counts(server: &str) -> usize {
     let mut count = 0;
     let mut cursor = String::new();
     loop {
-        let page = get(&format!("{server}/v1/orders?state=active&limit=200{cursor}")).await;
+        let page = get(&format!(
+            "{server}/v1/orders?state=active&limit=200{cursor}"
+        ))
+        .await;
         count += page["orders"].as_array().unwrap().len();
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),

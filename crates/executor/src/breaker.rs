@@ -38,7 +38,10 @@ impl Breaker {
     /// A closed breaker that stays open by this schedule.
     #[must_use]
     pub fn new(retry: Retry) -> Self {
-        Self { retry, state: Mutex::default() }
+        Self {
+            retry,
+            state: Mutex::default(),
+        }
     }
 
     /// How many calls may go now.
@@ -59,7 +62,9 @@ impl Breaker {
     /// When to ask again.
     pub fn enter(&self, now: Timestamp) -> Result<(), Timestamp> {
         let mut state = self.lock();
-        let Some(open) = &mut state.open else { return Ok(()) };
+        let Some(open) = &mut state.open else {
+            return Ok(());
+        };
         if now < open.until {
             return Err(open.until);
         }
@@ -103,18 +108,27 @@ impl Breaker {
             tracing::error!(%until, reason, "breaker open: calls to the provider wait");
         }
         state.openings += 1;
-        state.open = Some(Open { until, reason, probing: false });
+        state.open = Some(Open {
+            until,
+            reason,
+            probing: false,
+        });
         metrics::gauge!("issuance_breaker_open").set(1.0);
     }
 
     /// Why it is open and until when; none when it is closed.
     #[must_use]
     pub fn why_open(&self) -> Option<(String, Timestamp)> {
-        self.lock().open.as_ref().map(|open| (open.reason.clone(), open.until))
+        self.lock()
+            .open
+            .as_ref()
+            .map(|open| (open.reason.clone(), open.until))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -134,17 +148,36 @@ mod tests {
 
     #[test]
     fn opens_at_once_when_turned_away_and_probes_once() {
-        let breaker =
-            Breaker::new(Retry { first: Duration::from_secs(10), cap: Duration::from_secs(60), jitter: 0.0 });
+        let breaker = Breaker::new(Retry {
+            first: Duration::from_secs(10),
+            cap: Duration::from_secs(60),
+            jitter: 0.0,
+        });
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         assert_eq!(breaker.peek(at(0)), Ok(Allowed::Freely));
-        breaker.failed(&SilenceCause::Blocked { code: "forbidden".into() }, at(0), 0.0);
+        breaker.failed(
+            &SilenceCause::Blocked {
+                code: "forbidden".into(),
+            },
+            at(0),
+            0.0,
+        );
         assert_eq!(breaker.peek(at(9)), Err(at(10)));
         assert_eq!(breaker.peek(at(10)), Ok(Allowed::OneProbe));
         assert_eq!(breaker.enter(at(10)), Ok(()));
         assert!(breaker.enter(at(10)).is_err(), "one probe at a time");
-        breaker.failed(&SilenceCause::Blocked { code: "forbidden".into() }, at(11), 0.0);
-        assert_eq!(breaker.peek(at(30)), Err(at(31)), "each opening lasts longer");
+        breaker.failed(
+            &SilenceCause::Blocked {
+                code: "forbidden".into(),
+            },
+            at(11),
+            0.0,
+        );
+        assert_eq!(
+            breaker.peek(at(30)),
+            Err(at(31)),
+            "each opening lasts longer"
+        );
         assert_eq!(breaker.enter(at(31)), Ok(()), "a probe that never ended");
         assert_eq!(breaker.enter(at(41)), Ok(()), "is followed by another");
         breaker.succeeded();
@@ -153,7 +186,11 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_not_a_matter_of_the_door() {
-        let breaker = Breaker::new(Retry { first: Duration::from_secs(1), cap: Duration::from_secs(1), jitter: 0.0 });
+        let breaker = Breaker::new(Retry {
+            first: Duration::from_secs(1),
+            cap: Duration::from_secs(1),
+            jitter: 0.0,
+        });
         for _ in 0..100 {
             breaker.failed(&SilenceCause::NotSent, Timestamp::from_millis(0), 0.0);
             breaker.failed(&SilenceCause::TimedOut, Timestamp::from_millis(0), 0.0);

@@ -35,7 +35,9 @@ impl Performer for Notices {
     }
 
     async fn perform(&self, lease: &Lease) -> Result<Done, StoreError> {
-        let Some(order) = self.handler.store().order(lease.task.id.order).await? else { return Ok(Done::Finished) };
+        let Some(order) = self.handler.store().order(lease.task.id.order).await? else {
+            return Ok(Done::Finished);
+        };
         if order.notice.told >= order.notice.owed {
             return Ok(Done::Finished);
         }
@@ -45,7 +47,11 @@ impl Performer for Notices {
             let wait = self.retry.delay(lease.tries, self.clock.jitter());
             return Ok(Done::Later(self.clock.now().after(wait)));
         }
-        let confirm = Request::new(order.id, Command::ConfirmNotified { through }, self.clock.now());
+        let confirm = Request::new(
+            order.id,
+            Command::ConfirmNotified { through },
+            self.clock.now(),
+        );
         match self.handler.handle(confirm).await {
             Err(HandleError::Store(error)) => Err(error),
             Ok(_) | Err(_) => Ok(Done::Finished),

@@ -37,7 +37,11 @@ impl Retry {
             ..ExponentialBackoff::default()
         };
         let steps = tries.min(Self::MAX_STEPS);
-        let wait = (0..=steps).filter_map(|_| schedule.next_backoff()).last().unwrap_or(self.cap).min(self.cap);
+        let wait = (0..=steps)
+            .filter_map(|_| schedule.next_backoff())
+            .last()
+            .unwrap_or(self.cap)
+            .min(self.cap);
         wait.mul_f64(1.0 - self.jitter.clamp(0.0, 1.0) * jitter.clamp(0.0, 1.0))
     }
 }
@@ -48,8 +52,14 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_cap() {
-        let retry = Retry { first: Duration::from_secs(2), cap: Duration::from_secs(300), jitter: 0.5 };
-        let seconds: Vec<_> = (0..10).map(|tries| retry.delay(tries, 0.0).as_secs()).collect();
+        let retry = Retry {
+            first: Duration::from_secs(2),
+            cap: Duration::from_secs(300),
+            jitter: 0.5,
+        };
+        let seconds: Vec<_> = (0..10)
+            .map(|tries| retry.delay(tries, 0.0).as_secs())
+            .collect();
         assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(retry.delay(0, 1.0), Duration::from_secs(1));
         assert_eq!(retry.delay(u32::MAX, 0.0), Duration::from_secs(300));

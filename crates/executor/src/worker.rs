@@ -81,8 +81,18 @@ const MAX_NAP: Duration = Duration::from_secs(30);
 
 impl<P: Performer> Worker<P> {
     /// A worker on a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, performer: P, options: WorkerOptions) -> Self {
-        Self { store, clock, performer: Arc::new(performer), options }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        performer: P,
+        options: WorkerOptions,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            performer: Arc::new(performer),
+            options,
+        }
     }
 
     /// Works until told to stop; then finishes what it has begun.
@@ -104,7 +114,9 @@ impl<P: Performer> Worker<P> {
                 }
                 Ok(leases) => {
                     for lease in leases {
-                        let Ok(permit) = permits.clone().acquire_owned().await else { break };
+                        let Ok(permit) = permits.clone().acquire_owned().await else {
+                            break;
+                        };
                         let worker = self.clone();
                         running.spawn(async move {
                             worker.perform(lease).await;
@@ -112,7 +124,9 @@ impl<P: Performer> Worker<P> {
                         });
                     }
                 }
-                Err(error) if error.is_transient() => self.clock.sleep(self.options.retry.first).await,
+                Err(error) if error.is_transient() => {
+                    self.clock.sleep(self.options.retry.first).await
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -128,7 +142,8 @@ impl<P: Performer> Worker<P> {
         let leases = self.claim(self.options.concurrency).await?;
         let count = leases.len();
         for lease in leases {
-            self.finish(&lease, self.performer.perform(&lease).await).await;
+            self.finish(&lease, self.performer.perform(&lease).await)
+                .await;
         }
         Ok(count)
     }
@@ -144,7 +159,14 @@ impl<P: Performer> Worker<P> {
         }
         // The claim outlasts the deadline, so that a task given up is never done twice at once.
         let until = now.after(self.options.deadline + self.options.deadline / 2);
-        self.store.lease(LeaseAsk { kind: self.performer.kind(), now, until, limit }).await
+        self.store
+            .lease(LeaseAsk {
+                kind: self.performer.kind(),
+                now,
+                until,
+                limit,
+            })
+            .await
     }
 
     /// Sleeps until something may be due.
@@ -158,7 +180,12 @@ impl<P: Performer> Worker<P> {
         }
         // Counted from here: a task that comes while the question is answered ends the nap, too.
         let sooner = self.store.wait_for_tasks();
-        let due = self.store.next_due(self.performer.kind()).await.ok().flatten();
+        let due = self
+            .store
+            .next_due(self.performer.kind())
+            .await
+            .ok()
+            .flatten();
         let wait = due.map_or(MAX_NAP, |due| due.since(now).min(MAX_NAP));
         tokio::select! {
             () = self.clock.sleep(wait) => {}
@@ -203,7 +230,9 @@ impl<P: Performer> Worker<P> {
     }
 
     fn later(&self, lease: &Lease) -> Timestamp {
-        self.clock.now().after(self.options.retry.delay(lease.tries, self.clock.jitter()))
+        self.clock
+            .now()
+            .after(self.options.retry.delay(lease.tries, self.clock.jitter()))
     }
 
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use issuance_adapter::{Inbox, ProviderOptions, Readings, Reconciler, UqpayProvider, Webhooks};
 use issuance_domain::{Policy, duration};
 use issuance_executor::{
-    Breaker, Budget, Clock, Notices, Notifier, ProductBreaker, Provider, Retry, Submitter, SystemClock, Worker, WorkerOptions,
+    Breaker, Budget, Clock, Notices, Notifier, ProductBreaker, Provider, Retry, Submitter,
+    SystemClock, Worker, WorkerOptions,
 };
 use issuance_store::{CommandHandler, Store};
 use issuance_uqpay::webhook::Verifier;
@@ -52,8 +53,16 @@ impl Limits {
             readings: 64,
             notices: 32,
             task_deadline: seconds(50),
-            retry: Retry { first: seconds(2), cap: seconds(300), jitter: 0.3 },
-            breaker: Retry { first: seconds(5), cap: seconds(300), jitter: 0.2 },
+            retry: Retry {
+                first: seconds(2),
+                cap: seconds(300),
+                jitter: 0.3,
+            },
+            breaker: Retry {
+                first: seconds(5),
+                cap: seconds(300),
+                jitter: 0.2,
+            },
             search_pages: 50,
             reconcile_every: seconds(6 * 3_600),
         }
@@ -168,16 +177,28 @@ impl Builder {
         let breaker = Arc::new(Breaker::new(limits.breaker.clone()));
         // One order finds out for all of its product, each wait twice the one before, as long as one order waits at most.
         let cap = policy.capacity_retry;
-        let pools = Arc::new(ProductBreaker::new(Retry { first: limits.retry.cap.min(cap), cap, ..limits.breaker.clone() }));
-        let options =
-            ProviderOptions { idv_link_life: policy.idv_link_life, search_pages: limits.search_pages };
-        let (provider, uqpay): (Arc<dyn Provider>, _) = match self.provider.ok_or(BuildError::NoProvider)? {
-            Source::Uqpay(client) => {
-                let uqpay = Arc::new(UqpayProvider::new(client, clock.clone(), budget.clone(), options));
-                (uqpay.clone(), Some(uqpay))
-            }
-            Source::Other(provider) => (provider, None),
+        let pools = Arc::new(ProductBreaker::new(Retry {
+            first: limits.retry.cap.min(cap),
+            cap,
+            ..limits.breaker.clone()
+        }));
+        let options = ProviderOptions {
+            idv_link_life: policy.idv_link_life,
+            search_pages: limits.search_pages,
         };
+        let (provider, uqpay): (Arc<dyn Provider>, _) =
+            match self.provider.ok_or(BuildError::NoProvider)? {
+                Source::Uqpay(client) => {
+                    let uqpay = Arc::new(UqpayProvider::new(
+                        client,
+                        clock.clone(),
+                        budget.clone(),
+                        options,
+                    ));
+                    (uqpay.clone(), Some(uqpay))
+                }
+                Source::Other(provider) => (provider, None),
+            };
         let handler = CommandHandler::new(store.clone(), Arc::new(policy));
         let options = |concurrency| WorkerOptions {
             concurrency,
@@ -202,10 +223,18 @@ impl Builder {
             retry: limits.retry.clone(),
         };
         let reconciler = |uqpay: &Arc<UqpayProvider>| {
-            Reconciler::new(uqpay.clone(), handler.clone(), clock.clone(), limits.search_pages)
+            Reconciler::new(
+                uqpay.clone(),
+                handler.clone(),
+                clock.clone(),
+                limits.search_pages,
+            )
         };
-        let reconciliation =
-            Reconciling::new(uqpay.as_ref().map(reconciler), limits.reconcile_every, clock.clone());
+        let reconciliation = Reconciling::new(
+            uqpay.as_ref().map(reconciler),
+            limits.reconcile_every,
+            clock.clone(),
+        );
         let notices = self.notifier.map(|notifier| Notices {
             handler: handler.clone(),
             notifier,
@@ -213,12 +242,30 @@ impl Builder {
             retry: limits.retry.clone(),
         });
         Ok(Engine::new(Parts {
-            submitter: Worker::new(store.clone(), clock.clone(), submitter, options(limits.submissions)),
-            readings: Worker::new(store.clone(), clock.clone(), readings, options(limits.readings)),
-            notices: notices
-                .map(|notices| Worker::new(store.clone(), clock.clone(), notices, options(limits.notices))),
+            submitter: Worker::new(
+                store.clone(),
+                clock.clone(),
+                submitter,
+                options(limits.submissions),
+            ),
+            readings: Worker::new(
+                store.clone(),
+                clock.clone(),
+                readings,
+                options(limits.readings),
+            ),
+            notices: notices.map(|notices| {
+                Worker::new(
+                    store.clone(),
+                    clock.clone(),
+                    notices,
+                    options(limits.notices),
+                )
+            }),
             inbox: Inbox::new(handler.clone(), clock.clone()),
-            webhooks: self.webhooks.map(|verifier| Webhooks::new(verifier, handler.clone(), clock.clone())),
+            webhooks: self
+                .webhooks
+                .map(|verifier| Webhooks::new(verifier, handler.clone(), clock.clone())),
             reconciliation,
             handler,
             provider,

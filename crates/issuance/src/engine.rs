@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use issuance_adapter::{Inbox, Readings, UqpayProvider, WebhookError, Webhooks};
 use issuance_domain::{
-    Command, Context, OperatorAct, OperatorAction, Order, OrderId, Policy, State, Timestamp, Version, allowed_actions,
+    Command, Context, OperatorAct, OperatorAction, Order, OrderId, Policy, State, Timestamp,
+    Version, allowed_actions,
 };
-use issuance_executor::{Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker};
+use issuance_executor::{
+    Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker,
+};
 use issuance_store::{
-    CommandHandler, Counts, Decision, Field, HandleError, HostReference, Message, Page, Position, Query, Receipt,
-    Recorded, Request, Standing, Store, TaskRow,
+    CommandHandler, Counts, Decision, Field, HandleError, HostReference, Message, Page, Position,
+    Query, Receipt, Recorded, Request, Standing, Store, TaskRow,
 };
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -65,7 +68,11 @@ impl Engine {
     }
 
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), stop: CancellationToken::new(), stopped: CancellationToken::new() }
+        Self {
+            parts: Arc::new(parts),
+            stop: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+        }
     }
 
     pub(crate) fn handler(&self) -> &CommandHandler {
@@ -165,7 +172,10 @@ impl Engine {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn unsettled_messages(&self, limit: usize) -> Result<Vec<(Message, Standing)>, EngineError> {
+    pub async fn unsettled_messages(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Message, Standing)>, EngineError> {
         Ok(self.store().unsettled_messages(limit).await?)
     }
 
@@ -174,17 +184,31 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read.
     pub async fn idv_link(&self, id: OrderId) -> Result<Option<IdvLink>, EngineError> {
-        let Some(order) = self.order(id).await? else { return Ok(None) };
-        let State::IdvPending { idv } = &order.state else { return Ok(None) };
-        let Some(link) = &idv.link else { return Ok(None) };
-        let life = self.policy().idv_link_life.min(link.expires_at.since(idv.since));
+        let Some(order) = self.order(id).await? else {
+            return Ok(None);
+        };
+        let State::IdvPending { idv } = &order.state else {
+            return Ok(None);
+        };
+        let Some(link) = &idv.link else {
+            return Ok(None);
+        };
+        let life = self
+            .policy()
+            .idv_link_life
+            .min(link.expires_at.since(idv.since));
         if self.clock().now() >= link.expires_at.before(LINK_HIDDEN_EARLY.min(life / 10)) {
             return Ok(None);
         }
         let field = Field::IdvLink(link.digest.to_string());
-        let Some(plaintext) = self.store().open_sealed(id, &field).await? else { return Ok(None) };
+        let Some(plaintext) = self.store().open_sealed(id, &field).await? else {
+            return Ok(None);
+        };
         let url = std::str::from_utf8(&plaintext).map_err(|_| EngineError::Sealed)?;
-        Ok(Some(IdvLink { url: SecretString::from(url), expires_at: link.expires_at }))
+        Ok(Some(IdvLink {
+            url: SecretString::from(url),
+            expires_at: link.expires_at,
+        }))
     }
 
     /// Takes one webhook delivery: every value of the two headers, and the body as it came. Durable when `Ok`.
@@ -208,7 +232,9 @@ impl Engine {
     /// # Errors
     /// A rejection, or a store that could not.
     pub async fn cancel(&self, id: OrderId) -> Result<Decision, HandleError> {
-        self.handler().handle(Request::new(id, Command::Cancel, self.clock().now())).await
+        self.handler()
+            .handle(Request::new(id, Command::Cancel, self.clock().now()))
+            .await
     }
 
     /// An operator acts. With a version, only if the order is still what they saw.
@@ -222,13 +248,19 @@ impl Engine {
         expected: Option<Version>,
     ) -> Result<Decision, HandleError> {
         let command = Command::Operate { act, expected };
-        self.handler().handle(Request::new(id, command, self.clock().now())).await
+        self.handler()
+            .handle(Request::new(id, command, self.clock().now()))
+            .await
     }
 
     /// What an operator can do to an order now.
     #[must_use]
     pub fn allowed_actions(&self, order: &Order) -> Vec<OperatorAction> {
-        let context = Context { order_id: order.id, now: self.clock().now(), policy: self.policy() };
+        let context = Context {
+            order_id: order.id,
+            now: self.clock().now(),
+            policy: self.policy(),
+        };
         allowed_actions(order, &context)
     }
 

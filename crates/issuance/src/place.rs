@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use issuance_domain::{CardRequest, Command, Order, OrderId, Placement, Problem, ProductId, Rejection};
+use issuance_domain::{
+    CardRequest, Command, Order, OrderId, Placement, Problem, ProductId, Rejection,
+};
 use issuance_executor::ProductError;
 use issuance_store::{Field, HandleError, HostReference, Request, Salt, SealedRequest, StoreError};
 use zeroize::Zeroizing;
@@ -28,7 +30,9 @@ pub enum PlaceError {
         problems: Vec<Problem>,
     },
     /// The reference belongs to another order with other content.
-    #[error("the reference belongs to order {order}, which asks for something else; use a new reference")]
+    #[error(
+        "the reference belongs to order {order}, which asks for something else; use a new reference"
+    )]
     ReferenceTaken {
         /// Which.
         order: OrderId,
@@ -54,8 +58,14 @@ impl Engine {
     /// Nothing changed.
     pub async fn place(&self, request: CardRequest) -> Result<Placed, PlaceError> {
         let (terms, personal) = request.split();
-        let reference = HostReference { account: terms.account.clone(), reference: terms.reference.clone() };
-        let asked = SealedRequest { salt: self.new_salt(), personal };
+        let reference = HostReference {
+            account: terms.account.clone(),
+            reference: terms.reference.clone(),
+        };
+        let asked = SealedRequest {
+            salt: self.new_salt(),
+            personal,
+        };
         if let Some(order) = self.store().find_reference(&reference).await? {
             return self.same_or_taken(order, &terms, &asked).await;
         }
@@ -68,7 +78,9 @@ impl Engine {
         let placement = Placement {
             terms: terms.clone(),
             personal: asked.personal.clone(),
-            personal_digest: asked.personal_digest().map_err(|_| PlaceError::Unwritable)?,
+            personal_digest: asked
+                .personal_digest()
+                .map_err(|_| PlaceError::Unwritable)?,
             product,
         };
         let request = Request {
@@ -76,14 +88,23 @@ impl Engine {
             ..Request::new(id, Command::Place(Box::new(placement)), self.clock().now())
         };
         match self.handler().handle(request).await {
-            Ok(decision) => Ok(Placed { order: decision.order, is_new: true }),
-            Err(HandleError::ReferenceTaken { order }) => self.same_or_taken(order, &terms, &asked).await,
-            Err(HandleError::Rejected(Rejection::Unfit { problems })) => Err(PlaceError::Unfit { problems }),
+            Ok(decision) => Ok(Placed {
+                order: decision.order,
+                is_new: true,
+            }),
+            Err(HandleError::ReferenceTaken { order }) => {
+                self.same_or_taken(order, &terms, &asked).await
+            }
+            Err(HandleError::Rejected(Rejection::Unfit { problems })) => {
+                Err(PlaceError::Unfit { problems })
+            }
             Err(HandleError::Store(error)) => Err(error.into()),
             // A fresh random id meets no other order; should it, the host tries again.
-            Err(HandleError::Rejected(_) | HandleError::AlreadySettled | HandleError::Contended { .. }) => {
-                Err(PlaceError::Store(StoreError::Overloaded))
-            }
+            Err(
+                HandleError::Rejected(_)
+                | HandleError::AlreadySettled
+                | HandleError::Contended { .. },
+            ) => Err(PlaceError::Store(StoreError::Overloaded)),
         }
     }
 
@@ -96,14 +117,23 @@ impl Engine {
         asked: &SealedRequest,
     ) -> Result<Placed, PlaceError> {
         let taken = PlaceError::ReferenceTaken { order: id };
-        let Some(order) = self.store().order(id).await? else { return Err(taken) };
+        let Some(order) = self.store().order(id).await? else {
+            return Err(taken);
+        };
         let sealed = self.store().open_sealed(id, &Field::Request).await?;
         let same_personal = match sealed.map(|plaintext| SealedRequest::open(&plaintext)) {
             None => true,
             Some(Ok(known)) => known.personal == asked.personal,
             Some(Err(_)) => false,
         };
-        if order.terms == *terms && same_personal { Ok(Placed { order, is_new: false }) } else { Err(taken) }
+        if order.terms == *terms && same_personal {
+            Ok(Placed {
+                order,
+                is_new: false,
+            })
+        } else {
+            Err(taken)
+        }
     }
 
     fn new_salt(&self) -> Salt {
@@ -120,4 +150,3 @@ impl Engine {
         OrderId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 }
-

@@ -144,9 +144,20 @@ impl NoticeSecret {
     /// # Errors
     /// When it is not in the form, too short or too long.
     pub fn read(text: &SecretString) -> Result<Self, NotifierError> {
-        let encoded = text.expose_secret().strip_prefix(SECRET_PREFIX).ok_or(NotifierError::Secret)?;
-        let bytes = Zeroizing::new(BASE64_STANDARD.decode(encoded).map_err(|_| NotifierError::Secret)?);
-        if SECRET_BYTES.contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(NotifierError::Secret) }
+        let encoded = text
+            .expose_secret()
+            .strip_prefix(SECRET_PREFIX)
+            .ok_or(NotifierError::Secret)?;
+        let bytes = Zeroizing::new(
+            BASE64_STANDARD
+                .decode(encoded)
+                .map_err(|_| NotifierError::Secret)?,
+        );
+        if SECRET_BYTES.contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(NotifierError::Secret)
+        }
     }
 
     /// The written form of a new secret, from random bytes.
@@ -165,12 +176,18 @@ impl NoticeSecret {
     /// `webhook-timestamp`, and drops what it has had under the same `webhook-id`.
     #[must_use]
     pub fn verifies(&self, id: &[u8], timestamp: &[u8], signatures: &str, body: &[u8]) -> bool {
-        signatures.split(' ').filter_map(|signature| signature.strip_prefix("v1,")).any(|encoded| {
-            let (Ok(tag), Some(mac)) = (BASE64_STANDARD.decode(encoded), self.mac(id, timestamp, body)) else {
-                return false;
-            };
-            mac.verify_slice(&tag).is_ok()
-        })
+        signatures
+            .split(' ')
+            .filter_map(|signature| signature.strip_prefix("v1,"))
+            .any(|encoded| {
+                let (Ok(tag), Some(mac)) = (
+                    BASE64_STANDARD.decode(encoded),
+                    self.mac(id, timestamp, body),
+                ) else {
+                    return false;
+                };
+                mac.verify_slice(&tag).is_ok()
+            })
     }
 
     fn mac(&self, id: &[u8], timestamp: &[u8], body: &[u8]) -> Option<Hmac<Sha256>> {
@@ -201,7 +218,10 @@ impl Notifier for HttpNotifier {
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
-            .header("webhook-signature", signature.ok_or_else(|| told_not("the secret is unusable"))?)
+            .header(
+                "webhook-signature",
+                signature.ok_or_else(|| told_not("the secret is unusable"))?,
+            )
             .header("webhook-timestamp", seconds)
             .body(body);
         match request.send().await {

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use issuance_domain::{Command, Context, CorruptHistory, Event, MessageId, Order, OrderId, Policy, Rejection, Timestamp, decide};
+use issuance_domain::{
+    Command, Context, CorruptHistory, Event, MessageId, Order, OrderId, Policy, Rejection,
+    Timestamp, decide,
+};
 
 use crate::error::{AppendError, StoreError};
 use crate::position::Position;
@@ -41,7 +44,13 @@ impl Request {
     /// A command with nothing beside it.
     #[must_use]
     pub fn new(order: OrderId, command: Command, now: Timestamp) -> Self {
-        Self { order, command, now, sealed: Vec::new(), settles: None }
+        Self {
+            order,
+            command,
+            now,
+            sealed: Vec::new(),
+            settles: None,
+        }
     }
 }
 
@@ -106,17 +115,34 @@ impl CommandHandler {
     /// # Errors
     /// A rejection, or a store that could not; nothing changed.
     pub async fn handle(&self, request: Request) -> Result<Decision, HandleError> {
-        let Request { order: id, command, now, sealed, settles } = request;
-        let context = Context { order_id: id, now, policy: &self.policy };
+        let Request {
+            order: id,
+            command,
+            now,
+            sealed,
+            settles,
+        } = request;
+        let context = Context {
+            order_id: id,
+            now,
+            policy: &self.policy,
+        };
         for _ in 0..MAX_CONFLICTS {
             let before = self.store.order(id).await?;
             let events = decide(before.as_deref(), command.clone(), &context)?;
             let corrupt = |source: CorruptHistory| StoreError::Corrupt { order: id, source };
-            let after = Projection::after(id, before.as_deref(), &events, &self.policy).map_err(corrupt)?;
-            let Some(projection) = after else { return Err(Rejection::Unknown { order: id }.into()) };
+            let after =
+                Projection::after(id, before.as_deref(), &events, &self.policy).map_err(corrupt)?;
+            let Some(projection) = after else {
+                return Err(Rejection::Unknown { order: id }.into());
+            };
             let order = projection.order.clone();
             if events.is_empty() {
-                return Ok(Decision { events, order, position: None });
+                return Ok(Decision {
+                    events,
+                    order,
+                    position: None,
+                });
             }
             let append = Append {
                 order: id,
@@ -129,10 +155,16 @@ impl CommandHandler {
             match self.store.append(append).await {
                 Ok(appended) => {
                     log(&order, &events);
-                    return Ok(Decision { events, order, position: Some(appended.position) });
+                    return Ok(Decision {
+                        events,
+                        order,
+                        position: Some(appended.position),
+                    });
                 }
                 Err(AppendError::Conflict { .. }) => {}
-                Err(AppendError::ReferenceTaken { order }) => return Err(HandleError::ReferenceTaken { order }),
+                Err(AppendError::ReferenceTaken { order }) => {
+                    return Err(HandleError::ReferenceTaken { order });
+                }
                 Err(AppendError::AlreadySettled) => return Err(HandleError::AlreadySettled),
                 Err(AppendError::Store(error)) => return Err(error.into()),
             }

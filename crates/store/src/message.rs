@@ -1,6 +1,9 @@
 //! The inbox: verified webhooks that await a decision.
 
-use issuance_domain::{Account, CardId, CardOrderId, CardholderId, MessageId, OrderId, ProviderIds, Reference, Timestamp};
+use issuance_domain::{
+    Account, CardId, CardOrderId, CardholderId, MessageId, OrderId, ProviderIds, Reference,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -73,7 +76,10 @@ impl Alias {
         let card_order = ids.card_order.clone().map(Self::CardOrder);
         let card = ids.card.clone().map(Self::Card);
         let cardholder = ids.cardholder.clone().map(Self::Cardholder);
-        [card_order, card, cardholder].into_iter().flatten().collect()
+        [card_order, card, cardholder]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// A key for an index: kind and id.
@@ -101,6 +107,10 @@ impl HostReference {
     /// A key for an index. Neither part contains a space.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{} {}", self.account.as_ref().map_or("", Account::as_str), self.reference)
+        format!(
+            "{} {}",
+            self.account.as_ref().map_or("", Account::as_str),
+            self.reference
+        )
     }
 }

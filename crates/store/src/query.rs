@@ -36,10 +36,21 @@ impl Query {
     /// Whether an order matches everything but the cursor.
     #[must_use]
     pub fn matches(&self, order: &Order) -> bool {
-        let attention = order.attention.as_ref().map(|attention| attention.reason.name());
-        self.state.as_ref().is_none_or(|state| state == order.state.name())
-            && self.account.as_ref().is_none_or(|account| order.terms.account.as_ref() == Some(account))
-            && self.product.as_ref().is_none_or(|product| order.terms.product_id == *product)
+        let attention = order
+            .attention
+            .as_ref()
+            .map(|attention| attention.reason.name());
+        self.state
+            .as_ref()
+            .is_none_or(|state| state == order.state.name())
+            && self
+                .account
+                .as_ref()
+                .is_none_or(|account| order.terms.account.as_ref() == Some(account))
+            && self
+                .product
+                .as_ref()
+                .is_none_or(|product| order.terms.product_id == *product)
             && match &self.attention {
                 None => true,
                 Some(AttentionFilter::Any) => attention.is_some(),

@@ -20,7 +20,9 @@ pub struct Recorded {
 
 /// A stored event this engine cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("stored event `{name}` of schema {schema} cannot be read: {why}; a newer engine may have written it")]
+#[error(
+    "stored event `{name}` of schema {schema} cannot be read: {why}; a newer engine may have written it"
+)]
 pub struct UnreadableEvent {
     /// Its stored name.
     pub name: String,
@@ -45,13 +47,28 @@ pub fn body_json(body: &EventBody) -> Result<String, serde_json::Error> {
 ///
 /// # Errors
 /// When no released engine wrote this name and schema, or the body does not fit.
-pub fn read_event(name: &str, schema: u16, recorded_at: &str, body: &RawValue) -> Result<Event, UnreadableEvent> {
-    let unreadable = |why: String| UnreadableEvent { name: name.into(), schema, why };
-    let at: Timestamp = recorded_at.parse().map_err(|_| unreadable("`recorded_at` is not a time".into()))?;
+pub fn read_event(
+    name: &str,
+    schema: u16,
+    recorded_at: &str,
+    body: &RawValue,
+) -> Result<Event, UnreadableEvent> {
+    let unreadable = |why: String| UnreadableEvent {
+        name: name.into(),
+        schema,
+        why,
+    };
+    let at: Timestamp = recorded_at
+        .parse()
+        .map_err(|_| unreadable("`recorded_at` is not a time".into()))?;
     if schema != 1 {
         return Err(unreadable("unknown schema".into()));
     }
-    let tagged = format!(r#"{{"name":"{}","body":{}}}"#, name.escape_default(), body.get());
+    let tagged = format!(
+        r#"{{"name":"{}","body":{}}}"#,
+        name.escape_default(),
+        body.get()
+    );
     let body = serde_json::from_str(&tagged).map_err(|error| unreadable(error.to_string()))?;
     Ok(Event { at, body })
 }
@@ -63,9 +80,16 @@ mod tests {
 
     #[test]
     fn the_name_stands_beside_the_body() {
-        let body = EventBody::AttentionRaised { reason: AttentionReason::Capacity { code: "insufficient_sub_bin".into() } };
+        let body = EventBody::AttentionRaised {
+            reason: AttentionReason::Capacity {
+                code: "insufficient_sub_bin".into(),
+            },
+        };
         let json = body_json(&body).unwrap();
-        assert_eq!(json, r#"{"reason":{"kind":"capacity","code":"insufficient_sub_bin"}}"#);
+        assert_eq!(
+            json,
+            r#"{"reason":{"kind":"capacity","code":"insufficient_sub_bin"}}"#
+        );
         let raw = RawValue::from_string(json).unwrap();
         let event = read_event(body.name(), 1, "2026-10-03T01:12:44.000Z", &raw).unwrap();
         assert_eq!(event.body, body);

@@ -24,8 +24,14 @@ impl Salt {
     #[must_use]
     pub fn digest(&self, bytes: &[u8]) -> Digest {
         // The length is fixed, and HMAC takes any.
-        let keyed = Hmac::<Sha256>::new_from_slice(&*self.0).map(|mac| mac.chain_update(bytes).finalize());
-        Digest(keyed.map(|tag| hex::encode(tag.into_bytes())).unwrap_or_default().into())
+        let keyed =
+            Hmac::<Sha256>::new_from_slice(&*self.0).map(|mac| mac.chain_update(bytes).finalize());
+        Digest(
+            keyed
+                .map(|tag| hex::encode(tag.into_bytes()))
+                .unwrap_or_default()
+                .into(),
+        )
     }
 }
 
@@ -45,7 +51,10 @@ impl SealedRequest {
     /// When it cannot be written as JSON, which its types rule out.
     pub fn seal(&self) -> Result<Sealing, serde_json::Error> {
         let plaintext = Zeroizing::new(serde_json::to_vec(self)?);
-        Ok(Sealing { field: Field::Request, plaintext })
+        Ok(Sealing {
+            field: Field::Request,
+            plaintext,
+        })
     }
 
     /// Out of the vault.
@@ -61,7 +70,9 @@ impl SealedRequest {
     /// # Errors
     /// As [`Self::seal`].
     pub fn personal_digest(&self) -> Result<Digest, serde_json::Error> {
-        Ok(self.salt.digest(&Zeroizing::new(serde_json::to_vec(&self.personal)?)))
+        Ok(self
+            .salt
+            .digest(&Zeroizing::new(serde_json::to_vec(&self.personal)?)))
     }
 }
 
@@ -69,11 +80,16 @@ mod salt_hex {
     use serde::{Deserialize, Deserializer, Serializer, de};
     use zeroize::Zeroizing;
 
-    pub(super) fn serialize<S: Serializer>(salt: &Zeroizing<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        salt: &Zeroizing<[u8; 32]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Zeroizing::new(hex::encode(**salt)))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<[u8; 32]>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Zeroizing<[u8; 32]>, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         let mut salt = Zeroizing::new([0; 32]);
         hex::decode_to_slice(text.as_bytes(), &mut *salt).map_err(de::Error::custom)?;

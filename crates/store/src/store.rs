@@ -29,7 +29,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Order events after a position, in log order, at most `limit`. The second part is the position to go on from: the
     /// log also holds records that are not an order's.
-    async fn read_after(&self, after: Position, limit: usize) -> Result<(Vec<Recorded>, Position), StoreError>;
+    async fn read_after(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<(Vec<Recorded>, Position), StoreError>;
 
     /// The newest durable position.
     async fn head(&self) -> Result<Position, StoreError>;
@@ -56,7 +60,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Stores a verified webhook. It is durable when this returns `Stored`. `sealed` goes to the vault under the
     /// message's own name.
-    async fn receive(&self, message: Message, sealed: Option<Sealing>) -> Result<Receipt, StoreError>;
+    async fn receive(
+        &self,
+        message: Message,
+        sealed: Option<Sealing>,
+    ) -> Result<Receipt, StoreError>;
 
     /// Messages that await a decision, oldest first.
     async fn pending_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError>;
@@ -65,16 +73,27 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn wait_for_messages(&self);
 
     /// Marks a message that led to no events. `Parked` ones become pending again when an order learns one of their names.
-    async fn settle(&self, id: &MessageId, standing: Standing, at: Timestamp) -> Result<(), StoreError>;
+    async fn settle(
+        &self,
+        id: &MessageId,
+        standing: Standing,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Messages that stand parked or quarantined, oldest first.
-    async fn unsettled_messages(&self, limit: usize) -> Result<Vec<(Message, Standing)>, StoreError>;
+    async fn unsettled_messages(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Message, Standing)>, StoreError>;
 
     /// Orders known by a name. More than one only for a shared cardholder.
     async fn find(&self, alias: &Alias) -> Result<Vec<OrderId>, StoreError>;
 
     /// The order a host calls by this name.
-    async fn find_reference(&self, reference: &HostReference) -> Result<Option<OrderId>, StoreError>;
+    async fn find_reference(
+        &self,
+        reference: &HostReference,
+    ) -> Result<Option<OrderId>, StoreError>;
 
     /// Orders that match, newest first.
     async fn list(&self, query: &Query) -> Result<Page, StoreError>;
@@ -83,7 +102,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn counts(&self) -> Result<Counts, StoreError>;
 
     /// Opens what was sealed under an order's field. `None`: never there, or erased.
-    async fn open_sealed(&self, order: OrderId, field: &Field) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
+    async fn open_sealed(
+        &self,
+        order: OrderId,
+        field: &Field,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
 
     /// Finishes what is under way and makes everything derived durable too. No call may follow.
     async fn close(&self) -> Result<(), StoreError>;

@@ -24,13 +24,17 @@ impl Told {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 /// Listens for notices. Its address, and what it was told.
 pub(crate) async fn listen(secret: NoticeSecret) -> Result<(String, Told), Failure> {
-    let failed = |error: std::io::Error| Failure::new(Exit::Failed, "cannot listen as the host").because(&error);
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, "cannot listen as the host").because(&error)
+    };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let told = Told::default();
@@ -42,16 +46,39 @@ pub(crate) async fn listen(secret: NoticeSecret) -> Result<(String, Told), Failu
 }
 
 /// A host takes only what is signed, and takes a repeat for what it is.
-async fn hear(State((told, secret)): State<(Told, NoticeSecret)>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let header = |name: &str| headers.get(name).map(|value| value.as_bytes()).unwrap_or_default();
+async fn hear(
+    State((told, secret)): State<(Told, NoticeSecret)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| value.as_bytes())
+            .unwrap_or_default()
+    };
     let signatures = std::str::from_utf8(header("webhook-signature")).unwrap_or_default();
-    if !secret.verifies(header("webhook-id"), header("webhook-timestamp"), signatures, &body) {
+    if !secret.verifies(
+        header("webhook-id"),
+        header("webhook-timestamp"),
+        signatures,
+        &body,
+    ) {
         return StatusCode::UNAUTHORIZED;
     }
-    let Ok(notice) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
+    let Ok(notice) = serde_json::from_slice::<Value>(&body) else {
+        return StatusCode::BAD_REQUEST;
+    };
     let data = notice.get("data").unwrap_or(&notice);
-    let order = data.get("order_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let version = data.get("version").and_then(Value::as_u64).unwrap_or_default();
+    let order = data
+        .get("order_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let version = data
+        .get("version")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     let mut known = told.lock();
     let newest = known.entry(order).or_default();
     *newest = version.max(*newest);
@@ -71,8 +98,14 @@ pub(crate) enum Answer {
 pub(crate) async fn place(http: &Client, base: &str, request: &Value) -> Result<Answer, Failure> {
     const TRIES: u32 = 20;
     for attempt in 1..=TRIES {
-        let answer = http.post(format!("{base}/v1/orders")).json(request).send().await;
-        let answer = answer.map_err(|error| Failure::new(Exit::Failed, "the server does not answer").because(&error))?;
+        let answer = http
+            .post(format!("{base}/v1/orders"))
+            .json(request)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| {
+            Failure::new(Exit::Failed, "the server does not answer").because(&error)
+        })?;
         let status = answer.status().as_u16();
         let body: Value = answer.json().await.unwrap_or_else(|_| json!({}));
         match status {
@@ -81,12 +114,24 @@ pub(crate) async fn place(http: &Client, base: &str, request: &Value) -> Result<
                 return Ok(Answer::Order(id.to_owned()));
             }
             409 | 422 => {
-                let errors = body.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
-                let path = |error: &Value| error.get("path").and_then(Value::as_str).map(str::to_owned);
+                let errors = body
+                    .get("errors")
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default();
+                let path =
+                    |error: &Value| error.get("path").and_then(Value::as_str).map(str::to_owned);
                 return Ok(Answer::Refused(errors.iter().filter_map(path).collect()));
             }
-            429 | 503 if attempt < TRIES => tokio::time::sleep(std::time::Duration::from_millis(250)).await,
-            _ => return Err(Failure::new(Exit::Failed, format!("the server answered {status}: {body}"))),
+            429 | 503 if attempt < TRIES => {
+                tokio::time::sleep(std::time::Duration::from_millis(250)).await
+            }
+            _ => {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    format!("the server answered {status}: {body}"),
+                ));
+            }
         }
     }
     Err(Failure::new(Exit::Unavailable, "the server stays busy"))

@@ -70,7 +70,12 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
     verdict
 }
 
-async fn issue(world: &World, lines: &[Line], patience: Duration, output: Output) -> Result<Vec<Row>, Failure> {
+async fn issue(
+    world: &World,
+    lines: &[Line],
+    patience: Duration,
+    output: Output,
+) -> Result<Vec<Row>, Failure> {
     let progress = progress(lines.len(), output);
     let host = Host {
         engine: &world.serving.engine,
@@ -94,7 +99,8 @@ async fn issue(world: &World, lines: &[Line], patience: Duration, output: Output
 /// What became of it, for people or for programs; and the verdict.
 fn tell(world: &World, rows: &[Row], output: Output) -> Result<Result<(), Failure>, Failure> {
     let log = Log::open(&world.data.join("store")).and_then(|log| log.verify(|_, _| {}));
-    let log = log.map_err(|error| Failure::new(Exit::Failed, "the log cannot be read").because(&error))?;
+    let log =
+        log.map_err(|error| Failure::new(Exit::Failed, "the log cannot be read").because(&error))?;
     let ended = rows.iter().filter(|row| row.order_id.is_some()).count();
     let calls = world.simulator.ledger().requests.len();
     let calls_each = calls as f64 / ended.max(1) as f64;
@@ -111,11 +117,31 @@ fn tell(world: &World, rows: &[Row], output: Output) -> Result<Result<(), Failur
             "data": world.data,
         }))?;
     } else {
-        let head = ["order", "what it shows", "end", "why", "calls", "cards", "as expected"];
+        let head = [
+            "order",
+            "what it shows",
+            "end",
+            "why",
+            "calls",
+            "cards",
+            "as expected",
+        ];
         let cells = |row: &Row| {
-            let verdict = if row.is_as_expected() { "yes".into() } else { row.complaints.join("; ") };
+            let verdict = if row.is_as_expected() {
+                "yes".into()
+            } else {
+                row.complaints.join("; ")
+            };
             let (calls, cards) = (row.calls.to_string(), row.cards.to_string());
-            vec![row.reference.clone(), row.title.clone(), row.end.clone(), row.why.clone(), calls, cards, verdict]
+            vec![
+                row.reference.clone(),
+                row.title.clone(),
+                row.end.clone(),
+                row.why.clone(),
+                calls,
+                cards,
+                verdict,
+            ]
         };
         output.table(&head, rows.iter().map(cells))?;
         output.line(&format!(
@@ -132,14 +158,27 @@ fn tell(world: &World, rows: &[Row], output: Output) -> Result<Result<(), Failur
         return Ok(Ok(()));
     }
     let names: Vec<_> = wrong.iter().map(|row| row.reference.as_str()).collect();
-    let failure = Failure::new(Exit::Failed, format!("not as expected: {}", names.join(", ")));
-    Ok(Err(failure.hint(format!("everything is kept in {}", world.data.display()))))
+    let failure = Failure::new(
+        Exit::Failed,
+        format!("not as expected: {}", names.join(", ")),
+    );
+    Ok(Err(failure.hint(format!(
+        "everything is kept in {}",
+        world.data.display()
+    ))))
 }
 
 fn try_this(world: &World, rows: &[Row], output: Output) -> Result<(), Failure> {
     let (hosts, data) = (world.serving.hosts, world.data.display());
-    let operators = world.serving.operators.map_or_else(|| "none".to_owned(), |address| format!("http://{address}"));
-    let stuck = rows.iter().find(|row| row.end == "accepted").and_then(|row| row.order_id.as_deref()).unwrap_or("ID");
+    let operators = world
+        .serving
+        .operators
+        .map_or_else(|| "none".to_owned(), |address| format!("http://{address}"));
+    let stuck = rows
+        .iter()
+        .find(|row| row.end == "accepted")
+        .and_then(|row| row.order_id.as_deref())
+        .unwrap_or("ID");
     let program = std::env::args().next().unwrap_or_else(|| "issuance".into());
     output.line(&format!(
         "\nEverything goes on running. Ctrl-C ends it; a start with --data {data} goes on.\n\
@@ -165,7 +204,9 @@ fn progress(length: usize, output: Output) -> ProgressBar {
     if output.json || !output.terminal {
         // Without a terminal the bar draws nothing; say at least that something happens.
         bar.set_draw_target(ProgressDrawTarget::hidden());
-        output::note(&format!("issuing {length} orders, with faults; this takes about half a minute"));
+        output::note(&format!(
+            "issuing {length} orders, with faults; this takes about half a minute"
+        ));
     }
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} orders at their end  {msg}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -173,7 +214,8 @@ fn progress(length: usize, output: Output) -> ProgressBar {
 
 /// The provider as another program of ours would reach it, with a credential of its own.
 fn provider(world: &World) -> Result<Client, Failure> {
-    let base_url = BaseUrl::parse(&world.simulator.api_base(), true).map_err(|error| Failure::of(Exit::Failed, &error))?;
+    let base_url = BaseUrl::parse(&world.simulator.api_base(), true)
+        .map_err(|error| Failure::of(Exit::Failed, &error))?;
     let config = ClientConfig {
         base_url,
         client_id: "demo-setup".into(),
@@ -193,7 +235,11 @@ fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
         std::env::temp_dir().join(format!("issuance-demo-{}", hex::encode(random)))
     });
     let failed = |error: std::io::Error| {
-        Failure::new(Exit::Failed, format!("cannot use data directory {}", dir.display())).because(&error)
+        Failure::new(
+            Exit::Failed,
+            format!("cannot use data directory {}", dir.display()),
+        )
+        .because(&error)
     };
     std::fs::create_dir_all(&dir).map_err(failed)?;
     dir.canonicalize().map_err(failed)

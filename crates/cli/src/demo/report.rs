@@ -35,8 +35,13 @@ impl Row {
         let mut complaints = Vec::new();
         if line.expect.refused.is_none() {
             complaints.push("refused, which the line does not expect".to_owned());
-        } else if !expected.iter().all(|path| paths.contains(path)) || paths.len() != expected.len() {
-            complaints.push(format!("refused for {}, not {}", paths.join(", "), expected.join(", ")));
+        } else if !expected.iter().all(|path| paths.contains(path)) || paths.len() != expected.len()
+        {
+            complaints.push(format!(
+                "refused for {}, not {}",
+                paths.join(", "),
+                expected.join(", ")
+            ));
         }
         Self {
             reference: line.reference().into(),
@@ -57,27 +62,52 @@ impl Row {
 }
 
 /// An order's end against what the line expects.
-pub(crate) fn how(line: &Line, order: &Order, events: &[EventBody], mut complaints: Vec<String>) -> Row {
+pub(crate) fn how(
+    line: &Line,
+    order: &Order,
+    events: &[EventBody],
+    mut complaints: Vec<String>,
+) -> Row {
     let expect = &line.expect;
-    let attention = order.attention.as_ref().map(|attention| attention.reason.name());
+    let attention = order
+        .attention
+        .as_ref()
+        .map(|attention| attention.reason.name());
     let failure = match &order.state {
         State::Failed { failure, .. } => word(&failure.kind),
-        State::Active { .. } | State::Requested { .. } | State::Accepted { .. } | State::IdvPending { .. } => None,
+        State::Active { .. }
+        | State::Requested { .. }
+        | State::Accepted { .. }
+        | State::IdvPending { .. } => None,
     };
     let cancelled = order.compensation.as_ref().is_some_and(|ended| ended.done);
     let mut differs = |what: &str, is: Option<&str>, expected: Option<&str>| {
         if is != expected {
-            complaints.push(format!("{what} is {}, not {}", is.unwrap_or("none"), expected.unwrap_or("none")));
+            complaints.push(format!(
+                "{what} is {}, not {}",
+                is.unwrap_or("none"),
+                expected.unwrap_or("none")
+            ));
         }
     };
     differs("state", Some(order.state.name()), expect.state.as_deref());
     differs("failure", failure.as_deref(), expect.failure.as_deref());
     differs("attention", attention, expect.attention.as_deref());
-    differs("cancelled", Some(yes(cancelled)), Some(yes(expect.cancelled)));
+    differs(
+        "cancelled",
+        Some(yes(cancelled)),
+        Some(yes(expect.cancelled)),
+    );
     if let Some(expected) = expect.links {
-        differs("links", Some(&links(events).to_string()), Some(&expected.to_string()));
+        differs(
+            "links",
+            Some(&links(events).to_string()),
+            Some(&expected.to_string()),
+        );
     }
-    let mut why = failure.or(attention.map(|reason| format!("operator called: {reason}"))).unwrap_or_default();
+    let mut why = failure
+        .or(attention.map(|reason| format!("operator called: {reason}")))
+        .unwrap_or_default();
     if cancelled {
         why = "cancelled for the host".into();
     }
@@ -87,7 +117,10 @@ pub(crate) fn how(line: &Line, order: &Order, events: &[EventBody], mut complain
         order_id: Some(order.id.to_string()),
         end: order.state.name().into(),
         why,
-        calls: events.iter().filter(|event| matches!(event, EventBody::SubmissionStarted { .. })).count(),
+        calls: events
+            .iter()
+            .filter(|event| matches!(event, EventBody::SubmissionStarted { .. }))
+            .count(),
         cards: 0,
         complaints,
     }
@@ -100,10 +133,16 @@ pub(crate) fn hold_against(ledger: &Ledger, rows: &mut [Row]) {
         let Some(id) = &row.order_id else { continue };
         let cards = by_order.get(id).map(Vec::as_slice).unwrap_or_default();
         row.cards = cards.len();
-        let usable = cards.iter().filter(|card| card.status == CardStatus::Active).count();
+        let usable = cards
+            .iter()
+            .filter(|card| card.status == CardStatus::Active)
+            .count();
         let wanted = usize::from(row.end == "active" && row.why.is_empty());
         if cards.len() > 1 || usable != wanted {
-            row.complaints.push(format!("{} cards at the provider, {usable} of them usable", cards.len()));
+            row.complaints.push(format!(
+                "{} cards at the provider, {usable} of them usable",
+                cards.len()
+            ));
         }
     }
 }
@@ -114,5 +153,8 @@ fn yes(is: bool) -> &'static str {
 
 /// A unit variant's stored name.
 fn word(value: &impl Serialize) -> Option<String> {
-    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+    serde_json::to_value(value)
+        .ok()?
+        .as_str()
+        .map(str::to_owned)
 }

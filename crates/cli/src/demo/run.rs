@@ -43,9 +43,16 @@ pub(crate) struct Host<'a> {
 
 impl Host<'_> {
     /// All lines side by side. One row each, in the file's order.
-    pub(crate) async fn issue(&self, lines: &[Line], progress: &ProgressBar) -> Result<Vec<Row>, Failure> {
-        let mut running: FuturesUnordered<_> =
-            lines.iter().enumerate().map(|(number, line)| async move { (number, self.line(line).await) }).collect();
+    pub(crate) async fn issue(
+        &self,
+        lines: &[Line],
+        progress: &ProgressBar,
+    ) -> Result<Vec<Row>, Failure> {
+        let mut running: FuturesUnordered<_> = lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| async move { (number, self.line(line).await) })
+            .collect();
         let mut rows: Vec<Option<Row>> = lines.iter().map(|_| None).collect();
         while let Some((number, row)) = running.next().await {
             let row = row?;
@@ -70,11 +77,16 @@ impl Host<'_> {
             Answer::Order(id) => id,
         };
         let mut complaints = self.again(line, &request, &id).await?;
-        let id: OrderId =
-            id.parse().map_err(|_| Failure::new(Exit::Failed, "the server gave an order without an id"))?;
+        let id: OrderId = id
+            .parse()
+            .map_err(|_| Failure::new(Exit::Failed, "the server gave an order without an id"))?;
         if line.then == Some(Then::Cancel) {
             self.watch(id, |order| order.state.is_terminal()).await?;
-            let cancelled = self.http.post(format!("{}/v1/orders/{id}/cancel", self.base)).send().await;
+            let cancelled = self
+                .http
+                .post(format!("{}/v1/orders/{id}/cancel", self.base))
+                .send()
+                .await;
             if !cancelled.is_ok_and(|answer| answer.status().is_success()) {
                 complaints.push("the cancel was not taken".into());
             }
@@ -83,14 +95,23 @@ impl Host<'_> {
         if !at_rest {
             complaints.push("not at rest in time".into());
         }
-        let history = self.engine.history(id).await.map_err(|error| Failure::of(Exit::Failed, &error))?;
-        let events: Vec<_> = history.into_iter().map(|record| record.event.body).collect();
+        let history = self
+            .engine
+            .history(id)
+            .await
+            .map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let events: Vec<_> = history
+            .into_iter()
+            .map(|record| record.event.body)
+            .collect();
         Ok(how(line, &order, &events, complaints))
     }
 
     /// The host asks once more, as hosts do.
     async fn again(&self, line: &Line, request: &Value, id: &str) -> Result<Vec<String>, Failure> {
-        let Some(again) = line.again else { return Ok(Vec::new()) };
+        let Some(again) = line.again else {
+            return Ok(Vec::new());
+        };
         let mut repeated = request.clone();
         if again == Again::Changed {
             repeated["limit"] = "1.00".into();
@@ -105,11 +126,20 @@ impl Host<'_> {
     }
 
     /// Waits until the order is as wished; whether it came to that in time.
-    async fn watch(&self, id: OrderId, wished: impl Fn(&Order) -> bool) -> Result<(Arc<Order>, bool), Failure> {
+    async fn watch(
+        &self,
+        id: OrderId,
+        wished: impl Fn(&Order) -> bool,
+    ) -> Result<(Arc<Order>, bool), Failure> {
         let looks = self.patience.as_millis() / LOOK.as_millis();
         for look in 0.. {
-            let order = self.engine.order(id).await.map_err(|error| Failure::of(Exit::Failed, &error))?;
-            let order = order.ok_or_else(|| Failure::new(Exit::Failed, format!("order {id} is gone")))?;
+            let order = self
+                .engine
+                .order(id)
+                .await
+                .map_err(|error| Failure::of(Exit::Failed, &error))?;
+            let order =
+                order.ok_or_else(|| Failure::new(Exit::Failed, format!("order {id} is gone")))?;
             let done = wished(&order);
             if done || look >= looks {
                 return Ok((order, done));
@@ -120,10 +150,19 @@ impl Host<'_> {
     }
 
     async fn ended(&self, reference: &str) -> Result<(), Failure> {
-        let reference = reference.parse().map_err(|error| Failure::of(Exit::Usage, &error))?;
-        let reference = HostReference { account: None, reference };
+        let reference = reference
+            .parse()
+            .map_err(|error| Failure::of(Exit::Usage, &error))?;
+        let reference = HostReference {
+            account: None,
+            reference,
+        };
         for _ in 0..self.patience.as_millis() / LOOK.as_millis() {
-            let order = self.engine.find(&reference).await.map_err(|error| Failure::of(Exit::Failed, &error))?;
+            let order = self
+                .engine
+                .find(&reference)
+                .await
+                .map_err(|error| Failure::of(Exit::Failed, &error))?;
             if order.is_some_and(|order| order.state.is_terminal()) {
                 break;
             }
@@ -134,14 +173,28 @@ impl Host<'_> {
 
     /// A person the provider knew before. The key is the same at every start, so there is one person.
     async fn holder(&self, line: &Line, person: &Value) -> Result<String, Failure> {
-        let failed = |what: &dyn std::fmt::Debug| Failure::new(Exit::Failed, format!("no cardholder: {what:?}"));
-        let token = self.token.get_or_try_init(|| self.provider.mint_token(jiff_now())).await;
+        let failed = |what: &dyn std::fmt::Debug| {
+            Failure::new(Exit::Failed, format!("no cardholder: {what:?}"))
+        };
+        let token = self
+            .token
+            .get_or_try_init(|| self.provider.mint_token(jiff_now()))
+            .await;
         let token = token.map_err(|error| Failure::of(Exit::Failed, &error))?;
-        let key = uuid::Builder::from_random_bytes(*Uuid::new_v5(&HOLDERS, line.reference().as_bytes()).as_bytes());
-        let body = Body::from_bytes(serde_json::to_vec(person).map_err(|error| Failure::of(Exit::Failed, &error))?);
-        let answer = self.provider.create_cardholder(Auth::new(token), key.into_uuid(), &body).await;
+        let key = uuid::Builder::from_random_bytes(
+            *Uuid::new_v5(&HOLDERS, line.reference().as_bytes()).as_bytes(),
+        );
+        let body = Body::from_bytes(
+            serde_json::to_vec(person).map_err(|error| Failure::of(Exit::Failed, &error))?,
+        );
+        let answer = self
+            .provider
+            .create_cardholder(Auth::new(token), key.into_uuid(), &body)
+            .await;
         match answer {
-            issuance::uqpay::Answer::Ok(received) => Ok(received.value.cardholder_id.as_str().to_owned()),
+            issuance::uqpay::Answer::Ok(received) => {
+                Ok(received.value.cardholder_id.as_str().to_owned())
+            }
             other => Err(failed(&other)),
         }
     }
@@ -150,8 +203,12 @@ impl Host<'_> {
 /// Whether nothing more will happen by itself that the line does not wait for.
 fn is_at_rest(order: &Order, line: &Line) -> bool {
     let told = order.notice.told >= order.notice.owed;
-    let cancelled = !line.expect.cancelled || order.compensation.as_ref().is_some_and(|ended| ended.done);
-    let called = order.attention.as_ref().map(|attention| attention.reason.name());
+    let cancelled =
+        !line.expect.cancelled || order.compensation.as_ref().is_some_and(|ended| ended.done);
+    let called = order
+        .attention
+        .as_ref()
+        .map(|attention| attention.reason.name());
     match &order.state {
         State::Active { .. } | State::Failed { .. } => told && cancelled,
         State::Requested { .. } | State::Accepted { .. } | State::IdvPending { .. } => {

@@ -83,7 +83,10 @@ pub(crate) struct Expect {
 impl Line {
     /// The host's name for the order.
     pub(crate) fn reference(&self) -> &str {
-        self.order.get("reference").and_then(Value::as_str).unwrap_or_default()
+        self.order
+            .get("reference")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// The fault rules, named and aimed at this order alone by a mark in its metadata.
@@ -92,7 +95,9 @@ impl Line {
         self.faults.iter().enumerate().map(move |(number, rule)| {
             let mut rule = rule.clone();
             rule.id = format!("{reference}-{number}");
-            rule.applies_to.metadata.insert(MARK.into(), reference.into());
+            rule.applies_to
+                .metadata
+                .insert(MARK.into(), reference.into());
             rule
         })
     }
@@ -100,11 +105,16 @@ impl Line {
     /// The request, marked, with the cardholder of the two-step road filled in.
     pub(crate) fn request(&self, holder: Option<&str>) -> Value {
         let mut order = self.order.clone();
-        let metadata = order.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+        let metadata = order
+            .entry("metadata")
+            .or_insert_with(|| Value::Object(Map::new()));
         if let Some(metadata) = metadata.as_object_mut() {
             metadata.insert(MARK.into(), self.reference().into());
         }
-        if let (Some(id), Some(cardholder)) = (holder, order.get_mut("cardholder").and_then(Value::as_object_mut)) {
+        if let (Some(id), Some(cardholder)) = (
+            holder,
+            order.get_mut("cardholder").and_then(Value::as_object_mut),
+        ) {
             cardholder.insert("cardholder_id".into(), id.into());
         }
         Value::Object(order)
@@ -116,11 +126,15 @@ const MARK: &str = "demo";
 
 /// Reads the lines of a file, or those that come with the program.
 pub(crate) fn read(file: Option<&Path>) -> Result<Vec<Line>, Failure> {
-    let name = file.map_or_else(|| "the built-in orders".to_owned(), |file| file.display().to_string());
+    let name = file.map_or_else(
+        || "the built-in orders".to_owned(),
+        |file| file.display().to_string(),
+    );
     let text = match file {
         None => BUILT_IN.to_owned(),
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(Exit::Usage, format!("cannot read {name}")).because(&error))?,
+        Some(file) => std::fs::read_to_string(file).map_err(|error| {
+            Failure::new(Exit::Usage, format!("cannot read {name}")).because(&error)
+        })?,
     };
     text.lines()
         .enumerate()
@@ -148,7 +162,10 @@ mod tests {
         let references: HashSet<_> = lines.iter().map(Line::reference).collect();
         assert_eq!(references.len(), lines.len(), "references are unique");
         for line in &lines {
-            let holder = line.holder.as_ref().map(|_| "7be0c9d3-1f24-4e6a-8a95-30d2f6b1c478");
+            let holder = line
+                .holder
+                .as_ref()
+                .map(|_| "7be0c9d3-1f24-4e6a-8a95-30d2f6b1c478");
             let request = line.request(holder);
             let parsed: Result<issuance::domain::CardRequest, _> = serde_json::from_value(request);
             assert!(parsed.is_ok(), "{}: {:?}", line.reference(), parsed.err());

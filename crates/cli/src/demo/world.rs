@@ -48,17 +48,27 @@ impl World {
         };
         let simulator = Simulator::start(simulator, any_port())
             .await
-            .map_err(|error| Failure::new(Exit::Failed, "cannot start the simulator").because(&error))?;
+            .map_err(|error| {
+                Failure::new(Exit::Failed, "cannot start the simulator").because(&error)
+            })?;
         let (notices, told) = host::listen(secrets.notify).await?;
 
         let file = data.join("engine.toml");
         let text = settings(&data, door, &simulator.api_base(), &notices);
         fs::write(&file, &text).map_err(unusable(&data))?;
         let variables = config::variables();
-        let layers = [(Path::new("config/demo.toml"), SETTINGS), (file.as_path(), text.as_str())];
+        let layers = [
+            (Path::new("config/demo.toml"), SETTINGS),
+            (file.as_path(), text.as_str()),
+        ];
         let checked = config::layered(&layers, &variables)?.check(&variables)?;
         let serving = Serving::start(checked).await?;
-        Ok(Self { simulator, serving, told, data })
+        Ok(Self {
+            simulator,
+            serving,
+            told,
+            data,
+        })
     }
 
     /// Ends everything in order: nothing that was acknowledged is lost.
@@ -71,7 +81,14 @@ impl World {
 
 /// What stands in the data directory for whoever looks: the engine's configuration of this run.
 fn settings(data: &Path, door: SocketAddr, api: &str, notices: &str) -> String {
-    let secret = |name: &str| toml::Value::from(data.join("secrets").join(name).to_string_lossy().into_owned());
+    let secret = |name: &str| {
+        toml::Value::from(
+            data.join("secrets")
+                .join(name)
+                .to_string_lossy()
+                .into_owned(),
+        )
+    };
     let store = toml::Value::from(data.join("store").to_string_lossy().into_owned());
     format!(
         "[provider]\nbase_url = \"{api}\"\napi_key_file = {}\n\n[webhooks]\nsecrets = [{{ file = {} }}]\n\n\
@@ -99,14 +116,20 @@ impl Secrets {
         for dir in [data, &dir] {
             fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(unusable(data))?;
         }
-        let keep = |name: &str, make: &dyn Fn() -> String| keep(&dir.join(name), make).map_err(unusable(data));
+        let keep = |name: &str, make: &dyn Fn() -> String| {
+            keep(&dir.join(name), make).map_err(unusable(data))
+        };
         keep("api-key", &|| random_hex(16))?;
         keep("vault-key", &|| random_hex(32))?;
         keep("admin-token", &|| random_hex(32))?;
         Ok(Self {
             webhook: keep("webhook", &|| format!("whsec_{}", random_hex(24)))?,
-            notify: NoticeSecret::read(&keep("notify", &new_notice_secret)?.into())
-                .map_err(|error| Failure::new(Exit::Failed, "the demo's secret for notices was changed").because(&error))?,
+            notify: NoticeSecret::read(&keep("notify", &new_notice_secret)?.into()).map_err(
+                |error| {
+                    Failure::new(Exit::Failed, "the demo's secret for notices was changed")
+                        .because(&error)
+                },
+            )?,
         })
     }
 }
@@ -115,7 +138,11 @@ fn keep(file: &Path, make: &dyn Fn() -> String) -> std::io::Result<String> {
     match fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let text = make();
-            let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+            let mut opened = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(file)?;
             opened.write_all(text.as_bytes())?;
             opened.sync_all()?;
             Ok(text)

@@ -1,5 +1,9 @@
 //! The executor's parts together, on virtual time.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should panic"
+)]
 
 mod drain;
 mod world;

@@ -82,7 +82,14 @@ impl Provider for Counting {
         })
     }
 
-    async fn submit(&self, order: &Order, _: &Prepared, _: IdempotencyKey, _: &Salt, _: &Window) -> Outcome {
+    async fn submit(
+        &self,
+        order: &Order,
+        _: &Prepared,
+        _: IdempotencyKey,
+        _: &Salt,
+        _: &Window,
+    ) -> Outcome {
         // Calls go out side by side; one takes a few milliseconds of the worker's own time.
         self.clock.forward(Duration::from_millis(3));
         let now = self.clock.now();
