@@ -6,6 +6,8 @@
     reason = "a test that cannot go on should panic"
 )]
 
+mod coverage;
+mod faults;
 mod roads;
 mod roads3;
 mod unknown;

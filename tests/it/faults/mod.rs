@@ -1,0 +1,8 @@
+//! The faults of the catalogue that only real parts together can prove, each judged by the provider's own ledger.
+
+mod crash;
+mod idv;
+mod mortal;
+mod provider;
+mod support;
+mod webhooks;
