@@ -9,5 +9,5 @@
 mod coverage;
 mod faults;
 mod roads;
-mod roads3;
+mod same_ends;
 mod unknown;
