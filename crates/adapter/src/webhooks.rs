@@ -339,6 +339,10 @@ fn content(event: &Event) -> Content {
             fact: Some(Fact::CancelFailed),
             ids: updated,
         },
+        (EventName::CardholderUpdated, EventData::Cardholder(_)) => Content {
+            fact: Some(Fact::CardholderUpdated),
+            ids: person,
+        },
         // The rest is card management, not issuance.
         (
             EventName::CardCreateSucceeded

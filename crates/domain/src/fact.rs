@@ -134,6 +134,8 @@ pub enum Fact {
     CancelTaken,
     /// The provider took our cancel call and could not carry it out: `card.status.update.failed` (contract §9.2).
     CancelFailed,
+    /// Something about the person changed: `cardholder.updated`. It says nothing by itself (contract §9.2).
+    CardholderUpdated,
 }
 
 /// A 2xx to our create call (contract §2.2). Which of the three branches it is, is judged in `decide`.

@@ -39,7 +39,8 @@ pub(super) fn requested(
         | Fact::Cardholder { .. }
         | Fact::CardMissing
         | Fact::CancelTaken
-        | Fact::CancelFailed => Vec::new(),
+        | Fact::CancelFailed
+        | Fact::CardholderUpdated => Vec::new(),
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) fn active(
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
-        Fact::Created(_)
+        Fact::CardholderUpdated
+        | Fact::Created(_)
         | Fact::CardMissing
         | Fact::CardAbsent(_)
         | Fact::CardOrder { .. }
@@ -85,7 +86,8 @@ pub(super) fn failed_already(
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
-        Fact::Created(_)
+        Fact::CardholderUpdated
+        | Fact::Created(_)
         | Fact::CardCreationFailed { .. }
         | Fact::CardMissing
         | Fact::CardAbsent(_)

@@ -127,6 +127,9 @@ fn accepted(order: &Order, fact: Fact, source: Source, context: &Context<'_>) ->
         Fact::Created(_) | Fact::Refused(_) | Fact::CardAbsent(_) => Vec::new(),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
+        // Worth a read only while the person is waited for.
+        Fact::CardholderUpdated if under_review => look(order, source, context),
+        Fact::CardholderUpdated => Vec::new(),
     }
 }
 
@@ -195,6 +198,7 @@ fn idv_pending(order: &Order, fact: Fact, source: Source, context: &Context<'_>)
         Fact::Created(_) | Fact::CardAbsent(_) => Vec::new(),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
+        Fact::CardholderUpdated => look(order, source, context),
     }
 }
 

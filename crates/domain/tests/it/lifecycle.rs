@@ -218,6 +218,10 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
         "`card.status.update.failed`",
         learn(Fact::CancelFailed, webhook("card.status.update.failed")),
     ));
+    hooks.push(row(
+        "`cardholder.updated`",
+        learn(Fact::CardholderUpdated, webhook("cardholder.updated")),
+    ));
     hooks.extend(people.iter().filter(|(_, _, link)| link.is_none()).map(
         |(name, status, link)| {
             row(

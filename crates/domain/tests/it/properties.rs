@@ -256,6 +256,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         4 => (word(PERSON), any_link()).prop_map(|(status, link)| person(status.into(), link)),
         1 => Just(Fact::CancelTaken),
         1 => Just(Fact::CancelFailed),
+        1 => Just(Fact::CardholderUpdated),
     ]
 }
 

@@ -452,3 +452,14 @@ fn paused_learns_but_does_nothing() {
         .needs(AttentionReason::Paused)
         .owes_a_notice(true);
 }
+
+#[test]
+fn contract_9_2_a_changed_person_is_read_only_while_waited_for() {
+    let changed = || learn(Fact::CardholderUpdated, webhook("cardholder.updated"));
+    given(accepted()).when(changed()).then_nothing();
+    for waiting in [under_review(), idv_pending()] {
+        given(waiting)
+            .when(changed())
+            .then([look_up(webhook("cardholder.updated"))]);
+    }
+}
