@@ -84,7 +84,7 @@ fn proofs(row: &Row, tests: &BTreeMap<String, String>) -> Vec<String> {
             Some(beginning) => name.starts_with(beginning),
             None => name == proof,
         };
-        if row.proofs.iter().any(|proof| is_meant(proof))
+        if row.proofs.iter().any(is_meant)
             || row.id.starts_with("F-") && name.starts_with(&by_number)
         {
             found.push(format!("`{name}` ({place})"));

@@ -192,7 +192,11 @@ pub(super) const ROWS: &[Row] = &[
         "person pending or unknown",
         &["contract_9_2_person_pending_*", "contract_9_2_submitted_*"],
     ),
-    row("9.2 g", "cardholder updated", &[]),
+    row(
+        "9.2 g",
+        "cardholder updated",
+        &["contract_9_2_a_changed_person_is_read_only_while_waited_for"],
+    ),
     row(
         "9.2 h",
         "card status active",

@@ -1,8 +1,10 @@
 //! The faults of the catalogue that only real parts together can prove, each judged by the provider's own ledger.
 
 mod crash;
+mod door;
 mod idv;
 mod mortal;
 mod provider;
 mod support;
+mod token;
 mod webhooks;
