@@ -77,6 +77,9 @@ impl Inbox {
                 return self.settle(message, Standing::Quarantined { why }).await;
             }
         };
+        if let Some(why) = content.unreadable {
+            return self.settle(message, Standing::Quarantined { why }).await;
+        }
         let Some(fact) = content.fact else {
             return self
                 .settle(message, Standing::Settled { order: None })

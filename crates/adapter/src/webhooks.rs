@@ -6,7 +6,7 @@ use std::sync::Arc;
 use issuance_domain::{Command, Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds, Source};
 use issuance_executor::Clock;
 use issuance_store::{
-    Alias, CommandHandler, Field, HandleError, Message, Receipt, Request, Sealing, Standing, Store,
+    Alias, CommandHandler, Field, HandleError, Message, Receipt, Request, Sealing, Store,
     StoreError,
 };
 use issuance_uqpay as uqpay;
@@ -58,6 +58,19 @@ pub(crate) struct Content {
     /// The fact; none when the message is no business of an order's.
     pub(crate) fact: Option<Fact>,
     pub(crate) ids: ProviderIds,
+    /// Why it could not be read, if so: it is a person's, not an order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unreadable: Option<Box<str>>,
+}
+
+impl Content {
+    fn saying(fact: Option<Fact>, ids: ProviderIds) -> Self {
+        Self {
+            fact,
+            ids,
+            unreadable: None,
+        }
+    }
 }
 
 impl Webhooks {
@@ -208,8 +221,8 @@ impl Webhooks {
             aliases: Vec::new(),
             body_digest: body_digest.into(),
             content: to_raw_value(&Content {
-                fact: None,
-                ids: ProviderIds::default(),
+                unreadable: Some(why.into()),
+                ..Content::saying(None, ProviderIds::default())
             })
             .unwrap_or_default(),
         };
@@ -221,15 +234,6 @@ impl Webhooks {
             .store()
             .receive(message, Some(sealed).filter(|_| !secret))
             .await?;
-        if receipt == Receipt::Stored {
-            self.store()
-                .settle(
-                    &id,
-                    Standing::Quarantined { why: why.into() },
-                    self.clock.now(),
-                )
-                .await?;
-        }
         count(receipt);
         Ok(receipt)
     }
@@ -301,10 +305,7 @@ fn content(event: &Event) -> Content {
                 },
                 Some(status) => Fact::Card(words::card_status(status)),
             };
-            Content {
-                fact: Some(fact),
-                ids: created,
-            }
+            Content::saying(Some(fact), created)
         }
         (EventName::CardCreateFailed, EventData::Card(card)) => {
             let code = card
@@ -312,37 +313,29 @@ fn content(event: &Event) -> Content {
                 .as_deref()
                 .filter(|code| !code.is_empty())
                 .map(Into::into);
-            Content {
-                fact: Some(Fact::CardCreationFailed { code }),
-                ids: created,
-            }
+            Content::saying(Some(Fact::CardCreationFailed { code }), created)
         }
         (EventName::CardholderKycStatusChanged, EventData::Cardholder(cardholder)) => {
             let status = cardholder
                 .cardholder_status
                 .as_ref()
                 .map(words::cardholder_status);
-            Content {
-                fact: status.map(|status| Fact::Cardholder { status, link: None }),
-                ids: person,
-            }
+            Content::saying(
+                status.map(|status| Fact::Cardholder { status, link: None }),
+                person,
+            )
         }
         (EventName::CardStatusUpdateSucceeded, EventData::Card(card)) => {
             let status = card.card_status.as_ref().map(words::card_status);
-            Content {
-                fact: status.map(Fact::Card),
-                ids: updated,
-            }
+            Content::saying(status.map(Fact::Card), updated)
         }
         // Of status changes only our own cancel matters (contract §9.2).
-        (EventName::CardStatusUpdateFailed, EventData::Card(_)) => Content {
-            fact: Some(Fact::CancelFailed),
-            ids: updated,
-        },
-        (EventName::CardholderUpdated, EventData::Cardholder(_)) => Content {
-            fact: Some(Fact::CardholderUpdated),
-            ids: person,
-        },
+        (EventName::CardStatusUpdateFailed, EventData::Card(_)) => {
+            Content::saying(Some(Fact::CancelFailed), updated)
+        }
+        (EventName::CardholderUpdated, EventData::Cardholder(_)) => {
+            Content::saying(Some(Fact::CardholderUpdated), person)
+        }
         // The rest is card management, not issuance.
         (
             EventName::CardCreateSucceeded
@@ -355,9 +348,6 @@ fn content(event: &Event) -> Content {
             | EventName::CardUpdateFailed
             | EventName::Other(_),
             EventData::Card(_) | EventData::Cardholder(_) | EventData::Unread,
-        ) => Content {
-            fact: None,
-            ids: ProviderIds::default(),
-        },
+        ) => Content::saying(None, ProviderIds::default()),
     }
 }

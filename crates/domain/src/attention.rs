@@ -69,6 +69,11 @@ pub enum AttentionReason {
         /// The provider's code.
         code: Box<str>,
     },
+    /// One of its tasks fails inside the engine again and again: a fault of ours. It is tried on, slowly.
+    TaskGivenUp {
+        /// Which, by [`crate::Action::name`].
+        action: Box<str>,
+    },
     /// An operator stopped it.
     Paused,
 }
@@ -94,6 +99,7 @@ impl AttentionReason {
             Self::CardNotFound => "card_not_found",
             Self::Discrepancy => "discrepancy",
             Self::CancelRefused { .. } => "cancel_refused",
+            Self::TaskGivenUp { .. } => "task_given_up",
             Self::Paused => "paused",
         }
     }

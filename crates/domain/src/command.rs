@@ -5,7 +5,7 @@ use crate::fact::{Observation, Source};
 use crate::ids::{Digest, OrderId, Version};
 use crate::key::{Generation, Purpose};
 use crate::order::SilenceCause;
-use crate::outbox::Policy;
+use crate::outbox::{Action, Policy};
 use crate::product::{Problem, Product};
 use crate::request::{Personal, Terms};
 use crate::time::Timestamp;
@@ -41,6 +41,11 @@ pub enum Command {
         cause: SilenceCause,
         /// When to try again, jitter included.
         retry_at: Timestamp,
+    },
+    /// One of its tasks failed inside the engine again and again.
+    GiveUp {
+        /// Which.
+        action: Action,
     },
     /// The provider's record cannot be read.
     LookInVain,

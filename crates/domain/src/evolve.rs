@@ -333,7 +333,11 @@ impl Order {
                 if !self.is_waiting() {
                     return None;
                 }
-                let claim = self.claim.get_or_insert(FailureClaim { code: None, at });
+                let claim = self.claim.get_or_insert(FailureClaim {
+                    code: None,
+                    at,
+                    contradicted: false,
+                });
                 claim.code = claim.code.take().or_else(|| code.clone());
                 self.look_up = Some(LookUp {
                     cause: version,
@@ -355,9 +359,15 @@ impl Order {
                     at_once: false,
                 });
             }
-            EventBody::LookUpRequested {
-                cause: LookUpCause::Confirm { .. } | LookUpCause::Operator | LookUpCause::Leftover,
-            } => {
+            EventBody::LookUpRequested { cause } => {
+                match cause {
+                    LookUpCause::Confirm { source } => {
+                        if let Some(claim) = &mut self.claim {
+                            claim.contradicted |= source.announces_card();
+                        }
+                    }
+                    LookUpCause::Operator | LookUpCause::Leftover => {}
+                }
                 self.look_up = Some(LookUp {
                     cause: version,
                     at,

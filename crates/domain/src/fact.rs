@@ -95,6 +95,12 @@ impl Source {
     pub fn is_read(&self) -> bool {
         matches!(self, Self::LookUp)
     }
+
+    /// Whether it is the one message that announces a card (contract §9.2).
+    #[must_use]
+    pub fn announces_card(&self) -> bool {
+        matches!(self, Self::Webhook { event_type, .. } if &**event_type == "card.create.succeeded")
+    }
 }
 
 /// What the provider said.

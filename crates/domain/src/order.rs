@@ -297,6 +297,9 @@ pub struct FailureClaim {
     pub code: Option<Box<str>>,
     /// When it was reported.
     pub at: Timestamp,
+    /// Another message said the card is usable: only the provider's record decides now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contradicted: bool,
 }
 
 /// Why a call brought no definite answer.

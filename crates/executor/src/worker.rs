@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use issuance_domain::Timestamp;
-use issuance_store::{Kind, Lease, LeaseAsk, Store, StoreError};
+use issuance_domain::{Command, Timestamp};
+use issuance_store::{CommandHandler, Kind, Lease, LeaseAsk, Request, StoreError};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +59,7 @@ pub struct WorkerOptions {
 /// Leases due tasks and performs them.
 #[derive(Debug)]
 pub struct Worker<P> {
-    store: Arc<dyn Store>,
+    handler: CommandHandler,
     clock: Arc<dyn Clock>,
     performer: Arc<P>,
     options: WorkerOptions,
@@ -68,7 +68,7 @@ pub struct Worker<P> {
 impl<P> Clone for Worker<P> {
     fn clone(&self) -> Self {
         Self {
-            store: self.store.clone(),
+            handler: self.handler.clone(),
             clock: self.clock.clone(),
             performer: self.performer.clone(),
             options: self.options.clone(),
@@ -76,19 +76,21 @@ impl<P> Clone for Worker<P> {
     }
 }
 
+/// Tasks given up this often in a row are shown to a person (reliability F-075).
+const TOLERATED: u32 = 3;
 /// The longest nap, so that a clock that jumped is noticed.
 const MAX_NAP: Duration = Duration::from_secs(30);
 
 impl<P: Performer> Worker<P> {
-    /// A worker on a store.
+    /// A worker behind the command handler.
     pub fn new(
-        store: Arc<dyn Store>,
+        handler: CommandHandler,
         clock: Arc<dyn Clock>,
         performer: P,
         options: WorkerOptions,
     ) -> Self {
         Self {
-            store,
+            handler,
             clock,
             performer: Arc::new(performer),
             options,
@@ -159,7 +161,8 @@ impl<P: Performer> Worker<P> {
         }
         // The claim outlasts the deadline, so that a task given up is never done twice at once.
         let until = now.after(self.options.deadline + self.options.deadline / 2);
-        self.store
+        self.handler
+            .store()
             .lease(LeaseAsk {
                 kind: self.performer.kind(),
                 now,
@@ -179,9 +182,10 @@ impl<P: Performer> Worker<P> {
             return self.clock.sleep(opens.since(now).min(MAX_NAP)).await;
         }
         // Counted from here: a task that comes while the question is answered ends the nap, too.
-        let sooner = self.store.wait_for_tasks();
+        let sooner = self.handler.store().wait_for_tasks();
         let due = self
-            .store
+            .handler
+            .store()
             .next_due(self.performer.kind())
             .await
             .ok()
@@ -226,6 +230,15 @@ impl<P: Performer> Worker<P> {
         let action = lease.task.id.action.name();
         tracing::error!(order_id = %lease.task.id.order, action, "a task {how}; it will be tried again");
         metrics::counter!("issuance_tasks_given_up_total", "action" => action).increment(1);
+        if lease.tries + 1 >= TOLERATED {
+            let command = Command::GiveUp {
+                action: lease.task.id.action,
+            };
+            let request = Request::new(lease.task.id.order, command, self.clock.now());
+            if let Err(error) = self.handler.handle(request).await {
+                tracing::warn!(order_id = %lease.task.id.order, %error, "a task given up could not be shown");
+            }
+        }
         self.release(lease, Some(self.later(lease))).await;
     }
 
@@ -236,7 +249,7 @@ impl<P: Performer> Worker<P> {
     }
 
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) {
-        if let Err(error) = self.store.release(lease, due).await {
+        if let Err(error) = self.handler.store().release(lease, due).await {
             tracing::warn!(order_id = %lease.task.id.order, %error, "a claim could not be given back; it ends by itself");
         }
     }

@@ -243,20 +243,20 @@ impl Builder {
         });
         Ok(Engine::new(Parts {
             submitter: Worker::new(
-                store.clone(),
+                handler.clone(),
                 clock.clone(),
                 submitter,
                 options(limits.submissions),
             ),
             readings: Worker::new(
-                store.clone(),
+                handler.clone(),
                 clock.clone(),
                 readings,
                 options(limits.readings),
             ),
             notices: notices.map(|notices| {
                 Worker::new(
-                    store.clone(),
+                    handler.clone(),
                     clock.clone(),
                     notices,
                     options(limits.notices),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use issuance::WebhookError;
-use issuance::store::{Receipt, StoreError};
+use issuance::store::{Receipt, Standing, StoreError};
 use issuance_simulator::{Endpoint, Fault};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::simple;
@@ -252,6 +252,51 @@ async fn f_065_a_flood_is_bounded_and_what_was_taken_is_kept() {
         again += usize::from(deliver(&world.engine, body).await.unwrap() == Receipt::Repeat);
     }
     assert_eq!(again, stored.min(1_500));
+    let id = place(&world, simple(1)).await;
+    world.until_state(id, "active").await;
+}
+
+#[tokio::test]
+async fn f_057_a_genuine_body_nobody_can_read_is_kept_for_a_person() {
+    let world = world().await;
+    let bodies: [Vec<u8>; 8] = [
+        b"\xff\xfe{}".to_vec(),
+        b"{\"event_id\":".to_vec(),
+        b"[]".to_vec(),
+        br#"{"event_id":"a","event_id":"b","event_type":"card.create.succeeded"}"#.to_vec(),
+        [vec![b'['; 100_000], vec![b']'; 100_000]].concat(),
+        [
+            br#"{"data":"#.repeat(50_000),
+            b"1".to_vec(),
+            vec![b'}'; 50_000],
+        ]
+        .concat(),
+        br#"{"event_id":"\ud800","event_type":"card.create.succeeded","data":{}}"#.to_vec(),
+        b"{\"event_id\":\"a\0b\"}".to_vec(),
+    ];
+    for body in &bodies {
+        assert_eq!(
+            deliver(&world.engine, body).await.unwrap(),
+            Receipt::Stored,
+            "{:.60}",
+            String::from_utf8_lossy(body)
+        );
+    }
+    eventually("quarantined, all of them", async || {
+        let quarantined = |standing: &Standing| matches!(standing, Standing::Quarantined { .. });
+        standings(&world)
+            .await
+            .iter()
+            .filter(|standing| quarantined(standing))
+            .count()
+            == bodies.len()
+    })
+    .await;
+    let large = vec![b' '; 2_000_000];
+    assert!(matches!(
+        deliver(&world.engine, &large).await,
+        Err(WebhookError::TooLarge)
+    ));
     let id = place(&world, simple(1)).await;
     world.until_state(id, "active").await;
 }

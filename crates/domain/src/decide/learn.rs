@@ -225,12 +225,21 @@ fn open_card(
         CardStatus::Failed if read => creation_failed(order, source),
         CardStatus::PreCancel | CardStatus::Cancelled if read => cancelled_early(order, source),
         CardStatus::Pending if read => match &order.claim {
-            Some(claim) if context.now.since(claim.at) >= context.policy.failure_confirmation => {
+            Some(claim)
+                if !claim.contradicted
+                    && context.now.since(claim.at) >= context.policy.failure_confirmation =>
+            {
                 creation_failed(order, source)
             }
             Some(_) | None => Vec::new(),
         },
         CardStatus::Pending => Vec::new(),
+        // One message says failed, another usable: from here only the provider's record decides.
+        CardStatus::Active if contradicts(order, &source) => {
+            vec![EventBody::LookUpRequested {
+                cause: LookUpCause::Confirm { source },
+            }]
+        }
         CardStatus::Active
         | CardStatus::Frozen
         | CardStatus::Blocked
@@ -241,10 +250,19 @@ fn open_card(
     }
 }
 
+fn contradicts(order: &Order, source: &Source) -> bool {
+    source.announces_card()
+        && order
+            .claim
+            .as_ref()
+            .is_some_and(|claim| !claim.contradicted)
+}
+
 /// The one message that is enough by itself (contract §9.2), unless another one contradicted it or policy wants a read.
 fn is_believed(order: &Order, source: &Source, context: &Context<'_>) -> bool {
-    let announced = matches!(source, Source::Webhook { event_type, .. } if &**event_type == "card.create.succeeded");
-    announced && order.claim.is_none() && context.policy.activation == Activation::Webhook
+    source.announces_card()
+        && order.claim.is_none()
+        && context.policy.activation == Activation::Webhook
 }
 
 /// A card that was reported failed and reads active is shown to a person as well (contract §9.2).
@@ -324,7 +342,7 @@ pub(super) fn look_in_vain(order: &Order, context: &Context<'_>) -> Vec<EventBod
     let old = order
         .claim
         .as_ref()
-        .is_some_and(|claim| context.now.since(claim.at) >= patience);
+        .is_some_and(|claim| !claim.contradicted && context.now.since(claim.at) >= patience);
     if !old || order.state.is_terminal() || order.paused {
         return Vec::new();
     }

@@ -82,6 +82,12 @@ fn decide_existing(
         } => Ok(submit::hear_nothing(
             order, purpose, generation, cause, retry_at,
         )),
+        Command::GiveUp { action } => Ok(attention(
+            order,
+            AttentionReason::TaskGivenUp {
+                action: action.name().into(),
+            },
+        )),
         Command::LookInVain => Ok(learn::look_in_vain(order, context)),
         Command::Hint { source } => Ok(hint(order, source)),
         Command::Learn(observation) => Ok(learn::learn(order, observation, context)),

@@ -423,6 +423,12 @@ fn marks() -> Vec<Vec<EventBody>> {
         and(idv_pending(), [raised(AttentionReason::IdvExpired)]),
         and(accepted(), [raised(AttentionReason::CardNotFound)]),
         and(
+            accepted(),
+            [raised(AttentionReason::TaskGivenUp {
+                action: "look_up".into(),
+            })],
+        ),
+        and(
             failed(),
             [EventBody::DiscrepancyNoted {
                 discrepancy: late,

@@ -110,9 +110,9 @@ fn contract_9_2_a_reported_failure_is_confirmed_by_reads() {
 #[test]
 fn contract_9_2_reported_failed_but_active_is_active_and_shown() {
     given(claimed())
-        // Two messages contradict each other: the read decides, and is owed already.
+        // Two messages contradict each other: from here only the read decides.
         .when(learn(Fact::Card(CardStatus::Active), created_hook()))
-        .then_nothing()
+        .then([look_up(created_hook())])
         .when(read(Fact::Card(CardStatus::Active)))
         .then([
             activated(Source::LookUp),
@@ -462,4 +462,26 @@ fn contract_9_2_a_changed_person_is_read_only_while_waited_for() {
             .when(changed())
             .then([look_up(webhook("cardholder.updated"))]);
     }
+}
+
+#[test]
+fn contract_9_2_messages_against_each_other_are_left_to_the_record() {
+    let succeeded = || learn(Fact::Card(CardStatus::Active), created_hook());
+    given(claimed())
+        .when(succeeded())
+        .then([look_up(created_hook())])
+        .when(succeeded())
+        .then_nothing()
+        .at(minutes(20))
+        .when(read(Fact::Card(CardStatus::Pending)))
+        .then_nothing()
+        .when(Command::LookInVain)
+        .then_nothing()
+        .when(read(Fact::Card(CardStatus::Failed)))
+        .then([ended(
+            FailureKind::CreationFailed,
+            Who::Provider,
+            None,
+            Some(Source::LookUp),
+        )]);
 }

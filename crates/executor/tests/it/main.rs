@@ -6,4 +6,5 @@
 )]
 
 mod drain;
+mod poison;
 mod world;

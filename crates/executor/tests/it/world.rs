@@ -190,7 +190,7 @@ impl World {
             deadline: Duration::from_secs(50),
             retry,
         };
-        let worker = Worker::new(store.clone(), clock.clone(), submitter, options);
+        let worker = Worker::new(handler.clone(), clock.clone(), submitter, options);
         Self {
             clock,
             provider,
@@ -202,41 +202,7 @@ impl World {
 
     pub(crate) async fn place(&self, count: u32) {
         for number in 0..count {
-            let request: CardRequest = serde_json::from_value(json!({
-                "reference": format!("ref-{number}"),
-                "product_id": "product-1",
-                "currency": "USD",
-                "cardholder": { "type": "existing", "cardholder_id": format!("holder-{number}") },
-            }))
-            .unwrap();
-            let (terms, personal) = request.split();
-            let asked = SealedRequest {
-                salt: Salt::new([3; 32]),
-                personal,
-            };
-            let product = Product {
-                id: terms.product_id.clone(),
-                bin: "40963608".into(),
-                enabled: true,
-                is_virtual: true,
-                currencies: vec!["USD".parse().unwrap()],
-                prepaid: false,
-                required: Vec::new(),
-            };
-            let placement = Placement {
-                terms,
-                personal: asked.personal.clone(),
-                personal_digest: asked.personal_digest().unwrap(),
-                product,
-            };
-            let id = OrderId(Uuid::from_u128(
-                0x0199_0000_0000_7000_8000_0000_0000_0000 + u128::from(number),
-            ));
-            let request = Request {
-                sealed: vec![asked.seal().unwrap()],
-                ..Request::new(id, Command::Place(Box::new(placement)), self.clock.now())
-            };
-            self.handler.handle(request).await.unwrap();
+            place(&self.handler, number, self.clock.now()).await;
         }
     }
 
@@ -253,4 +219,44 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// An order of the two-step road, by number.
+pub(crate) async fn place(handler: &CommandHandler, number: u32, now: Timestamp) -> OrderId {
+    let request: CardRequest = serde_json::from_value(json!({
+        "reference": format!("ref-{number}"),
+        "product_id": "product-1",
+        "currency": "USD",
+        "cardholder": { "type": "existing", "cardholder_id": format!("holder-{number}") },
+    }))
+    .unwrap();
+    let (terms, personal) = request.split();
+    let asked = SealedRequest {
+        salt: Salt::new([3; 32]),
+        personal,
+    };
+    let product = Product {
+        id: terms.product_id.clone(),
+        bin: "40963608".into(),
+        enabled: true,
+        is_virtual: true,
+        currencies: vec!["USD".parse().unwrap()],
+        prepaid: false,
+        required: Vec::new(),
+    };
+    let placement = Placement {
+        terms,
+        personal: asked.personal.clone(),
+        personal_digest: asked.personal_digest().unwrap(),
+        product,
+    };
+    let id = OrderId(Uuid::from_u128(
+        0x0199_0000_0000_7000_8000_0000_0000_0000 + u128::from(number),
+    ));
+    let request = Request {
+        sealed: vec![asked.seal().unwrap()],
+        ..Request::new(id, Command::Place(Box::new(placement)), now)
+    };
+    handler.handle(request).await.unwrap();
+    id
 }

@@ -237,6 +237,7 @@ pub(crate) fn attention_code(reason: &AttentionReason) -> Option<Box<str>> {
         | AttentionReason::Refused { code }
         | AttentionReason::CancelRefused { code } => Some(code.clone()),
         AttentionReason::UnknownWord { word, .. } => Some(word.clone()),
+        AttentionReason::TaskGivenUp { action } => Some(action.clone()),
         AttentionReason::OutcomeUnknown
         | AttentionReason::AbsenceProved
         | AttentionReason::BodyChanged
