@@ -1,13 +1,14 @@
 //! A world: simulator, store, engine and a webhook door, all real, all on loopback.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use issuance::domain::{Order, OrderId, Policy};
+use issuance::domain::{Order, OrderId, Policy, Timestamp};
 use issuance::store::Store;
 use issuance::uqpay::webhook::{Verifier, WebhookSecret};
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
-use issuance::{Engine, Limits, Retry};
+use issuance::{Clock, Engine, Limits, Retry, SystemClock};
 use issuance_simulator::{
     Config, Endpoint, Fault, FaultMatch, FaultRule, Running, Simulator, WebhookTarget,
 };
@@ -57,10 +58,45 @@ pub fn limits() -> Limits {
     }
 }
 
+/// The machine's clock, set by a test.
+#[derive(Debug, Default)]
+pub struct Hands(AtomicI64);
+
+impl Hands {
+    /// Sets it this many seconds ahead of the machine's, or behind.
+    pub fn set_by(&self, seconds: i64) {
+        self.0.store(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+#[async_trait::async_trait]
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.now().millis() + self.0.load(Ordering::Relaxed))
+    }
+    fn steady(&self) -> Duration {
+        SystemClock.steady()
+    }
+    async fn sleep(&self, wait: Duration) {
+        SystemClock.sleep(wait).await;
+    }
+    fn jitter(&self) -> f64 {
+        SystemClock.jitter()
+    }
+    fn fill_random(&self, bytes: &mut [u8]) {
+        SystemClock.fill_random(bytes);
+    }
+}
+
 pub fn client(simulator: &Running) -> Client {
+    client_of(simulator, "tests")
+}
+
+/// A client with a credential of its own.
+pub fn client_of(simulator: &Running, id: &str) -> Client {
     Client::new(ClientConfig {
         base_url: BaseUrl::parse(&simulator.api_base(), true).unwrap(),
-        client_id: "tests".into(),
+        client_id: id.into(),
         api_key: "tests-key".to_owned().into(),
         on_behalf_of: None,
         connect_timeout: Duration::from_millis(500),
@@ -84,12 +120,23 @@ impl World {
     }
 
     pub async fn with(store: Arc<dyn Store>, config: Config, policy: Policy) -> Self {
+        Self::by(Arc::new(SystemClock), store, config, policy).await
+    }
+
+    /// By a clock of the test's own.
+    pub async fn by(
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
+        config: Config,
+        policy: Policy,
+    ) -> Self {
         let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into())
             .await
             .unwrap();
         let engine = Engine::builder()
             .store(store)
             .uqpay(client(&simulator))
+            .clock(clock)
             .policy(policy)
             .limits(limits())
             .webhooks(verifier())

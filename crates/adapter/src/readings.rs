@@ -2,12 +2,13 @@
 //! never fails an order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance_domain::{Action, Command, Observation, Order, Source, State, Timestamp};
 use issuance_executor::{
     Allowed, Breaker, Budget, Clock, Done, Gate, Heard, Outcome, Performer, Provider, Retry,
-    Silence, Urgency,
+    Silence, Urgency, WallWatch,
 };
 use issuance_store::{
     CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError,
@@ -28,7 +29,12 @@ pub struct Readings {
     pub breaker: Arc<Breaker>,
     /// After a silence.
     pub retry: Retry,
+    /// Whether the wall clock was set under us: then no link's time is over by it (reliability F-071).
+    pub watch: WallWatch,
 }
+
+/// A wall clock set by more than this is not believed.
+const TRUSTED: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl Performer for Readings {
@@ -77,6 +83,13 @@ impl Performer for Readings {
                     return Ok(Done::Finished);
                 };
                 match self.look_up(&order).await? {
+                    Ok(()) if self.watch.set_by(&*self.clock) > TRUSTED => {
+                        tracing::error!(
+                            "our clock was set: identity-check links expire again once it is right, or after a restart"
+                        );
+                        metrics::counter!("issuance_expiries_held_total").increment(1);
+                        Ok(Done::Later(self.next_look_up(&order, lease.tries)))
+                    }
                     Ok(()) => {
                         self.command(&order, Command::ExpireIdv { link: idv.number })
                             .await?;

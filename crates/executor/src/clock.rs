@@ -27,6 +27,33 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     fn fill_random(&self, bytes: &mut [u8]);
 }
 
+/// Tells a wall clock that was set from time that passed.
+#[derive(Debug)]
+pub struct WallWatch {
+    wall: Timestamp,
+    steady: Duration,
+}
+
+impl WallWatch {
+    /// Watches from now on.
+    #[must_use]
+    pub fn start(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            steady: clock.steady(),
+        }
+    }
+
+    /// By how much the wall clock was set since then, in either direction.
+    #[must_use]
+    pub fn set_by(&self, clock: &dyn Clock) -> Duration {
+        let steady = clock.steady().saturating_sub(self.steady);
+        let expected = self.wall.after(steady);
+        let now = clock.now();
+        now.since(expected).max(expected.since(now))
+    }
+}
+
 /// The machine's own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -44,14 +71,11 @@ impl Clock for SystemClock {
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    /// Since the machine started, time asleep included: a suspended machine is no clock that was set.
     fn steady(&self) -> Duration {
-        static ORIGIN: std::sync::LazyLock<std::time::Instant> =
-            std::sync::LazyLock::new(std::time::Instant::now);
-        ORIGIN.elapsed()
+        let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(since.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(since.tv_nsec).unwrap_or_default())
     }
 
     async fn sleep(&self, wait: Duration) {

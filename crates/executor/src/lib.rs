@@ -21,7 +21,7 @@ mod worker;
 
 pub use breaker::{Allowed, Breaker};
 pub use budget::{Budget, BudgetUse, Urgency};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, WallWatch};
 pub use notices::Notices;
 pub use notifier::{Notice, Notifier, NotifyError};
 pub use product_breaker::{OpenPool, Pool, ProductBreaker};

@@ -7,7 +7,7 @@ use issuance_adapter::{Inbox, ProviderOptions, Readings, Reconciler, UqpayProvid
 use issuance_domain::{Policy, duration};
 use issuance_executor::{
     Breaker, Budget, Clock, Notices, Notifier, ProductBreaker, Provider, Retry, Submitter,
-    SystemClock, Worker, WorkerOptions,
+    SystemClock, WallWatch, Worker, WorkerOptions,
 };
 use issuance_store::{CommandHandler, Store};
 use issuance_uqpay::webhook::Verifier;
@@ -220,6 +220,7 @@ impl Builder {
             clock: clock.clone(),
             budget: budget.clone(),
             breaker: breaker.clone(),
+            watch: WallWatch::start(&*clock),
             retry: limits.retry.clone(),
         };
         let reconciler = |uqpay: &Arc<UqpayProvider>| {

@@ -315,7 +315,11 @@ pub(super) const ROWS: &[Row] = &[
         &["contract_9_4_too_long_calls_a_person_and_polls_go_on"],
     ),
     row("9.4 e", "webhook silence", &["f_050_*"]),
-    row("9.4 f", "reminder before a link ends", &[]),
+    row(
+        "9.4 f",
+        "reminder before a link ends",
+        &["contract_9_4_f_*"],
+    ),
     row(
         "9.4 g",
         "link over",
@@ -334,7 +338,7 @@ pub(super) const ROWS: &[Row] = &[
             "f_068_*",
         ],
     ),
-    row("9.4 i", "orphan events reported", &[]),
+    row("9.4 i", "orphan events reported", &["contract_9_4_i_*"]),
     row(
         "9.4 j",
         "cancel looked up until done",

@@ -1,5 +1,6 @@
 //! The faults of the catalogue that only real parts together can prove, each judged by the provider's own ledger.
 
+mod clocks;
 mod crash;
 mod door;
 mod idv;

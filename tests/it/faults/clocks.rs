@@ -1,0 +1,195 @@
+//! Clocks that are set or differ, and what is told of time (F-029, F-071, F-072, contract §9.4).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use issuance::domain::OrderId;
+use issuance::{Clock as _, Engine, Notice, Notifier, NotifyError, SystemClock};
+use issuance_simulator::{Config, Endpoint, Fault, IdvOutcome};
+use issuance_store::SimulatedStore;
+use issuance_tests::requests::{simple, with_idv};
+use issuance_tests::world::{Hands, World, client, client_of, limits, policy};
+use serde_json::json;
+
+use super::support::{calls, count, deliver, event, eventually, judge, names, place, world};
+
+async fn world_by(clock: &Arc<Hands>) -> World {
+    let store = Arc::new(SimulatedStore::new(policy()));
+    World::by(clock.clone(), store, Config::default(), policy()).await
+}
+
+#[tokio::test]
+async fn f_071_a_clock_that_was_set_expires_no_link() {
+    let clock = Arc::new(Hands::default());
+    let world = world_by(&clock).await;
+    let mut orders = Vec::new();
+    for number in 1..=5 {
+        orders.push(place(&world, with_idv(number)).await);
+    }
+    for id in &orders {
+        world.until_state(*id, "idv_pending").await;
+    }
+    let reads = calls(&world.simulator, Endpoint::GetCardholder);
+    clock.set_by(2 * 24 * 3600);
+    eventually("read again by the new time", async || {
+        calls(&world.simulator, Endpoint::GetCardholder) >= reads + 2 * orders.len()
+    })
+    .await;
+    for id in &orders {
+        let names = names(&world.engine, *id).await;
+        assert_eq!(count(&names, "idv_link_expired"), 0, "{names:?}");
+        assert_eq!(count(&names, "order_failed"), 0, "{names:?}");
+    }
+    clock.set_by(0);
+    for id in orders {
+        let order = world.until_state(id, "idv_pending").await;
+        let person = order
+            .ids
+            .cardholder
+            .as_ref()
+            .unwrap()
+            .as_str()
+            .parse()
+            .unwrap();
+        world
+            .simulator
+            .act_on_idv(person, IdvOutcome::Pass)
+            .await
+            .unwrap();
+        world.until_state(id, "active").await;
+        judge(&world.simulator, id, 1);
+    }
+}
+
+#[tokio::test]
+async fn f_072_two_nodes_with_clocks_ten_minutes_apart_make_one_card_each() {
+    let (ahead, behind) = (Arc::new(Hands::default()), Arc::new(Hands::default()));
+    ahead.set_by(300);
+    behind.set_by(-300);
+    let store = Arc::new(SimulatedStore::new(policy()));
+    let world = World::by(ahead, store.clone(), Config::default(), policy()).await;
+    let other = Engine::builder()
+        .store(store)
+        .uqpay(client_of(&world.simulator, "the-other-node"))
+        .clock(behind)
+        .policy(policy())
+        .limits(limits())
+        .build()
+        .unwrap();
+    let running = other.clone();
+    tokio::spawn(async move { running.run().await });
+    let mut orders: Vec<OrderId> = Vec::new();
+    for number in 1..=12 {
+        if number % 3 == 0 {
+            world.fault_at(
+                number,
+                Some(1),
+                Some(Endpoint::CreateCard),
+                Fault::LostAfterEffect,
+            );
+        }
+        if number % 2 == 0 {
+            world.fault(number, None, Fault::WebhookDrop);
+        }
+        let node = if number % 4 == 0 {
+            &other
+        } else {
+            &world.engine
+        };
+        orders.push(node.place(simple(number)).await.unwrap().order.id);
+    }
+    for id in orders {
+        world.until_state(id, "active").await;
+        judge(&world.simulator, id, 1);
+    }
+}
+
+#[tokio::test]
+async fn f_029_somebody_who_mints_in_turns_with_us_is_an_alarm_and_every_order_goes_on() {
+    const TURNS: u32 = 6;
+    let world = world().await;
+    for number in 1..=TURNS {
+        world.fault(number, None, Fault::WebhookDrop);
+        let id = place(&world, simple(number)).await;
+        world.until_state(id, "active").await;
+        judge(&world.simulator, id, 1);
+        let now = SystemClock.now().to_string().parse().unwrap();
+        client(&world.simulator).mint_token(now).await.unwrap();
+    }
+    let ours = calls(&world.simulator, Endpoint::Token) - TURNS as usize;
+    assert!(ours <= TURNS as usize, "one for each of theirs: {ours}");
+    let token = world.engine.health().await.token.unwrap();
+    assert!(token.is_contested, "{token:?}");
+}
+
+#[tokio::test]
+async fn contract_9_4_i_a_message_that_finds_no_order_for_a_day_is_reported() {
+    let clock = Arc::new(Hands::default());
+    let world = world_by(&clock).await;
+    let stranger = "6f7e0d1c-2b3a-4958-8776-655443322110";
+    let data = json!({ "card_id": stranger, "card_status": "ACTIVE" });
+    deliver(
+        &world.engine,
+        &event("card.create.succeeded", stranger, &data),
+    )
+    .await
+    .unwrap();
+    eventually("parked", async || {
+        world.engine.unsettled_messages(10).await.unwrap().len() == 1
+    })
+    .await;
+    assert_eq!(world.engine.health().await.orphans, Some(0));
+    clock.set_by(25 * 3600);
+    assert_eq!(world.engine.health().await.orphans, Some(1));
+}
+
+/// A host that remembers.
+#[derive(Debug, Default)]
+struct Host(Mutex<Vec<Notice>>);
+
+#[async_trait]
+impl Notifier for Host {
+    async fn notify(&self, notice: Notice) -> Result<(), NotifyError> {
+        self.0.lock().unwrap().push(notice);
+        Ok(())
+    }
+}
+
+/// When to remind a person is the host's choice: every notice of a link says until when it works.
+#[tokio::test]
+async fn contract_9_4_f_the_host_is_told_of_every_link_and_until_when_it_works() {
+    let policy = issuance::domain::Policy {
+        notify_host: true,
+        ..policy()
+    };
+    let world = world().await;
+    world.fault(1, Some(1), Fault::IdvLinkTtl { seconds: 1 });
+    let host = Arc::new(Host::default());
+    let engine = Engine::builder()
+        .store(Arc::new(SimulatedStore::new(policy.clone())))
+        .uqpay(client_of(&world.simulator, "another"))
+        .policy(policy)
+        .limits(limits())
+        .notifier(host.clone())
+        .build()
+        .unwrap();
+    let running = engine.clone();
+    tokio::spawn(async move { running.run().await });
+    engine.place(with_idv(1)).await.unwrap();
+    let links = || {
+        let told = host.0.lock().unwrap();
+        let mut ends: Vec<_> = told
+            .iter()
+            .filter_map(|notice| notice.idv_expires_at)
+            .collect();
+        ends.dedup();
+        ends
+    };
+    eventually("told of the renewed link", async || links().len() == 2).await;
+    let ends = links();
+    assert!(
+        ends[1].since(ends[0]) > Duration::from_secs(3600),
+        "{ends:?}"
+    );
+}
