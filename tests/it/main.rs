@@ -8,6 +8,7 @@
 
 mod coverage;
 mod faults;
+mod reconciliation;
 mod roads;
 mod same_ends;
 mod unknown;
