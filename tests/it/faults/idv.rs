@@ -53,10 +53,12 @@ async fn acted(world: &World, order: &Order, outcome: IdvOutcome) {
         .unwrap();
 }
 
+// Links are told to end on a whole second, up to one before they do: two seconds are one at least.
+
 #[tokio::test]
 async fn f_067_a_success_on_its_way_when_the_link_ends_wins() {
     let world = with(Config::default(), strict()).await;
-    world.fault(1, None, Fault::IdvLinkTtl { seconds: 1 });
+    world.fault(1, None, Fault::IdvLinkTtl { seconds: 2 });
     world.fault(1, None, person(IdvOutcome::Pass, 600));
     // Its messages come long after the expiry has been decided.
     world.fault(1, None, Fault::WebhookLate { ms: 120_000 });
@@ -82,7 +84,7 @@ async fn f_067_a_success_on_its_way_when_the_link_ends_wins() {
 #[tokio::test]
 async fn f_068_a_person_who_did_their_part_in_time_is_waited_for() {
     let world = with(Config::default(), strict()).await;
-    world.fault(1, None, Fault::IdvLinkTtl { seconds: 1 });
+    world.fault(1, None, Fault::IdvLinkTtl { seconds: 2 });
     world.fault(1, None, person(IdvOutcome::Submit, 300));
     let id = place(&world, with_idv(1)).await;
     let submitted = |order: &Order| matches!(&order.state, State::IdvPending { idv } if idv.submitted_at.is_some());

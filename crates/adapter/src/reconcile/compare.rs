@@ -158,8 +158,18 @@ pub(crate) fn compare(
 
 fn of_one(order: &Order, theirs: &[&Listed], complete: bool) -> Vec<Difference> {
     let mut found = Vec::new();
-    if theirs.len() > 1 {
-        let cards = theirs.iter().map(|listed| listed.card.clone()).collect();
+    // A card that is over is no second one: whoever cancelled it has dealt with it.
+    let over = |status: &CardStatus| {
+        matches!(
+            status,
+            CardStatus::PreCancel | CardStatus::Cancelled | CardStatus::Failed
+        )
+    };
+    let live = theirs.iter().filter(|listed| !over(&listed.status));
+    let mut cards: Vec<_> = live.map(|listed| listed.card.clone()).collect();
+    let unlisted = |card: &&CardId| theirs.iter().all(|listed| listed.card != **card);
+    cards.extend(order.ids.card.as_ref().filter(unlisted).cloned());
+    if cards.len() > 1 {
         found.push(Difference::TwoCards {
             order: order.id,
             cards,

@@ -437,7 +437,10 @@ pub(super) fn note_discrepancy(
     source: Source,
 ) -> Vec<EventBody> {
     let answered = match discrepancy {
-        Discrepancy::SecondCard { .. } => false,
+        // One is enough to call a person; more of them would take turns for ever.
+        Discrepancy::SecondCard { .. } => {
+            matches!(order.discrepancy, Some(Discrepancy::SecondCard { .. }))
+        }
         Discrepancy::LateSuccess { .. } => order.is_compensating(),
         // Nobody wants that card any more, however it ended.
         Discrepancy::ActiveCardFailed | Discrepancy::ActivePersonRejected => {
