@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use issuance::domain::{FailureKind, Order, State};
 use issuance::store::vault::{Keyring, MasterKey};
-use issuance::store::{EmbeddedStore, Limits, Options};
+use issuance::store::{EmbeddedStore, Limits, Options, Past};
 use issuance_simulator::{Endpoint, Fault, IdvOutcome};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{request, simple, with_idv};
@@ -19,6 +19,7 @@ async fn on_every_store(test: impl AsyncFn(World)) {
         keys: Arc::new(Keyring::new("k1", MasterKey::new([7; 32]))),
         policy: policy(),
         limits: Limits::default(),
+        past: Past::default(),
     };
     let (store, _) = EmbeddedStore::open(options).unwrap();
     test(World::start(Arc::new(store)).await).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use issuance::domain::Policy;
 use issuance::store::vault::Keys;
-use issuance::store::{EmbeddedReport, EmbeddedStore, OpenError, Options};
+use issuance::store::{EmbeddedReport, EmbeddedStore, OpenError, Options, Past};
 use issuance::uqpay::{Client, webhook::Verifier};
 use issuance::{Clock, Engine, Limits, Notifier};
 
@@ -19,6 +19,8 @@ pub(crate) struct EngineConfig {
     /// The vault's master keys.
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) policy: Policy,
+    /// What is known elsewhere of the log.
+    pub(crate) past: Past,
     pub(crate) limits: Limits,
     pub(crate) client: Client,
     /// None: no webhook is taken.
@@ -41,6 +43,7 @@ pub(crate) fn engine(
         keys: config.keys,
         policy: policy.clone(),
         limits: issuance::store::Limits::default(),
+        past: config.past,
     };
     let (store, report) = EmbeddedStore::open(options).map_err(not_opened)?;
     let mut builder = Engine::builder()
@@ -65,6 +68,9 @@ fn not_opened(error: OpenError) -> Failure {
     let hint = match &error {
         OpenError::DataDir(_) => {
             "`store.data_dir` must be a private directory on a local disk; its parent must exist"
+        }
+        OpenError::Journal(error) if error.is_rollback() => {
+            "put the newest copy back; only if there is none, start once with `--accept-rollback`"
         }
         OpenError::Journal(_) => {
             "`issuance audit verify DIR` reads the whole log and names what is wrong"

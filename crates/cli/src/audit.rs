@@ -319,7 +319,7 @@ fn progress(events: u64) -> ProgressBar {
 }
 
 /// `POSITION:HASH`, as a verification prints it.
-fn head(text: &str) -> Result<Head, String> {
+pub(crate) fn head(text: &str) -> Result<Head, String> {
     let parsed = text.split_once(':').and_then(|(position, hash)| {
         Some(Head {
             position: position.parse().ok()?,

@@ -127,6 +127,7 @@ mod tests {
     fn what_every_command_takes() {
         for line in [
             "issuance serve --config a.toml",
+            "issuance serve --config a.toml --accept-rollback",
             "issuance issue orders.jsonl --server http://127.0.0.1:1 --concurrency 4 --patience 10",
             "issuance orders list --state failed --limit 5",
             "issuance orders list --attention",

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use issuance::store::Past;
+use issuance::store::journal::Head;
 use issuance::{Engine, EngineError, SystemClock};
 use issuance_server::{Metrics, PublicOptions, ServeError, Server, admin, public};
 use serde_json::json;
@@ -27,12 +29,23 @@ pub(crate) struct Args {
     /// What to do, over the standard values (`issuance config init` prints those).
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// A head of the log kept elsewhere, as `issuance audit verify` prints it: refuse a log that does not contain it.
+    #[arg(long, value_name = "POSITION:HASH", value_parser = crate::audit::head)]
+    known_head: Option<Head>,
+    /// Start also on a log that is older than one known, because the newer one is lost for good. What it held is forgotten
+    /// here, while the provider may have acted on it.
+    #[arg(long)]
+    accept_rollback: bool,
 }
 
 pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
     let variables = config::variables();
     let settings = config::read(Some(&args.config), &variables)?;
-    let checked = settings.check(&variables)?;
+    let mut checked = settings.check(&variables)?;
+    checked.engine.past = Past {
+        known: args.known_head,
+        accept_rollback: args.accept_rollback,
+    };
     let _logging = logging::start(checked.log.format, &checked.log.filter)?;
     let serving = Serving::start(checked).await?;
     serving.announce(output)?;
@@ -78,7 +91,7 @@ impl Serving {
         if let Some(position) = report.index.ahead_of {
             tracing::error!(
                 position,
-                "the log is older than the index beside it: was a backup put back?"
+                "an older log was accepted: look every open order up before anything is sent"
             );
         }
 

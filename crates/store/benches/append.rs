@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use issuance_domain::{Event, EventBody, Order, OrderId, Policy, Timestamp, Version};
 use issuance_store::vault::{Keyring, MasterKey};
-use issuance_store::{Append, EmbeddedStore, Field, Limits, Options, Projection, Sealing, Store};
+use issuance_store::{
+    Append, EmbeddedStore, Field, Limits, Options, Past, Projection, Sealing, Store,
+};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -99,6 +101,7 @@ async fn store(dir: &Path, callers: usize, lasts: Duration) -> (Run, usize) {
         keys,
         policy: Policy::standard(),
         limits: Limits::default(),
+        past: Past::default(),
     };
     let (store, _) = EmbeddedStore::open(options).unwrap();
     let store: Arc<dyn Store> = Arc::new(store);

@@ -31,7 +31,7 @@ mod store;
 pub mod vault;
 
 #[cfg(feature = "embedded")]
-pub use embedded::{EmbeddedReport, EmbeddedStore, IndexReport, Limits, OpenError, Options};
+pub use embedded::{EmbeddedReport, EmbeddedStore, IndexReport, Limits, OpenError, Options, Past};
 pub use error::{AppendError, StoreError};
 pub use handler::{CommandHandler, Decision, HandleError, Request};
 pub use message::{Alias, HostReference, Message, Receipt, Standing};

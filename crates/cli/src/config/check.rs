@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use issuance::domain::{Policy, Timestamp};
+use issuance::store::Past;
 use issuance::store::vault::{Keyring as VaultKeys, MasterKey};
 use issuance::uqpay::webhook::{InvalidVerifier, Verifier, WebhookSecret};
 use issuance::uqpay::{AccountId, BaseUrl, Client, Config};
@@ -229,6 +230,7 @@ impl Settings {
                 data_dir: self.store.data_dir,
                 keys: Arc::new(keys),
                 policy,
+                past: Past::default(),
                 limits: self.limits,
                 client,
                 webhooks,

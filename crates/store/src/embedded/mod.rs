@@ -31,7 +31,7 @@ use behind::Behind;
 use shared::Shared;
 use work::Queue;
 
-pub use options::{EmbeddedReport, IndexReport, Limits, OpenError, Options};
+pub use options::{EmbeddedReport, IndexReport, Limits, OpenError, Options, Past};
 
 /// A store in one directory. Dropped without [`close`](crate::Store::close) it finishes what was handed to it and leaves
 /// the index to catch up at the next open.

@@ -15,7 +15,7 @@ use super::replay::{self, ReplayError};
 use super::shared::{Book, Shared, chain};
 use super::work;
 use crate::book::{Rows, Tasks};
-use crate::journal::{self, DataDir, Disk, Head, JournalError};
+use crate::journal::{self, DataDir, Disk, Head};
 use crate::vault::{Vault, VaultOptions};
 
 impl EmbeddedStore {
@@ -56,6 +56,7 @@ impl EmbeddedStore {
             keys,
             policy,
             limits,
+            past,
         } = options;
         let (vault, vault_report) = Vault::open(
             vault,
@@ -81,7 +82,7 @@ impl EmbeddedStore {
             .map(|(head, _)| *head)
             .filter(|head| head.position > 0);
         let opened = match open_journal(known) {
-            Err(error @ (JournalError::RolledBack { .. } | JournalError::Diverged { .. })) => {
+            Err(error) if past.accept_rollback && error.is_rollback() => {
                 found = Err((chain(&error), known.map(|head| head.position)));
                 open_journal(None)
             }
@@ -89,6 +90,14 @@ impl EmbeddedStore {
         };
         let (journal, journal_report) = opened?;
         let reader = journal.reader();
+        let elsewhere = past.known.map(|head| (head, reader.contains(head)));
+        let ahead_of = match elsewhere {
+            Some((head, Err(error))) if past.accept_rollback && error.is_rollback() => {
+                Some(head.position)
+            }
+            Some((_, missing)) => missing.map(|()| None)?,
+            None => None,
+        };
 
         let bring_up = |meta: &Meta| {
             let (rows, replayed) = replay::catch_up(
@@ -107,7 +116,8 @@ impl EmbeddedStore {
                 open,
             })
         };
-        let (ready, index_report) = make_ready(&index, found, bring_up)?;
+        let (ready, mut index_report) = make_ready(&index, found, bring_up)?;
+        index_report.ahead_of = index_report.ahead_of.max(ahead_of);
 
         let book = Book {
             rows: ready.rows,
@@ -261,7 +271,7 @@ fn log(dir: &Path, report: &EmbeddedReport) {
     if let Some(position) = index.ahead_of {
         tracing::error!(
             position,
-            "the journal had been further: an older copy was put in its place, or events are lost"
+            "an older copy of the log was accepted: what came after it is forgotten here, and was sent"
         );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use issuance_domain::Policy;
 
 use crate::error::StoreError;
-use crate::journal::{DataDirError, JournalError, OpenReport};
+use crate::journal::{DataDirError, Head, JournalError, OpenReport};
 use crate::vault::{Keys, VaultError, VaultReport};
 
 /// How an embedded store is opened.
@@ -20,6 +20,19 @@ pub struct Options {
     pub policy: Policy,
     /// Bounds.
     pub limits: Limits,
+    /// What is known elsewhere of the log's past.
+    pub past: Past,
+}
+
+/// What the log must hold, and what to do if it does not. The index knows a head as well; either may show that an older
+/// copy was put in the log's place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past {
+    /// A head kept outside the data directory, such as the last audit's: the log must contain it.
+    pub known: Option<Head>,
+    /// Open also a log that lacks a known head. What happened after its end is forgotten here and was still sent to the
+    /// provider, so every open order has to be looked up before anything is sent again.
+    pub accept_rollback: bool,
 }
 
 /// Bounds of an embedded store. Everything that waits is counted, and beyond its bound refused or held back.
@@ -81,8 +94,8 @@ pub struct IndexReport {
     pub rebuilt: Option<String>,
     /// Records it had to catch up with.
     pub replayed: u64,
-    /// The index had seen the journal at this position, and the journal is no longer there: an older copy was put in its
-    /// place, or acknowledged records were lost. Somebody should look before anything is sent.
+    /// A rollback that was accepted ([`Past::accept_rollback`]): the log had been at this position, and is no longer.
+    /// Somebody should look before anything is sent.
     pub ahead_of: Option<u64>,
 }
 

@@ -86,6 +86,14 @@ pub enum JournalError {
     NoSuchPlace(Location),
 }
 
+impl JournalError {
+    /// Whether the log is sound by itself and lacks what is known of it from elsewhere.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        matches!(self, Self::RolledBack { .. } | Self::Diverged { .. })
+    }
+}
+
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

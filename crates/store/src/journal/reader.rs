@@ -112,6 +112,34 @@ impl Reader {
         self.shared.view(|view| view.head)
     }
 
+    /// Proves that a head known from elsewhere is in the log.
+    ///
+    /// # Errors
+    /// [`JournalError::RolledBack`] when the log ends before it, [`JournalError::Diverged`] when it holds another event
+    /// there.
+    pub fn contains(&self, known: Head) -> Result<(), JournalError> {
+        let Head { position, hash } = known;
+        let found = self.head().position;
+        if found < position {
+            return Err(JournalError::RolledBack {
+                known: position,
+                found,
+            });
+        }
+        let held = match position {
+            0 => ChainHash::GENESIS,
+            _ => match self.records(position).next().transpose()? {
+                Some(record) => record.hash,
+                None => return Err(JournalError::Diverged { position }),
+            },
+        };
+        if held == hash {
+            Ok(())
+        } else {
+            Err(JournalError::Diverged { position })
+        }
+    }
+
     /// The event at a place that [`Writer::write`](super::Writer::write) or a [`Record`] named. The line is
     /// verified by itself; that it is the event the caller means, its stream and version tell.
     pub fn read_at(&self, location: Location) -> Result<Record, JournalError> {

@@ -1,9 +1,13 @@
 //! What can happen to the files between two lives of a store.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use issuance_domain::Policy;
-use issuance_store::{AppendError, EmbeddedStore, Kind, OpenError, Options, Store, StoreError};
+use issuance_store::journal::{Directory, Head, JournalError, Reader};
+use issuance_store::{
+    AppendError, EmbeddedStore, Kind, OpenError, Options, Past, Store, StoreError,
+};
 
 use super::hands::{
     accepted, activated, append, at, copy, fill, id, look, message, open, requested, rows, swap,
@@ -200,7 +204,7 @@ async fn an_interrupted_write_of_the_index_is_finished_or_never_happened() {
 }
 
 #[tokio::test]
-async fn an_older_journal_under_a_newer_index_is_reported() {
+async fn an_older_journal_is_refused_unless_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
     fill(&store, 0..10).await;
@@ -213,12 +217,80 @@ async fn an_older_journal_under_a_newer_index_is_reported() {
     let head = store.head().await.unwrap();
     store.close().await.unwrap();
     drop(store);
+    let known = head_of(dir.path());
     swap(&dir.path().join("older"), &dir.path().join("data/journal"));
-    let (store, report) = open(dir.path());
+    let rolled_back = |past| {
+        let refused = EmbeddedStore::open(Options {
+            past,
+            ..options(dir.path())
+        });
+        matches!(&refused, Err(OpenError::Journal(error)) if error.is_rollback())
+    };
+    assert!(rolled_back(Past::default()));
+    // It stays refused, also when the index that knew is gone and only somebody else does.
+    copy(&dir.path().join("data/index"), &dir.path().join("index"));
+    std::fs::remove_dir_all(dir.path().join("data/index")).unwrap();
+    assert!(rolled_back(Past {
+        known: Some(known),
+        accept_rollback: false
+    }));
+    copy(&dir.path().join("index"), &dir.path().join("data/index"));
+    assert!(rolled_back(Past::default()));
+
+    let accepted = Past {
+        known: Some(known),
+        accept_rollback: true,
+    };
+    let (store, report) = EmbeddedStore::open(Options {
+        past: accepted,
+        ..options(dir.path())
+    })
+    .unwrap();
     assert_eq!(report.index.ahead_of, Some(head.0));
     assert!(report.index.rebuilt.is_some());
     assert_eq!(look(&store, 0..10).await, found);
     assert!(store.order(id(15)).await.unwrap().is_none());
+    store.close().await.unwrap();
+    drop(store);
+    // Once accepted it is the log; the other one's head is still not in it.
+    drop(open(dir.path()));
+    assert!(rolled_back(Past {
+        known: Some(known),
+        accept_rollback: false
+    }));
+}
+
+#[tokio::test]
+async fn another_log_in_the_place_of_the_log_is_refused() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (dir, numbers) in [(&dir, 0..10), (&other, 20..60)] {
+        let (store, _) = open(dir.path());
+        fill(&store, numbers).await;
+        store.close().await.unwrap();
+    }
+    swap(
+        &other.path().join("data/journal"),
+        &dir.path().join("data/journal"),
+    );
+    assert!(matches!(
+        EmbeddedStore::open(options(dir.path())),
+        Err(OpenError::Journal(JournalError::Diverged { .. }))
+    ));
+    // An emptied journal directory is a rollback to nothing.
+    std::fs::remove_dir_all(dir.path().join("data/journal")).unwrap();
+    assert!(matches!(
+        EmbeddedStore::open(options(dir.path())),
+        Err(OpenError::Journal(JournalError::RolledBack {
+            found: 0,
+            ..
+        }))
+    ));
+}
+
+fn head_of(dir: &Path) -> Head {
+    let journal = Directory::open(&dir.join("data/journal")).unwrap();
+    let (_, report) = Reader::open(Arc::new(journal), None).unwrap();
+    report.head
 }
 
 fn last_segment(dir: &Path) -> PathBuf {

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use issuance_domain::Policy;
 use issuance_store::conformance::Subject;
 use issuance_store::vault::{Keyring, MasterKey};
-use issuance_store::{EmbeddedStore, Limits, Options, Store};
+use issuance_store::{EmbeddedStore, Limits, Options, Past, Store};
 use tempfile::TempDir;
 
 fn options(dir: &Path) -> Options {
@@ -35,6 +35,7 @@ fn options(dir: &Path) -> Options {
         keys,
         policy: Policy::standard(),
         limits,
+        past: Past::default(),
     }
 }
 
