@@ -38,8 +38,9 @@ impl Inbox {
             match self.step().await {
                 Ok(0) => {
                     tokio::select! {
-                        () = self.handler.store().wait_for_messages() => {}
+                        biased;
                         () = stop.cancelled() => {}
+                        () = self.handler.store().wait_for_messages() => {}
                     }
                 }
                 Ok(_) => {}

@@ -20,6 +20,11 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Returns after a while. May return early.
     async fn sleep(&self, wait: Duration);
 
+    /// How long to sleep at most before the clock is looked at again: it may have been set meanwhile.
+    fn longest_nap(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
     /// Between 0 and 1, evenly.
     fn jitter(&self) -> f64;
 

@@ -1,14 +1,16 @@
 //! The loop that leases what is due and performs it. One worker for each kind of task, so that what one kind waits for
 //! does not hold up another.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::{FutureExt, Stream};
 use issuance_domain::{Command, Timestamp};
 use issuance_store::{CommandHandler, Kind, Lease, LeaseAsk, Request, StoreError};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -78,8 +80,6 @@ impl<P> Clone for Worker<P> {
 
 /// Tasks given up this often in a row are shown to a person (reliability F-075).
 const TOLERATED: u32 = 3;
-/// The longest nap, so that a clock that jumped is noticed.
-const MAX_NAP: Duration = Duration::from_secs(30);
 
 impl<P: Performer> Worker<P> {
     /// A worker behind the command handler.
@@ -97,42 +97,32 @@ impl<P: Performer> Worker<P> {
         }
     }
 
-    /// Works until told to stop; then finishes what it has begun.
+    /// Works until told to stop; then finishes what it has begun. All of it is part of this future: who drops it ends
+    /// everything under way, and no runtime is needed but the one that polls it.
     ///
     /// # Errors
     /// When the store has stopped for good.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
-        let permits = Arc::new(Semaphore::new(self.options.concurrency));
-        let mut running = JoinSet::new();
+        let mut running = FuturesUnordered::new();
         while !stop.is_cancelled() {
-            while running.try_join_next().is_some() {}
-            match self.claim(permits.available_permits()).await {
+            let free = self.options.concurrency.saturating_sub(running.len());
+            match beside(&mut running, self.claim(free)).await {
                 Ok(leases) if leases.is_empty() => {
                     tokio::select! {
-                        () = self.nap(permits.available_permits()) => {}
-                        _ = running.join_next(), if !running.is_empty() => {}
+                        biased;
                         () = stop.cancelled() => {}
+                        Some(()) = running.next() => {}
+                        () = self.nap(free) => {}
                     }
                 }
-                Ok(leases) => {
-                    for lease in leases {
-                        let Ok(permit) = permits.clone().acquire_owned().await else {
-                            break;
-                        };
-                        let worker = self.clone();
-                        running.spawn(async move {
-                            worker.perform(lease).await;
-                            drop(permit);
-                        });
-                    }
-                }
+                Ok(leases) => running.extend(leases.into_iter().map(|lease| self.perform(lease))),
                 Err(error) if error.is_transient() => {
-                    self.clock.sleep(self.options.retry.first).await
+                    beside(&mut running, self.clock.sleep(self.options.retry.first)).await
                 }
                 Err(error) => return Err(error),
             }
         }
-        while running.join_next().await.is_some() {}
+        while running.next().await.is_some() {}
         Ok(())
     }
 
@@ -175,11 +165,12 @@ impl<P: Performer> Worker<P> {
     /// Sleeps until something may be due.
     async fn nap(&self, free: usize) {
         let now = self.clock.now();
+        let longest = self.clock.longest_nap();
         if free == 0 {
-            return self.clock.sleep(MAX_NAP).await;
+            return self.clock.sleep(longest).await;
         }
         if let Gate::Until(opens) = self.performer.gate(now) {
-            return self.clock.sleep(opens.since(now).min(MAX_NAP)).await;
+            return self.clock.sleep(opens.since(now).min(longest)).await;
         }
         // Counted from here: a task that comes while the question is answered ends the nap, too.
         let sooner = self.handler.store().wait_for_tasks();
@@ -190,27 +181,25 @@ impl<P: Performer> Worker<P> {
             .await
             .ok()
             .flatten();
-        let wait = due.map_or(MAX_NAP, |due| due.since(now).min(MAX_NAP));
+        let wait = due.map_or(longest, |due| due.since(now).min(longest));
         tokio::select! {
-            () = self.clock.sleep(wait) => {}
+            biased;
             () = sooner => {}
+            () = self.clock.sleep(wait) => {}
         }
     }
 
     async fn perform(&self, lease: Lease) {
-        let performer = self.performer.clone();
-        let claimed = lease.clone();
-        // A task of its own, so that a panic ends this task and nothing else.
-        let mut task = tokio::spawn(async move { performer.perform(&claimed).await });
-        tokio::select! {
-            ended = &mut task => match ended {
-                Ok(result) => self.finish(&lease, result).await,
-                Err(_) => self.give_up(&lease, "panicked").await,
-            },
-            () = self.clock.sleep(self.options.deadline) => {
-                task.abort();
-                self.give_up(&lease, "took too long").await;
-            }
+        // A panic ends this task and nothing else.
+        let task = AssertUnwindSafe(self.performer.perform(&lease)).catch_unwind();
+        let ended = tokio::select! {
+            biased;
+            ended = task => ended.map_err(|_| "panicked"),
+            () = self.clock.sleep(self.options.deadline) => Err("took too long"),
+        };
+        match ended {
+            Ok(result) => self.finish(&lease, result).await,
+            Err(how) => self.give_up(&lease, how).await,
         }
     }
 
@@ -251,6 +240,21 @@ impl<P: Performer> Worker<P> {
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) {
         if let Err(error) = self.handler.store().release(lease, due).await {
             tracing::warn!(order_id = %lease.task.id.order, %error, "a claim could not be given back; it ends by itself");
+        }
+    }
+}
+
+/// Waits for `work` while what runs goes on.
+async fn beside<T>(
+    running: &mut (impl Stream<Item = ()> + Unpin),
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            Some(()) = running.next() => {}
         }
     }
 }

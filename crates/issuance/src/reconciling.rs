@@ -107,12 +107,14 @@ impl Engine {
             // Not all processes of one start at the same moment again.
             let wait = every.mul_f64(0.9 + 0.1 * clock.jitter());
             tokio::select! {
-                () = clock.sleep(wait) => {}
+                biased;
                 () = self.stop.cancelled() => return Ok(()),
+                () = clock.sleep(wait) => {}
             }
             let ended = tokio::select! {
-                ended = self.parts.reconciliation.run() => ended,
+                biased;
                 () = self.stop.cancelled() => return Ok(()),
+                ended = self.parts.reconciliation.run() => ended,
             };
             match ended {
                 Ok(_) => {}

@@ -6,7 +6,8 @@
 //! share mistakes.
 //!
 //! A request goes `server` → `api` (token, key, fault, idempotency store) → `state` (pure: no IO, time comes in)
-//! → `durable` → answer. What happens later goes `state` timers → `webhooks`. Tests read the `ledger`.
+//! → `durable` → answer. What happens later goes `state` timers → `webhooks`. Tests read the `ledger`. [`Local`] is
+//! the same world without a socket, a thread or a clock: a simulation calls it and says what time it is.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,6 +30,7 @@ mod errors;
 mod faults;
 mod idv;
 mod ledger;
+mod local;
 mod requests;
 mod rng;
 mod server;
@@ -54,6 +56,7 @@ pub use self::ledger::{
     Answer, Attempt, CardEntry, CardOrderEntry, CardholderEntry, DeliveryEntry, DeliveryState,
     Ledger, RequestEntry,
 };
+pub use self::local::{Local, LocalAnswer, LocalDelivery, LocalRequest, Served, Waiting};
 pub use self::server::{Running, Simulator, SimulatorError};
 pub use self::state::{CardStatus, CardholderStatus, OrderStatus, OrderType};
 pub use self::variants::Variants;

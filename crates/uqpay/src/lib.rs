@@ -65,7 +65,10 @@ pub use card::{
     StatusUpdate,
 };
 pub use cardholder::{Cardholder, CardholderReply};
-pub use client::{Auth, BaseUrl, Client, ClientError, Config, InvalidBaseUrl, Token};
+pub use client::{
+    Auth, BaseUrl, Client, ClientError, Config, InvalidBaseUrl, NoReply, Reply, Request, Token,
+    Transport,
+};
 pub use endpoint::Endpoint;
 pub use id::{AccountId, CardId, CardOrderId, CardholderId, EventId, InvalidId, ProductId};
 pub use page::{InvalidPage, Page, PageRequest};

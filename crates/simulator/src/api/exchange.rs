@@ -20,7 +20,7 @@ use crate::variants;
 use crate::world::World;
 
 /// A call that passed the door.
-struct Admitted {
+pub(crate) struct Admitted {
     client: String,
     caller: Caller,
     /// The fault of its answer.
@@ -29,7 +29,7 @@ struct Admitted {
     rule: Option<String>,
 }
 
-enum Step {
+pub(crate) enum Step {
     Done(Outcome),
     /// The effect waits this many milliseconds; repeats meanwhile hear "processing".
     Wait(u64, Admitted),
@@ -42,15 +42,13 @@ pub(crate) async fn serve(
     request: Request,
 ) -> Outgoing {
     let incoming = Incoming::read(endpoint, id, request, world.config.strict).await;
-    let (step, mut ticket) = world.change(|state, now| begin(state, &incoming, now));
+    let (step, mut ticket) = world.change(|state, now| begin(state, &incoming, None, now));
     let outcome = match step {
         Step::Done(outcome) => outcome,
         Step::Wait(ms, admitted) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            let (outcome, later) = world.change(|state, now| {
-                state.idempotency.stop(&admitted.caller.idempotency_key);
-                perform(state, &incoming, admitted, now)
-            });
+            let (outcome, later) =
+                world.change(|state, now| perform_late(state, &incoming, admitted, now));
             ticket = later;
             outcome
         }
@@ -66,7 +64,13 @@ pub(crate) async fn serve(
     outcome.outgoing
 }
 
-fn begin(state: &mut State, incoming: &Incoming, now: Millis) -> Step {
+/// What happens at once. `fault` stands before the script's.
+pub(crate) fn begin(
+    state: &mut State,
+    incoming: &Incoming,
+    fault: Option<Fault>,
+    now: Millis,
+) -> Step {
     let (client, caller) = match admit(state, incoming, now) {
         Ok(admitted) => admitted,
         Err(mut refusal) => {
@@ -91,7 +95,10 @@ fn begin(state: &mut State, incoming: &Incoming, now: Millis) -> Step {
         .map(|operation| operation.subject(state))
         .unwrap_or_default();
     subject.endpoint = Some(incoming.endpoint);
-    let (rule, fault) = state.take_fault(&subject, Fault::is_of_answer).unzip();
+    let (rule, fault) = match fault {
+        Some(fault) => (Some("caller".to_owned()), Some(fault)),
+        None => state.take_fault(&subject, Fault::is_of_answer).unzip(),
+    };
     let admitted = Admitted {
         client,
         caller,
@@ -183,6 +190,17 @@ fn check_key(key: &str) -> Result<(), Refusal> {
             "x-idempotency-key must be a lower-case UUID",
         ))
     }
+}
+
+/// The effect that waited.
+pub(crate) fn perform_late(
+    state: &mut State,
+    incoming: &Incoming,
+    admitted: Admitted,
+    now: Millis,
+) -> Outcome {
+    state.idempotency.stop(&admitted.caller.idempotency_key);
+    perform(state, incoming, admitted, now)
 }
 
 /// The store's answer or the operation's, and what the script does to it on its way out.

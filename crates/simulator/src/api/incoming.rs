@@ -1,7 +1,7 @@
 //! A request as it arrived: headers and body read once, before any lock.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
 use super::operation::Operation;
@@ -34,17 +34,37 @@ impl Incoming {
         strict: bool,
     ) -> Self {
         let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, LARGEST_BODY).await;
-        let operation = match &body {
-            Ok(body) => Operation::parse(endpoint, id.as_deref(), &parts.uri, body, strict),
-            Err(_) => Err(errors::too_large()),
+        let body = axum::body::to_bytes(body, LARGEST_BODY).await.ok();
+        Self::of(
+            endpoint,
+            id.as_deref(),
+            parts.method,
+            &parts.uri,
+            &parts.headers,
+            body.as_deref(),
+            strict,
+        )
+    }
+
+    /// A request that is here as a whole; without a body it was too large.
+    pub(crate) fn of(
+        endpoint: Endpoint,
+        id: Option<&str>,
+        method: Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+        strict: bool,
+    ) -> Self {
+        let operation = match body {
+            Some(body) => Operation::parse(endpoint, id, uri, body, strict),
+            None => Err(errors::too_large()),
         };
-        let header = |name| text(&parts.headers, name);
+        let header = |name| text(headers, name);
         Self {
             endpoint,
-            path: parts.uri.path().to_owned(),
-            path_and_query: parts
-                .uri
+            path: uri.path().to_owned(),
+            path_and_query: uri
                 .path_and_query()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
@@ -55,7 +75,7 @@ impl Incoming {
             api_key: header("x-api-key").unwrap_or_default(),
             body_sha256: hex::encode(Sha256::digest(body.unwrap_or_default())),
             operation,
-            method: parts.method,
+            method,
         }
     }
 

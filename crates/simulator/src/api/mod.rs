@@ -16,83 +16,122 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State as Shared};
+use axum::http::Method;
 use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, on};
 
+pub(crate) use self::exchange::{Admitted, Step, begin, perform_late};
+pub(crate) use self::incoming::Incoming;
+pub(crate) use self::outcome::Outcome;
 pub(crate) use self::outgoing::CutConnection;
 use self::outgoing::Outgoing;
 use crate::errors;
 use crate::faults::Endpoint;
 use crate::world::World;
 
+/// Every call of the API: method, path, and its name.
+const ROUTES: [(Method, &str, Endpoint); 17] = [
+    (Method::POST, "/api/v1/connect/token", Endpoint::Token),
+    (
+        Method::GET,
+        "/api/v1/issuing/products",
+        Endpoint::ListProducts,
+    ),
+    (Method::POST, "/api/v1/issuing/cards", Endpoint::CreateCard),
+    (Method::GET, "/api/v1/issuing/cards", Endpoint::ListCards),
+    (Method::GET, "/api/v1/issuing/cards/{id}", Endpoint::GetCard),
+    (
+        Method::POST,
+        "/api/v1/issuing/cards/{id}",
+        Endpoint::UpdateCard,
+    ),
+    (
+        Method::GET,
+        "/api/v1/issuing/cards/{id}/order",
+        Endpoint::GetCardOrder,
+    ),
+    (
+        Method::POST,
+        "/api/v1/issuing/cards/{id}/status",
+        Endpoint::UpdateCardStatus,
+    ),
+    (
+        Method::POST,
+        "/api/v1/issuing/cards/{id}/recharge",
+        Endpoint::RechargeCard,
+    ),
+    (
+        Method::POST,
+        "/api/v1/issuing/cards/{id}/withdraw",
+        Endpoint::WithdrawCard,
+    ),
+    (Method::GET, "/api/v1/balances", Endpoint::ListBalances),
+    (
+        Method::POST,
+        "/api/v1/issuing/cardholders",
+        Endpoint::CreateCardholder,
+    ),
+    (
+        Method::GET,
+        "/api/v1/issuing/cardholders",
+        Endpoint::ListCardholders,
+    ),
+    (
+        Method::GET,
+        "/api/v1/issuing/cardholders/{id}",
+        Endpoint::GetCardholder,
+    ),
+    (
+        Method::POST,
+        "/api/v1/issuing/cardholders/{id}",
+        Endpoint::UpdateCardholder,
+    ),
+    (
+        Method::POST,
+        "/api/v1/simulation/issuing/authorization",
+        Endpoint::SimulateAuthorization,
+    ),
+    (
+        Method::POST,
+        "/api/v1/simulation/issuing/reversal",
+        Endpoint::SimulateReversal,
+    ),
+];
+
 pub(crate) fn router() -> Router<Arc<World>> {
-    Router::new()
-        .route("/api/v1/connect/token", post(Endpoint::Token))
-        .route("/api/v1/issuing/products", get(Endpoint::ListProducts))
-        .route(
-            "/api/v1/issuing/cards",
-            post(Endpoint::CreateCard).merge(get(Endpoint::ListCards)),
-        )
-        .route(
-            "/api/v1/issuing/cards/{id}",
-            get(Endpoint::GetCard).merge(post(Endpoint::UpdateCard)),
-        )
-        .route(
-            "/api/v1/issuing/cards/{id}/order",
-            get(Endpoint::GetCardOrder),
-        )
-        .route(
-            "/api/v1/issuing/cards/{id}/status",
-            post(Endpoint::UpdateCardStatus),
-        )
-        .route(
-            "/api/v1/issuing/cards/{id}/recharge",
-            post(Endpoint::RechargeCard),
-        )
-        .route(
-            "/api/v1/issuing/cards/{id}/withdraw",
-            post(Endpoint::WithdrawCard),
-        )
-        .route("/api/v1/balances", get(Endpoint::ListBalances))
-        .route(
-            "/api/v1/issuing/cardholders",
-            post(Endpoint::CreateCardholder).merge(get(Endpoint::ListCardholders)),
-        )
-        .route(
-            "/api/v1/issuing/cardholders/{id}",
-            get(Endpoint::GetCardholder).merge(post(Endpoint::UpdateCardholder)),
-        )
-        .route(
-            "/api/v1/simulation/issuing/authorization",
-            post(Endpoint::SimulateAuthorization),
-        )
-        .route(
-            "/api/v1/simulation/issuing/reversal",
-            post(Endpoint::SimulateReversal),
-        )
+    let mut router = Router::new();
+    for (method, path, endpoint) in ROUTES {
+        let filter = match method {
+            Method::POST => MethodFilter::POST,
+            _ => MethodFilter::GET,
+        };
+        let handler =
+            move |Shared(world): Shared<Arc<World>>, id: Option<Path<String>>, request: Request| {
+                call(world, endpoint, id.map(|Path(id)| id), request)
+            };
+        router = router.route(path, on(filter, handler));
+    }
+    router
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
 }
 
+/// The call a method and path name, with the id in the path.
+pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Option<(Endpoint, Option<&'a str>)> {
+    ROUTES.iter().find_map(|(known, pattern, endpoint)| {
+        let id = match pattern.split_once("{id}") {
+            None => (*pattern == path).then_some(None)?,
+            Some((before, after)) => {
+                let id = path.strip_prefix(before)?.strip_suffix(after)?;
+                (!id.is_empty() && !id.contains('/')).then_some(Some(id))?
+            }
+        };
+        (known == method).then_some((*endpoint, id))
+    })
+}
+
 async fn no_route(request: Request) -> Response {
     Outgoing::refused(&errors::not_found(request.uri().path())).respond()
-}
-
-fn get(endpoint: Endpoint) -> MethodRouter<Arc<World>> {
-    route(MethodFilter::GET, endpoint)
-}
-
-fn post(endpoint: Endpoint) -> MethodRouter<Arc<World>> {
-    route(MethodFilter::POST, endpoint)
-}
-
-fn route(method: MethodFilter, endpoint: Endpoint) -> MethodRouter<Arc<World>> {
-    on(
-        method,
-        move |Shared(world): Shared<Arc<World>>, id: Option<Path<String>>, request: Request| {
-            call(world, endpoint, id.map(|Path(id)| id), request)
-        },
-    )
 }
 
 /// The call itself, on a task of its own: what has begun goes on when the caller hangs up, as at the provider.

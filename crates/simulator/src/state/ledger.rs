@@ -2,9 +2,17 @@
 
 use super::State;
 use crate::clock::Millis;
-use crate::ledger::{CardEntry, CardOrderEntry, CardholderEntry, DeliveryEntry, Ledger};
+use crate::ledger::{
+    CardEntry, CardOrderEntry, CardholderEntry, DeliveryEntry, Ledger, RequestEntry,
+};
 
 impl State {
+    /// Requests from this number on, oldest first.
+    pub(crate) fn requests_from(&self, number: u64) -> impl Iterator<Item = &RequestEntry> {
+        let known = self.requests.partition_point(|entry| entry.number < number);
+        self.requests.iter().skip(known)
+    }
+
     /// `with_log`: also the request log, which can be large.
     pub(crate) fn ledger(&self, now: Millis, with_log: bool) -> Ledger {
         Ledger {

@@ -3,17 +3,21 @@
 mod base_url;
 mod calls;
 mod config;
+mod http;
 mod send;
 mod token;
+mod transport;
+
+use std::sync::Arc;
 
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::redirect;
 use secrecy::ExposeSecret;
 use thiserror::Error;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use config::Config;
 pub use token::{Auth, Token};
+pub use transport::{NoReply, Reply, Request, Transport};
 
 use crate::AccountId;
 
@@ -23,18 +27,14 @@ const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const ON_BEHALF_OF: HeaderName = HeaderName::from_static("x-on-behalf-of");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 
-/// Idle connections kept per host.
-const POOL_MAX_IDLE: usize = 256;
-
 /// A client for one set of credentials. Cheap to clone; connections are shared.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     base_url: BaseUrl,
     client_id: HeaderValue,
     api_key: HeaderValue,
     on_behalf_of: Option<AccountId>,
-    max_answer: usize,
 }
 
 /// Why a client cannot be made.
@@ -66,30 +66,23 @@ impl Client {
         {
             return Err(ClientError::Limits);
         }
+        let http = http::Http::new(&config)?;
+        Self::over(Arc::new(http), config)
+    }
+
+    /// A client over another wire than HTTP's, which keeps the limits itself: for a simulation.
+    ///
+    /// # Errors
+    /// [`ClientError`] names the setting to mend.
+    pub fn over(transport: Arc<dyn Transport>, config: Config) -> Result<Self, ClientError> {
         let client_id = header(config.client_id.trim()).ok_or(ClientError::ClientId)?;
         let api_key = header(config.api_key.expose_secret().trim()).ok_or(ClientError::ApiKey)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("issuance-uqpay/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .http1_only()
-            .connect_timeout(config.connect_timeout)
-            .timeout(config.total_timeout)
-            .pool_max_idle_per_host(POOL_MAX_IDLE)
-            .https_only(config.base_url.is_https());
-        if !config.base_url.is_https() {
-            // Plain HTTP to loopback: no TLS ever, so a machine without CA certificates will do.
-            builder = builder.tls_certs_only([]);
-        }
         Ok(Self {
-            http: builder.build().map_err(ClientError::Http)?,
+            transport,
             base_url: config.base_url,
             client_id,
             api_key,
             on_behalf_of: config.on_behalf_of,
-            max_answer: config.max_answer,
         })
     }
 }

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::send::{JSON, request};
 use super::{API_KEY, CLIENT_ID, Client};
 use crate::{AccountId, Answer, CallError, Endpoint, Private, UnknownCause, read};
 
@@ -80,16 +81,13 @@ impl Client {
     /// A refusal is [`crate::Class::CredentialsRejected`] for every 4xx but 429: stop and call a person. Everything
     /// else may be tried again, slowly: the call has a limit of its own.
     pub async fn mint_token(&self, now: Timestamp) -> Result<Token, CallError> {
-        let request = self
-            .http
-            .request(
-                Method::POST,
-                self.base_url.join(&["v1", "connect", "token"]),
-            )
-            .header(CLIENT_ID, self.client_id.clone())
-            .header(API_KEY, self.api_key.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .body("{}");
+        let url = self.base_url.join(&["v1", "connect", "token"]);
+        let headers = [
+            (CLIENT_ID, self.client_id.clone()),
+            (API_KEY, self.api_key.clone()),
+            (CONTENT_TYPE, JSON),
+        ];
+        let request = request(Method::POST, url, headers, b"{}");
         let has_token = |minted: &Minted| match &minted.auth_token {
             Some(token) if super::header(token.expose()).is_some() => Ok(()),
             _ => Err(UnknownCause::Incomplete),

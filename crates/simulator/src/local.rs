@@ -1,0 +1,245 @@
+//! The same world without a socket, a thread or a clock: one call at a time, at the time the caller says. For
+//! simulations; the HTTP server serves the same `api` and the same `state`.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Method, Uri};
+
+use crate::api::{self, Admitted, Incoming, Outcome, Step};
+use crate::config::{Config, TimestampUnit};
+use crate::errors;
+use crate::faults::{Fault, FaultRule, IdvOutcome};
+use crate::ledger::{Answer, Ledger, RequestEntry};
+use crate::state::State;
+use crate::webhooks::sign;
+
+/// A false UQPAY that is called directly. Times are milliseconds since the epoch by the provider's clock.
+pub struct Local {
+    state: State,
+    secret: Option<String>,
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Local").finish_non_exhaustive()
+    }
+}
+
+/// A request as it arrived.
+#[derive(Debug)]
+pub struct LocalRequest<'a> {
+    /// HTTP method.
+    pub method: &'a Method,
+    /// Path and query, from `/api` on.
+    pub uri: &'a Uri,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// Body.
+    pub body: &'a [u8],
+}
+
+/// What came of a request at once.
+#[derive(Debug)]
+pub enum Served {
+    /// The answer.
+    Answered(LocalAnswer),
+    /// The effect itself comes later: hand this back to [`Local::finish`] then.
+    Waiting(Waiting),
+}
+
+/// A request whose effect is late. Repeats meanwhile hear "processing".
+pub struct Waiting {
+    /// How late.
+    pub millis: u64,
+    incoming: Box<Incoming>,
+    admitted: Admitted,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Waiting({} ms)", self.millis)
+    }
+}
+
+/// An answer on its way.
+#[derive(Debug, Clone)]
+pub struct LocalAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The whole body, also of a truncated answer.
+    pub body: String,
+    /// `Retry-After`.
+    pub retry_after: Option<String>,
+    /// Whether all of it arrives.
+    pub answer: Answer,
+    /// It leaves so many milliseconds late.
+    pub late_millis: u64,
+    /// Deliveries to be tried before it leaves.
+    pub early: Vec<u64>,
+}
+
+/// A webhook that is due.
+#[derive(Debug, Clone)]
+pub struct LocalDelivery {
+    /// Its number, for [`Local::delivered`].
+    pub number: u64,
+    /// The bytes.
+    pub body: String,
+    /// `x-wk-timestamp`.
+    pub timestamp: String,
+    /// `x-wk-signature`; none without a secret.
+    pub signature: Option<String>,
+}
+
+impl Local {
+    /// An empty world; webhooks go to whoever takes them by [`Local::next_delivery`], if the configuration has a target.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let secret = config
+            .webhook
+            .as_ref()
+            .and_then(|target| target.secret.clone());
+        let idv_base = config
+            .idv_link_base
+            .clone()
+            .unwrap_or_else(|| "https://idv.example/".to_owned());
+        let has_receiver = config.webhook.is_some();
+        let rules = config.faults.clone();
+        let mut state = State::new(Arc::new(config), idv_base);
+        state.has_receiver = has_receiver;
+        for rule in rules {
+            state.faults.add(rule);
+        }
+        Self { state, secret }
+    }
+
+    /// Serves one request. A fault given here stands before the script's.
+    pub fn serve(&mut self, request: &LocalRequest<'_>, fault: Option<Fault>, now: i64) -> Served {
+        self.pass(now);
+        let Some((endpoint, id)) = api::find(request.method, request.uri.path()) else {
+            let refused = Outcome::refused(&errors::not_found(request.uri.path()));
+            return Served::Answered(answer(refused));
+        };
+        let incoming = Incoming::of(
+            endpoint,
+            id,
+            request.method.clone(),
+            request.uri,
+            request.headers,
+            Some(request.body),
+            self.state.config.strict,
+        );
+        let step = api::begin(&mut self.state, &incoming, fault, now);
+        self.forget_changes();
+        match step {
+            Step::Done(outcome) => Served::Answered(answer(outcome)),
+            Step::Wait(millis, admitted) => Served::Waiting(Waiting {
+                millis,
+                incoming: Box::new(incoming),
+                admitted,
+            }),
+        }
+    }
+
+    /// The late effect of a request.
+    pub fn finish(&mut self, waiting: Waiting, now: i64) -> LocalAnswer {
+        self.pass(now);
+        let outcome = api::perform_late(&mut self.state, &waiting.incoming, waiting.admitted, now);
+        self.forget_changes();
+        answer(outcome)
+    }
+
+    /// Lets everything happen that is due by then.
+    pub fn pass(&mut self, now: i64) {
+        if self.state.next_timer().is_some_and(|due| due <= now) {
+            self.state.fire(now, usize::MAX);
+            self.forget_changes();
+        }
+    }
+
+    /// When something happens by itself next, or a webhook is due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<i64> {
+        [self.state.next_timer(), self.state.next_delivery()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Takes the next webhook that is due. Say what came of it by [`Local::delivered`].
+    pub fn next_delivery(&mut self, now: i64) -> Option<LocalDelivery> {
+        let dispatch = self.state.take_delivery(now)?;
+        let timestamp = dispatch.signed_at.unwrap_or_else(|| match dispatch.unit {
+            TimestampUnit::Milliseconds => now.to_string(),
+            TimestampUnit::Seconds => (now / 1000).to_string(),
+        });
+        let signature = self
+            .secret
+            .as_ref()
+            .map(|secret| sign(secret, dispatch.body.as_bytes(), &timestamp));
+        Some(LocalDelivery {
+            number: dispatch.number,
+            body: dispatch.body,
+            timestamp,
+            signature,
+        })
+    }
+
+    /// What a receiver answered to a webhook, if it did: failed ones come again (contract §5.8).
+    pub fn delivered(&mut self, number: u64, status: Option<u16>, timestamp: String, now: i64) {
+        self.state.delivered(number, status, timestamp, now);
+        self.forget_changes();
+    }
+
+    /// Lets a person act at the address of an identity check. False when the link is over.
+    pub fn act_at(&mut self, url: &str, outcome: IdvOutcome, now: i64) -> bool {
+        self.pass(now);
+        let token = url.rsplit('/').next().unwrap_or_default();
+        let holder = self.state.open_link(token, now).map(|holder| holder.id);
+        let done = holder.and_then(|holder| self.state.person_acts(holder, outcome, now));
+        self.forget_changes();
+        done.is_ok()
+    }
+
+    /// Adds a rule to the fault script.
+    pub fn add_fault(&mut self, rule: FaultRule) {
+        self.state.faults.add(rule);
+    }
+
+    /// Empties the fault script.
+    pub fn clear_faults(&mut self) {
+        self.state.faults.clear();
+    }
+
+    /// The idempotency store loses all it knew.
+    pub fn forget_keys(&mut self) {
+        self.state.idempotency.forget_old(i64::MAX / 2);
+    }
+
+    /// Requests to the API from this number on, oldest first.
+    pub fn requests_from(&self, number: u64) -> impl Iterator<Item = &RequestEntry> {
+        self.state.requests_from(number)
+    }
+
+    /// What really happened.
+    #[must_use]
+    pub fn ledger(&self, now: i64) -> Ledger {
+        self.state.ledger(now, true)
+    }
+
+    /// Nothing is written down here.
+    fn forget_changes(&mut self) {
+        self.state.commit();
+    }
+}
+
+fn answer(outcome: Outcome) -> LocalAnswer {
+    LocalAnswer {
+        status: outcome.outgoing.status,
+        body: outcome.outgoing.body,
+        retry_after: outcome.outgoing.retry_after,
+        answer: outcome.outgoing.answer,
+        late_millis: outcome.late_ms,
+        early: outcome.early,
+    }
+}
