@@ -64,11 +64,12 @@ pub(crate) enum Meaning {
 }
 
 pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
+    let class = refusal.class();
     let code: Box<str> = refusal
         .code
         .as_deref()
         .or(refusal.kind.as_deref())
-        .unwrap_or("no_code")
+        .unwrap_or(class.name())
         .chars()
         .take(64)
         .collect();
@@ -86,8 +87,13 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
         })
     };
     let not_yet = |cause| Meaning::NotYet(Silence::new(cause));
-    let blocked = || not_yet(SilenceCause::Blocked { code: code.clone() });
-    match refusal.class() {
+    // At the door the codes are too few to tell what to mend.
+    let blocked = || {
+        not_yet(SilenceCause::Blocked {
+            code: class.name().into(),
+        })
+    };
+    match class {
         Class::NeedsInput | Class::InvalidPhoneNumber | Class::TooLarge => no(RefusalClass::Input),
         Class::Duplicate(_) => no(RefusalClass::Duplicate),
         Class::EmptyPool | Class::NoBalance | Class::NoQuota | Class::ProductDisabled => {

@@ -103,6 +103,47 @@ impl AttentionReason {
             Self::Paused => "paused",
         }
     }
+
+    /// Why a person should look, in words: part of a sentence. What a provider's code means is the provider's own.
+    #[must_use]
+    pub fn meaning(&self) -> &'static str {
+        match self {
+            Self::OutcomeUnknown => {
+                "a create call was sent and its outcome is still unknown; it is sent again with the same key"
+            }
+            Self::AbsenceProved => {
+                "two searches prove that nothing came of the create call; a person decides whether it is sent under a new key"
+            }
+            Self::BodyChanged => {
+                "the call would differ from the one first sent under its key, so it is not sent"
+            }
+            Self::DataMissing => "the personal data needed for the call is gone",
+            Self::KeyConflict => {
+                "the provider says the key was used with another body; nothing more is sent by itself"
+            }
+            Self::Capacity { .. } => {
+                "the provider cannot make this card now; it is asked again under a new key"
+            }
+            Self::PossibleLeftover { .. } => {
+                "e-mail or phone is taken, perhaps by an earlier try of this order"
+            }
+            Self::Refused { .. } => {
+                "the provider refused with a word about our set-up, or one nobody documented"
+            }
+            Self::UnknownWord { .. } => "the provider used a word this engine does not know",
+            Self::ActivationOverdue => "it was accepted long ago and there is still no card",
+            Self::ReviewOverdue => "the review takes very long",
+            Self::IdvLinkMissing => "a person must act and there is no link to send them to",
+            Self::IdvExpired => "the identity check's time is over",
+            Self::CardNotFound => "the provider does not know a card it named to us",
+            Self::Discrepancy => "log and provider disagree",
+            Self::CancelRefused { .. } => "the card cannot be cancelled",
+            Self::TaskGivenUp { .. } => {
+                "one of its tasks fails inside the engine again and again; it is tried on, slowly"
+            }
+            Self::Paused => "an operator stopped it",
+        }
+    }
 }
 
 /// What the provider says that the log contradicts.

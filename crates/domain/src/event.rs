@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::absence::Scan;
 use crate::attention::{AttentionReason, Discrepancy};
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, Source};
+use crate::failure::Failure;
 use crate::ids::{CardId, CardholderId, Digest, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
-use crate::order::{ExpiryCause, Failure, SilenceCause};
+use crate::order::{ExpiryCause, SilenceCause};
 use crate::request::Terms;
 use crate::time::Timestamp;
 

@@ -15,6 +15,7 @@ mod decide;
 mod event;
 mod evolve;
 mod fact;
+mod failure;
 mod ids;
 mod key;
 mod money;
@@ -34,6 +35,7 @@ pub use fact::{
     CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, Link, Observation, ProviderIds,
     Refusal, RefusalClass, Source, Verification,
 };
+pub use failure::{Failure, FailureKind, Who};
 pub use ids::{
     Account, CardId, CardOrderId, CardholderId, Digest, InvalidId, MessageId, OrderId, ProductId,
     Reference, Version,
@@ -41,8 +43,8 @@ pub use ids::{
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Compensation, ExpiryCause, Failure, FailureClaim, FailureKind, Idv, LookUp, Notice, Order,
-    Phase, SameError, SilenceCause, State, Submission, Watch, Who,
+    Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, SameError,
+    SilenceCause, State, Submission, Watch,
 };
 pub use outbox::{
     AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox,

@@ -6,6 +6,7 @@ use crate::absence::Absence;
 use crate::attention::{Attention, Discrepancy};
 use crate::event::By;
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, RefusalClass};
+use crate::failure::Failure;
 use crate::ids::{CardId, CardholderId, Digest, OrderId, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
 use crate::request::Terms;
@@ -346,74 +347,6 @@ impl SilenceCause {
             | Self::Unreadable { .. } => true,
         }
     }
-}
-
-/// Why an order ended without a card, as data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What happened.
-    pub kind: FailureKind,
-    /// The provider's code, if it gave one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<Box<str>>,
-    /// Dotted paths the provider missed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing_fields: Vec<Box<str>>,
-    /// Who must act.
-    pub who: Who,
-    /// Whether a new order, once they acted, could succeed.
-    pub new_order_could_succeed: bool,
-}
-
-/// What ended an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The provider refused the data.
-    Refused,
-    /// E-mail or phone belongs to somebody else.
-    Duplicate,
-    /// The card could not be made.
-    CreationFailed,
-    /// The person was rejected.
-    KycRejected,
-    /// The person did not act in time: our decision, not the provider's.
-    IdvExpired,
-    /// The provider cancelled the card before it was active.
-    CancelledByProvider,
-    /// The host or an operator cancelled it.
-    Cancelled,
-    /// An operator ended it.
-    OperatorFailed,
-}
-
-impl FailureKind {
-    /// Whether we ended the order, rather than the provider: it may make a card all the same.
-    pub(crate) fn is_our_decision(self) -> bool {
-        match self {
-            Self::IdvExpired | Self::OperatorFailed => true,
-            Self::Refused
-            | Self::Duplicate
-            | Self::CreationFailed
-            | Self::KycRejected
-            | Self::CancelledByProvider
-            | Self::Cancelled => false,
-        }
-    }
-}
-
-/// Who must act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// Whoever placed the order.
-    Host,
-    /// Whoever runs this engine.
-    Operator,
-    /// UQPAY.
-    Provider,
-    /// Nobody.
-    Nobody,
 }
 
 /// The cancelling of an order's card (contract §2.7).

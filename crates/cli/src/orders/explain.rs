@@ -102,11 +102,7 @@ fn failed(order: &Order) -> String {
     let Some(failure) = &order.failure else {
         return "There will be no card.".into();
     };
-    let code = failure
-        .code
-        .as_deref()
-        .map(|code| format!(" ({code})"))
-        .unwrap_or_default();
+    let code = code(failure.code.as_deref(), failure.code_meaning.as_deref());
     let missing = match failure.missing_fields.as_slice() {
         [] => String::new(),
         fields => format!(" Missing: {}.", fields.join(", ")),
@@ -121,43 +117,22 @@ fn failed(order: &Order) -> String {
     };
     format!(
         "There will be no card: {}{code}.{missing}{again}",
-        failure.kind.replace('_', " ")
+        failure.meaning
     )
 }
 
 fn reason(attention: &Attention) -> String {
-    let code = attention
-        .code
-        .as_deref()
-        .map(|code| format!(" ({code})"))
-        .unwrap_or_default();
-    let words = match attention.reason.as_str() {
-        "outcome_unknown" => {
-            "a create call was sent and its outcome is still unknown; it is sent again with the same key"
-        }
-        "absence_proved" => {
-            "two searches prove that nothing came of the create call; a person decides whether it is sent under a new key"
-        }
-        "body_changed" => {
-            "the call would differ from the one first sent under its key, so it is not sent"
-        }
-        "data_missing" => "the personal data needed for the call is gone",
-        "key_conflict" => "UQPAY says the key was used with another body",
-        "capacity" => "UQPAY has no card, money or quota for this now",
-        "possible_leftover" => "e-mail or phone is taken, perhaps by an earlier try of this order",
-        "refused" => "UQPAY refused with a word about our set-up, or one nobody documented",
-        "unknown_word" => "UQPAY used a word this engine does not know",
-        "activation_overdue" => "it was accepted long ago and there is still no card",
-        "review_overdue" => "the review takes very long",
-        "idv_link_missing" => "a person must act and there is no link to send them to",
-        "idv_expired" => "the identity check's time is over",
-        "card_not_found" => "UQPAY does not know a card it named to us",
-        "discrepancy" => "log and provider disagree",
-        "cancel_refused" => "the card cannot be cancelled",
-        "paused" => "an operator stopped it",
-        other => other,
-    };
-    format!("{words}{code}.")
+    let code = code(attention.code.as_deref(), attention.code_meaning.as_deref());
+    format!("{}{code}.", attention.meaning)
+}
+
+/// A code of the provider's in brackets, with what it means where that is known.
+fn code(code: Option<&str>, meaning: Option<&str>) -> String {
+    match (code, meaning) {
+        (Some(code), Some(meaning)) => format!(" ({code}: {meaning})"),
+        (Some(code), None) => format!(" ({code})"),
+        (None, _) => String::new(),
+    }
 }
 
 fn next(order: &Order) -> String {
@@ -279,7 +254,8 @@ mod tests {
 
     #[test]
     fn a_stuck_order_says_why_and_what_would_free_it() {
-        let attention = json!({ "reason": "capacity", "code": "insufficient_sub_bin", "since": "2026-01-01T00:00:00Z" });
+        let attention = json!({ "reason": "capacity", "meaning": "it waits", "code": "insufficient_sub_bin",
+            "code_meaning": "the pool is empty", "since": "2026-01-01T00:00:00Z" });
         let timeline = json!([
             { "version": 1, "at": "2026-01-01T00:00:00Z", "name": "order_requested", "body": {} },
             { "version": 2, "at": "2026-01-01T00:00:01Z", "name": "submission_refused",
@@ -292,7 +268,7 @@ mod tests {
         ));
         assert!(
             said.why
-                .contains("no card, money or quota for this now (insufficient_sub_bin)"),
+                .contains("it waits (insufficient_sub_bin: the pool is empty)."),
             "{}",
             said.why
         );
@@ -321,7 +297,7 @@ mod tests {
     #[test]
     fn a_failed_order_says_who_must_act() {
         let failure = json!({
-            "kind": "refused", "code": "invalid_parameter", "missing_fields": ["date_of_birth"],
+            "kind": "refused", "meaning": "it was refused", "code": "invalid_parameter", "code_meaning": null, "missing_fields": ["date_of_birth"],
             "who_must_act": "host", "new_order_could_succeed": true,
         });
         let said = explain(&detail(
@@ -331,7 +307,7 @@ mod tests {
         ));
         assert_eq!(
             said.why,
-            "There will be no card: refused (invalid_parameter). Missing: date_of_birth. Once the host acted, a new order could succeed."
+            "There will be no card: it was refused (invalid_parameter). Missing: date_of_birth. Once the host acted, a new order could succeed."
         );
     }
 }

@@ -40,8 +40,9 @@ pub(super) struct Idv {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Failure {
-    pub(super) kind: String,
+    pub(super) meaning: String,
     pub(super) code: Option<String>,
+    pub(super) code_meaning: Option<String>,
     pub(super) missing_fields: Vec<String>,
     pub(super) who_must_act: String,
     pub(super) new_order_could_succeed: bool,
@@ -50,7 +51,9 @@ pub(super) struct Failure {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Attention {
     pub(super) reason: String,
+    pub(super) meaning: String,
     pub(super) code: Option<String>,
+    pub(super) code_meaning: Option<String>,
     pub(super) since: Timestamp,
 }
 

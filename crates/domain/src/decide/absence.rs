@@ -6,8 +6,9 @@ use crate::attention::AttentionReason;
 use crate::command::Context;
 use crate::event::EventBody;
 use crate::fact::{Refusal, RefusalClass, Source};
+use crate::failure::{Failure, FailureKind, Who};
 use crate::key::{Generation, Purpose};
-use crate::order::{ExpiryCause, Failure, FailureKind, Order, Phase, State, Submission, Who};
+use crate::order::{ExpiryCause, Order, Phase, State, Submission};
 use crate::outbox::AbsencePolicy;
 use crate::time::Timestamp;
 

@@ -7,8 +7,9 @@ use crate::fact::{
     CardOrderStatus, CardStatus, CardholderStatus, Creation, Fact, ProviderIds, Refusal,
     RefusalClass, Source, Verification,
 };
+use crate::failure::{Failure, FailureKind, Who};
 use crate::key::{Generation, Purpose};
-use crate::order::{Failure, FailureKind, Order, Phase, Submission, Who};
+use crate::order::{Order, Phase, Submission};
 
 use super::learn::{fold, judge, unknown};
 use super::{absence, attention, failed};

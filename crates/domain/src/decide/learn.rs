@@ -9,9 +9,10 @@ use crate::fact::{
     CardOrderStatus, CardStatus, CardholderStatus, Fact, Link, Observation, ProviderIds, Refusal,
     RefusalClass, Source,
 };
+use crate::failure::{Failure, FailureKind, Who};
 use crate::ids::CardId;
 use crate::key::Purpose;
-use crate::order::{Failure, FailureKind, Order, State, Who};
+use crate::order::{Order, State};
 use crate::outbox::Activation;
 
 use super::cancel::{cancel_failed, cancel_taken, refused_other};

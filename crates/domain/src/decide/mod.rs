@@ -14,8 +14,9 @@ pub use operate::allowed_actions;
 use crate::attention::AttentionReason;
 use crate::command::{Command, Context, Rejection};
 use crate::event::{By, Event, EventBody};
+use crate::failure::{Failure, FailureKind, Who};
 use crate::ids::Version;
-use crate::order::{Failure, FailureKind, Order, State, Who};
+use crate::order::{Order, State};
 use crate::outbox::{IdvExpired, alarm};
 
 /// Decides one command. Pure: the same order, command and context give the same events.

@@ -3,9 +3,10 @@
 use crate::attention::Discrepancy;
 use crate::command::{Context, Rejection};
 use crate::event::{By, EventBody, LookUpCause, OperatorAct, OperatorAction};
+use crate::failure::{Failure, FailureKind, Who};
 use crate::ids::Version;
 use crate::key::Purpose;
-use crate::order::{Compensation, Failure, FailureKind, Order, Phase, State, Who};
+use crate::order::{Compensation, Order, Phase, State};
 
 use super::{absence, failed};
 

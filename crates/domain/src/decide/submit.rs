@@ -3,9 +3,10 @@
 use crate::attention::AttentionReason;
 use crate::command::{Context, Rejection};
 use crate::event::EventBody;
+use crate::failure::FailureKind;
 use crate::ids::Digest;
 use crate::key::{Generation, Purpose};
-use crate::order::{ExpiryCause, FailureKind, Order, Phase, SilenceCause, Submission};
+use crate::order::{ExpiryCause, Order, Phase, SilenceCause, Submission};
 use crate::time::Timestamp;
 
 use super::operate::ended_by;

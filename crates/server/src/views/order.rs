@@ -2,8 +2,8 @@
 
 use issuance::domain::{
     Account, Amount, Attention, AttentionReason, By, CardId, CardOrderId, CardholderId,
-    Compensation, Currency, Discrepancy, Failure, FailureKind, Idv, Order, OrderId, ProductId,
-    Reference, State, Timestamp, Version, Who,
+    Compensation, Currency, Discrepancy, Failure, Idv, Order, OrderId, ProductId, Reference, State,
+    Timestamp, Version,
 };
 use issuance::store::TaskRow;
 use serde::Serialize;
@@ -71,8 +71,12 @@ pub struct IdvView {
 pub struct FailureView {
     /// What happened.
     pub kind: &'static str,
+    /// The same in words.
+    pub meaning: &'static str,
     /// The provider's code.
     pub code: Option<Box<str>>,
+    /// What the code means, in words, if it is a known one.
+    pub code_meaning: Option<&'static str>,
     /// Dotted paths the provider missed.
     pub missing_fields: Vec<Box<str>>,
     /// `host`, `operator`, `provider` or `nobody`.
@@ -86,8 +90,12 @@ pub struct FailureView {
 pub struct AttentionView {
     /// The reason's name.
     pub reason: &'static str,
+    /// The same in words.
+    pub meaning: &'static str,
     /// The provider's code, if it is about one.
     pub code: Option<Box<str>>,
+    /// What the code means, in words, if it is a known one.
+    pub code_meaning: Option<&'static str>,
     /// Since when.
     pub since: Timestamp,
 }
@@ -196,24 +204,12 @@ impl From<&Idv> for IdvView {
 impl From<&Failure> for FailureView {
     fn from(failure: &Failure) -> Self {
         Self {
-            kind: match failure.kind {
-                FailureKind::Refused => "refused",
-                FailureKind::Duplicate => "duplicate",
-                FailureKind::CreationFailed => "creation_failed",
-                FailureKind::KycRejected => "kyc_rejected",
-                FailureKind::IdvExpired => "idv_expired",
-                FailureKind::CancelledByProvider => "cancelled_by_provider",
-                FailureKind::Cancelled => "cancelled",
-                FailureKind::OperatorFailed => "operator_failed",
-            },
+            kind: failure.kind.name(),
+            meaning: failure.kind.meaning(),
             code: failure.code.clone(),
+            code_meaning: failure.code.as_deref().and_then(code_meaning),
             missing_fields: failure.missing_fields.clone(),
-            who_must_act: match failure.who {
-                Who::Host => "host",
-                Who::Operator => "operator",
-                Who::Provider => "provider",
-                Who::Nobody => "nobody",
-            },
+            who_must_act: failure.who.name(),
             new_order_could_succeed: failure.new_order_could_succeed,
         }
     }
@@ -221,12 +217,20 @@ impl From<&Failure> for FailureView {
 
 impl From<&Attention> for AttentionView {
     fn from(attention: &Attention) -> Self {
+        let code = attention_code(&attention.reason);
         Self {
             reason: attention.reason.name(),
-            code: attention_code(&attention.reason),
+            meaning: attention.reason.meaning(),
+            code_meaning: code.as_deref().and_then(code_meaning),
+            code,
             since: attention.since,
         }
     }
+}
+
+/// What one of the provider's codes means.
+fn code_meaning(code: &str) -> Option<&'static str> {
+    issuance::uqpay::Class::of_code(code).map(issuance::uqpay::Class::meaning)
 }
 
 /// The provider's code in a reason.

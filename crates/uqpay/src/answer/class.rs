@@ -1,9 +1,6 @@
-//! What a refusal means: the table of contract §6.3, in the reading order of §6.1.
-//!
-//! Status first, then type and code, then code alone; the message only for the few substrings §6.3 lists.
+//! What a refusal can mean (contract §6.3): for the next send's key, and in words for people.
 
-use super::{Refusal, RetryAfter};
-use crate::Endpoint;
+use super::{RetryAfter, codes};
 
 /// What a refusal means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,122 +104,88 @@ impl Class {
             Self::IdempotencyConflict => KeyUse::Hold,
         }
     }
-}
 
-/// The texts of contract §6.3: the only ones a message is searched for.
-const PROCESSING: &str = "request is processing";
-const EXPIRED: [&str; 4] = [
-    "token has expired",
-    "login expired",
-    "token expired",
-    "jwt expired",
-];
-const MALFORMED_TOKEN: &str = "invalid auth token format";
-const IP_NOT_ALLOWED: &str = "ip not allowed";
-
-pub(super) fn of(refusal: &Refusal) -> Class {
-    let message = refusal
-        .message
-        .as_ref()
-        .map(|text| text.expose().to_ascii_lowercase())
-        .unwrap_or_default();
-    match refusal.status {
-        429 => Class::RateLimited {
-            retry_after: refusal.retry_after,
-        },
-        401 | 403 if message.contains(IP_NOT_ALLOWED) => Class::IpNotAllowed,
-        400..=499 if refusal.endpoint == Endpoint::MintToken => Class::CredentialsRejected,
-        401 if EXPIRED.iter().any(|text| message.contains(text)) => Class::TokenExpired,
-        401 if message.contains(MALFORMED_TOKEN) => Class::MalformedToken,
-        401 => Class::CredentialsRejected,
-        403 => Class::Forbidden,
-        404 if names_resource(refusal) => Class::NotFound,
-        404 => Class::NoSuchRoute,
-        413 => Class::TooLarge,
-        _ => by_body(refusal, &message),
+    /// The name that documents and logs use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NeedsInput => "needs_input",
+            Self::Duplicate(DuplicateField::Email) => "email_taken",
+            Self::Duplicate(DuplicateField::Phone) => "phone_taken",
+            Self::InvalidPhoneNumber => "invalid_phone_number",
+            Self::InvalidRequest => "invalid_request",
+            Self::TooLarge => "too_large",
+            Self::EmptyPool => "empty_pool",
+            Self::NoBalance => "no_balance",
+            Self::NoQuota => "no_quota",
+            Self::ProductDisabled => "product_disabled",
+            Self::Configuration => "configuration",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::Processing => "processing",
+            Self::TokenExpired => "token_expired",
+            Self::MalformedToken => "malformed_token",
+            Self::CredentialsRejected => "credentials_rejected",
+            Self::IpNotAllowed => "ip_not_allowed",
+            Self::Forbidden => "forbidden",
+            Self::NoSuchRoute => "no_such_route",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::NotFound => "not_found",
+            Self::UnknownCode => "unknown_code",
+            Self::Unclear => "unclear",
+        }
     }
-}
 
-/// A 404 with an error of the issuing API is about the resource; any other is about the route.
-fn names_resource(refusal: &Refusal) -> bool {
-    let ends = |text: Option<&str>| {
-        text.is_some_and(|text| text.to_ascii_lowercase().ends_with("not_found"))
-    };
-    ends(refusal.word()) || ends(refusal.kind.as_deref())
-}
-
-fn by_body(refusal: &Refusal, message: &str) -> Class {
-    let kind = refusal
-        .kind
-        .as_deref()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let code = refusal.word().unwrap_or_default().to_ascii_lowercase();
-    // After the known codes and before everything vaguer: "still processing" must never look like a refusal.
-    let processing = || message.contains(PROCESSING).then_some(Class::Processing);
-    let nothing_known = || {
-        if code.is_empty() && kind.is_empty() {
-            Class::Unclear
-        } else {
-            Class::UnknownCode
+    /// What it means and who can change it, for people: part of a sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::NeedsInput => "the product wants more of the cardholder's data than was sent",
+            Self::Duplicate(DuplicateField::Email) => {
+                "the e-mail address belongs to another cardholder of this account"
+            }
+            Self::Duplicate(DuplicateField::Phone) => {
+                "the phone number belongs to another cardholder of this account"
+            }
+            Self::InvalidPhoneNumber => "the phone number is not valid for its country",
+            Self::InvalidRequest => {
+                "the provider calls the request wrong: a fault of ours, or data nobody could check"
+            }
+            Self::TooLarge => "the request is too large; send smaller images",
+            Self::EmptyPool => {
+                "the product's pool of cards is empty; the provider's account manager refills it"
+            }
+            Self::NoBalance => "the issuing balance does not cover the card; fund it",
+            Self::NoQuota => {
+                "the product's card quota is used up; the provider's account manager raises it"
+            }
+            Self::ProductDisabled => "the product is disabled at the provider",
+            Self::Configuration => {
+                "our set-up at the provider is wrong: card art, or a sub-account it does not know"
+            }
+            Self::IdempotencyConflict => {
+                "the provider saw this key with another body: a fault of ours, or somebody else uses our keys"
+            }
+            Self::Processing => "the provider still works on the first call under this key",
+            Self::TokenExpired => "the access token is over; a new one is minted",
+            Self::MalformedToken => "the access token has the wrong form: a fault of ours",
+            Self::CredentialsRejected => {
+                "the provider does not take our credentials; check client id and API key"
+            }
+            Self::IpNotAllowed => "our address is not on the API key's allow-list",
+            Self::Forbidden => {
+                "our credentials may not do this; ask the provider for the permission"
+            }
+            Self::NoSuchRoute => "there is no such route at the provider; check the base URL",
+            Self::RateLimited { .. } => "too many calls a minute",
+            Self::NotFound => "the provider does not know what the call is about",
+            Self::UnknownCode => "a code that nobody documented; ask the provider what it means",
+            Self::Unclear => "an error in words nobody documented; it settles nothing",
         }
-    };
-    by_code(&code, refusal)
-        .or_else(processing)
-        .or_else(|| by_words_of_code(&code))
-        .or_else(|| by_kind(&kind, refusal))
-        .unwrap_or_else(nothing_known)
-}
+    }
 
-fn by_code(code: &str, refusal: &Refusal) -> Option<Class> {
-    Some(match code {
-        "cardholder_incomplete_fields" | "kyc_insufficient" => Class::NeedsInput,
-        "email_duplicated" => Class::Duplicate(DuplicateField::Email),
-        "phone_number_duplicated" => Class::Duplicate(DuplicateField::Phone),
-        "invalid_phone_number" => Class::InvalidPhoneNumber,
-        // Neither a cardholder nor its fields were sent: our bug (contract §6.3).
-        "cardholder_missing_info" | "invalid_request_error" | "invalid_parameter" => {
-            Class::InvalidRequest
-        }
-        "card_not_found" => Class::NotFound,
-        "insufficient_sub_bin" => Class::EmptyPool,
-        "card_art_not_configured" | "sub_account_not_found" => Class::Configuration,
-        "idempotency_error" => Class::IdempotencyConflict,
-        // Known by their status as a rule; here for a 400 or a 2xx that carries them.
-        "too_many_requests" => Class::RateLimited {
-            retry_after: refusal.retry_after,
-        },
-        "unauthorized_error" => Class::CredentialsRejected,
-        "forbidden" => Class::Forbidden,
-        _ => return None,
-    })
-}
-
-fn by_kind(kind: &str, refusal: &Refusal) -> Option<Class> {
-    Some(match kind {
-        "idempotency_error" => Class::IdempotencyConflict,
-        "invalid_request_error" => Class::InvalidRequest,
-        "not_found" => Class::NotFound,
-        "rate_limit_error" => Class::RateLimited {
-            retry_after: refusal.retry_after,
-        },
-        "unauthorized_error" => Class::CredentialsRejected,
-        // A failure on their side that came with another status than 500 or 409: no less unknown for that.
-        "api_error" | "conflict_error" => Class::Unclear,
-        _ => return None,
-    })
-}
-
-/// Rows whose codes nobody could read (contract §6.3): their own words in the code, never in the message.
-fn by_words_of_code(code: &str) -> Option<Class> {
-    let has = |word: &str| code.contains(word);
-    if has("insufficient") && has("balance") {
-        Some(Class::NoBalance)
-    } else if has("quota") {
-        Some(Class::NoQuota)
-    } else if has("product") && has("disabled") {
-        Some(Class::ProductDisabled)
-    } else {
-        None
+    /// What a code alone says, where it says something: the provider's own word, or [`Self::name`] where it gave none.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        codes::by_code(code)
     }
 }

@@ -1,6 +1,7 @@
 //! What came of a call. Not a `Result`: silence must not become failure by `?` (design §5, contract §6).
 
 mod class;
+mod codes;
 mod judge;
 mod missing;
 mod refusal;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Class, MissingFields, RetryAfter, class};
+use super::{Class, MissingFields, RetryAfter, codes};
 use crate::{Endpoint, Private};
 
 /// Codes and types longer than this are cut: they are kept and shown.
@@ -50,7 +50,7 @@ impl Refusal {
     /// What this refusal means for the caller (contract §6.3).
     #[must_use]
     pub fn class(&self) -> Class {
-        class::of(self)
+        codes::class_of(self)
     }
 
     /// Reads an error body; a body that is none leaves every field of it `None`.
