@@ -9,6 +9,7 @@
 mod coverage;
 mod faults;
 mod reconciliation;
+mod refusals;
 mod roads;
 mod same_ends;
 mod unknown;

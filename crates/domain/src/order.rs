@@ -246,6 +246,15 @@ impl Submission {
         }
     }
 
+    /// From when on its outcome may be unknown: calls that are known not to have got in leave only the newest in doubt.
+    pub(crate) fn unknown_since(&self) -> Option<Timestamp> {
+        if self.maybe_sent {
+            self.first_started_at
+        } else {
+            self.last_started_at
+        }
+    }
+
     /// Whether the provider may have acted on it without our knowing the outcome.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {

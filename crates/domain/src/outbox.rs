@@ -336,10 +336,10 @@ fn search_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
         submission.phase,
         Phase::Owed { .. } | Phase::InFlight { .. }
     );
-    let first = submission
-        .first_started_at
+    let since = submission
+        .unknown_since()
         .filter(|_| replayed && submission.outcome_unknown())?;
-    Some((submission.cause, first.after(policy.outcome_unknown_alarm)))
+    Some((submission.cause, since.after(policy.outcome_unknown_alarm)))
 }
 
 impl Order {
@@ -396,7 +396,7 @@ pub(crate) fn alarm(order: &Order, policy: &Policy) -> Option<(Timestamp, Attent
                     .then_some(AttentionReason::OutcomeUnknown)?,
             };
             (
-                submission.first_started_at?,
+                submission.unknown_since()?,
                 policy.outcome_unknown_alarm,
                 reason,
             )

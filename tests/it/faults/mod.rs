@@ -6,6 +6,6 @@ mod door;
 mod idv;
 mod mortal;
 mod provider;
-mod support;
+pub(crate) mod support;
 mod token;
 mod webhooks;

@@ -16,13 +16,13 @@ use issuance_tests::world::{SECRET, World, policy};
 use serde_json::{Value, json};
 use sha2::Sha512;
 
-pub(super) const CREATE: Option<Endpoint> = Some(Endpoint::CreateCard);
+pub(crate) const CREATE: Option<Endpoint> = Some(Endpoint::CreateCard);
 
-pub(super) async fn world() -> World {
+pub(crate) async fn world() -> World {
     with(Config::default(), policy()).await
 }
 
-pub(super) async fn with(config: Config, policy: Policy) -> World {
+pub(crate) async fn with(config: Config, policy: Policy) -> World {
     World::with(
         Arc::new(SimulatedStore::new(policy.clone())),
         config,
@@ -31,17 +31,17 @@ pub(super) async fn with(config: Config, policy: Policy) -> World {
     .await
 }
 
-pub(super) fn millis(millis: u64) -> Duration {
+pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// An error answer in the simulator's words.
-pub(super) fn answer(value: Value) -> ErrorAnswer {
+pub(crate) fn answer(value: Value) -> ErrorAnswer {
     serde_json::from_value(value).expect("an answer")
 }
 
 /// A fault for every call of an endpoint.
-pub(super) fn fault_everywhere(
+pub(crate) fn fault_everywhere(
     simulator: &Running,
     endpoint: Endpoint,
     times: Option<u32>,
@@ -61,11 +61,11 @@ pub(super) fn fault_everywhere(
     }]);
 }
 
-pub(super) async fn place(world: &World, request: CardRequest) -> OrderId {
+pub(crate) async fn place(world: &World, request: CardRequest) -> OrderId {
     world.engine.place(request).await.unwrap().order.id
 }
 
-pub(super) async fn story(engine: &Engine, id: OrderId) -> Vec<EventBody> {
+pub(crate) async fn story(engine: &Engine, id: OrderId) -> Vec<EventBody> {
     engine
         .history(id)
         .await
@@ -75,7 +75,7 @@ pub(super) async fn story(engine: &Engine, id: OrderId) -> Vec<EventBody> {
         .collect()
 }
 
-pub(super) async fn names(engine: &Engine, id: OrderId) -> Vec<&'static str> {
+pub(crate) async fn names(engine: &Engine, id: OrderId) -> Vec<&'static str> {
     story(engine, id)
         .await
         .iter()
@@ -83,12 +83,12 @@ pub(super) async fn names(engine: &Engine, id: OrderId) -> Vec<&'static str> {
         .collect()
 }
 
-pub(super) fn count(names: &[&str], name: &str) -> usize {
+pub(crate) fn count(names: &[&str], name: &str) -> usize {
     names.iter().filter(|event| **event == name).count()
 }
 
 /// Every silence the order heard, in order.
-pub(super) async fn silences(engine: &Engine, id: OrderId) -> Vec<SilenceCause> {
+pub(crate) async fn silences(engine: &Engine, id: OrderId) -> Vec<SilenceCause> {
     let story = story(engine, id).await;
     let cause = |event| match event {
         EventBody::SubmissionUnanswered { cause, .. } => Some(cause),
@@ -98,7 +98,7 @@ pub(super) async fn silences(engine: &Engine, id: OrderId) -> Vec<SilenceCause> 
 }
 
 /// Every key under which the order's create call was recorded.
-pub(super) async fn keys(engine: &Engine, id: OrderId) -> BTreeSet<String> {
+pub(crate) async fn keys(engine: &Engine, id: OrderId) -> BTreeSet<String> {
     let key = |event| match event {
         EventBody::SubmissionStarted {
             purpose: Purpose::CreateCard,
@@ -114,7 +114,7 @@ pub(super) async fn keys(engine: &Engine, id: OrderId) -> BTreeSet<String> {
         .collect()
 }
 
-pub(super) fn failure(order: &Order) -> Option<FailureKind> {
+pub(crate) fn failure(order: &Order) -> Option<FailureKind> {
     match &order.state {
         State::Failed { failure, .. } => Some(failure.kind),
         _ => None,
@@ -122,7 +122,7 @@ pub(super) fn failure(order: &Order) -> Option<FailureKind> {
 }
 
 /// How many cards the order has, and one body for each key of all.
-pub(super) fn judge(simulator: &Running, id: OrderId, cards: usize) {
+pub(crate) fn judge(simulator: &Running, id: OrderId, cards: usize) {
     let ledger = simulator.ledger();
     let made = ledger
         .cards_by_metadata("issuance_order")
@@ -142,13 +142,13 @@ pub(super) fn judge(simulator: &Running, id: OrderId, cards: usize) {
 }
 
 /// One card, made under the only key the order ever had.
-pub(super) async fn judge_one_key(engine: &Engine, simulator: &Running, id: OrderId) {
+pub(crate) async fn judge_one_key(engine: &Engine, simulator: &Running, id: OrderId) {
     judge(simulator, id, 1);
     assert_eq!(keys(engine, id).await.len(), 1, "one key for {id}");
 }
 
 /// How often an endpoint was called.
-pub(super) fn calls(simulator: &Running, endpoint: Endpoint) -> usize {
+pub(crate) fn calls(simulator: &Running, endpoint: Endpoint) -> usize {
     simulator
         .ledger()
         .requests
@@ -158,7 +158,7 @@ pub(super) fn calls(simulator: &Running, endpoint: Endpoint) -> usize {
 }
 
 /// The provider's signature by its rule: HMAC-SHA-512 over the body and the timestamp header's text (contract §5.6).
-pub(super) fn sign(body: &[u8], timestamp: &str) -> String {
+pub(crate) fn sign(body: &[u8], timestamp: &str) -> String {
     let mac = Hmac::<Sha512>::new_from_slice(SECRET.as_bytes()).unwrap();
     hex::encode(
         mac.chain_update(body)
@@ -168,12 +168,12 @@ pub(super) fn sign(body: &[u8], timestamp: &str) -> String {
     )
 }
 
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemClock.now().millis()
 }
 
 /// Delivers a body as signed at a moment.
-pub(super) async fn deliver_at(
+pub(crate) async fn deliver_at(
     engine: &Engine,
     body: &[u8],
     millis: i64,
@@ -185,12 +185,12 @@ pub(super) async fn deliver_at(
         .await
 }
 
-pub(super) async fn deliver(engine: &Engine, body: &[u8]) -> Result<Receipt, WebhookError> {
+pub(crate) async fn deliver(engine: &Engine, body: &[u8]) -> Result<Receipt, WebhookError> {
     deliver_at(engine, body, now()).await
 }
 
 /// An event's body.
-pub(super) fn event(event_type: &str, source: &str, data: &Value) -> Vec<u8> {
+pub(crate) fn event(event_type: &str, source: &str, data: &Value) -> Vec<u8> {
     let envelope = json!({
         "version": "V1.6.0", "event_name": "ISSUING", "event_type": event_type,
         "event_id": uuid::Uuid::new_v4().to_string(), "source_id": source, "data": data,
@@ -199,7 +199,7 @@ pub(super) fn event(event_type: &str, source: &str, data: &Value) -> Vec<u8> {
 }
 
 /// The names the provider knows an accepted order by: card and card order.
-pub(super) fn ids(order: &Order) -> (String, String) {
+pub(crate) fn ids(order: &Order) -> (String, String) {
     let card = order.ids.card.as_ref().expect("a card id").to_string();
     let card_order = order
         .ids
@@ -211,7 +211,7 @@ pub(super) fn ids(order: &Order) -> (String, String) {
 }
 
 /// Waits for something about the simulator or an engine, not long.
-pub(super) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..400 {
         if holds().await {
             return;

@@ -479,6 +479,21 @@ fn contract_9_1_an_outcome_unknown_for_long_calls_a_person_and_goes_on() {
 }
 
 #[test]
+fn contract_9_1_calls_that_did_not_get_in_are_no_unknown_outcome() {
+    given(sent())
+        .when(silence(Purpose::CreateCard, 1, SilenceCause::RateLimited))
+        .then_on()
+        .at(minutes(20))
+        .when(send(Purpose::CreateCard, 1))
+        .then([started(Purpose::CreateCard, 1, 2)])
+        .owes([
+            (CREATE, minutes(21)),
+            (Action::Escalate, minutes(35)),
+            (Action::LookUp, minutes(35)),
+        ]);
+}
+
+#[test]
 fn contract_9_1_a_crash_after_send_is_a_lost_connection() {
     given(sent())
         .owes([
