@@ -38,6 +38,13 @@ impl Running {
         let _ = self.0.wait();
     }
 
+    /// SIGTERM. Whether it ended well in time.
+    pub(crate) fn terminate(&mut self, timeout: Duration) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        self.wait(timeout) == Some(true)
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().unwrap().is_some()
     }

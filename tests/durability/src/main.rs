@@ -16,6 +16,7 @@
 mod acks;
 mod child;
 mod image;
+mod kill;
 mod load;
 mod orders;
 mod plain_sled;
@@ -41,6 +42,8 @@ enum Harness {
     /// Power cuts on ext4 and xfs (F-077): under load, during open, segment roll, and vault compaction; beside them plain
     /// sled.
     PowerCut(power_cut::Args),
+    /// kill -9 of the release binary while orders, answers and webhooks flow (F-078).
+    Kill(kill::Args),
     #[command(flatten)]
     Part(Part),
 }
@@ -64,6 +67,7 @@ enum Part {
 fn main() -> ExitCode {
     match Arguments::parse().harness {
         Harness::PowerCut(args) => power_cut::run(&args).print(),
+        Harness::Kill(args) => kill::run(&args).print(),
         Harness::Part(part) => match part {
             Part::Victim(args) => victim::run(&args),
             Part::SledVictim(args) => plain_sled::victim(&args),
