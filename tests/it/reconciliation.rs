@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use issuance::domain::{AttentionReason, Discrepancy, EventBody, Order, OrderId, Policy};
+use issuance::domain::{
+    AttentionReason, Discrepancy, EventBody, OperatorAct, OperatorAction, Order, OrderId, Policy,
+    Source,
+};
 use issuance::uqpay::{Answer, BaseUrl, Body, CardId, Client, Config as ClientConfig};
 use issuance::{Difference, Finding, Proposal, Reconciliation};
 use issuance_simulator::{Config, Endpoint, Fault, FaultMatch, FaultRule, Running, product};
@@ -93,9 +96,24 @@ fn only(report: &Reconciliation) -> &Finding {
     finding
 }
 
+/// Whether the only difference was news to its order.
+async fn applied(world: &World) -> bool {
+    let report = reconcile(world).await;
+    only(&report).applied
+}
+
 async fn story(world: &World, id: OrderId) -> Vec<EventBody> {
     let history = world.engine.history(id).await.unwrap();
     history.into_iter().map(|told| told.event.body).collect()
+}
+
+async fn resolve(world: &World, id: OrderId) {
+    let act = OperatorAct {
+        actor: "ada".into(),
+        reason: "asked the provider".into(),
+        action: OperatorAction::ResolveDiscrepancy,
+    };
+    world.engine.operate(id, act, None).await.unwrap();
 }
 
 fn creates(simulator: &Running) -> usize {
@@ -147,7 +165,9 @@ async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
 
     let aware = world.engine.order(order.id).await.unwrap().unwrap();
     match &aware.discrepancy {
-        Some(Discrepancy::SecondCard { card }) => assert_eq!(card.to_string(), second.to_string()),
+        Some(Discrepancy::SecondCard { card, .. }) => {
+            assert_eq!(card.to_string(), second.to_string())
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(reason(&aware), Some(&AttentionReason::Discrepancy));
@@ -163,6 +183,51 @@ async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
     assert_eq!(story(&world, order.id).await.len(), length);
     assert_eq!(world.simulator.ledger_without_requests().cards.len(), 2);
     assert_eq!(creates(&world.simulator), 2, "ours and the stranger's");
+}
+
+#[tokio::test]
+async fn a_second_card_a_person_dealt_with_is_not_raised_by_every_run() {
+    let world = with(policy()).await;
+    let order = settled(&world, 1).await;
+    let holder = world.simulator.ledger_without_requests().cards[0].cardholder_id;
+    let mark = json!({ "issuance_order": order.id.to_string() });
+    let another = || {
+        strangers_card(
+            &world.simulator,
+            ("cardholder_id", json!(holder)),
+            mark.clone(),
+        )
+    };
+    let all_active = || {
+        let cards = world.simulator.ledger_without_requests().cards;
+        cards
+            .iter()
+            .all(|card| format!("{:?}", card.status) == "Active")
+    };
+    let settled = async || {
+        while !all_active() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    another().await;
+    settled().await;
+    assert!(applied(&world).await);
+    resolve(&world, order.id).await;
+    // The card is still there, and the report still shows it; the order was freed and stays so.
+    assert!(!applied(&world).await);
+    let freed = world.engine.order(order.id).await.unwrap().unwrap();
+    assert_eq!((&freed.discrepancy, &freed.attention), (&None, &None));
+    // A third card is another matter.
+    let third = another().await;
+    settled().await;
+    assert!(applied(&world).await);
+    let called = world.engine.order(order.id).await.unwrap().unwrap();
+    match &called.discrepancy {
+        Some(Discrepancy::SecondCard { card, .. }) => {
+            assert_eq!(card.to_string(), third.to_string())
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -234,7 +299,11 @@ async fn untouched(world: &World, order: &Order, before: Vec<EventBody>) {
 
 #[tokio::test]
 async fn a_card_the_provider_lists_no_more_is_missing_there() {
-    let world = with(policy()).await;
+    let world = with(Policy {
+        card_missing_grace: Duration::ZERO,
+        ..policy()
+    })
+    .await;
     let order = settled(&world, 1).await;
     let empty = |total: u32| Fault::AnswerPatch {
         merge: json!({ "data": [], "total_items": total, "total_pages": 1 }),
@@ -253,14 +322,31 @@ async fn a_card_the_provider_lists_no_more_is_missing_there() {
     let card = order.ids.card.clone().unwrap();
     let missing = Difference::MissingThere {
         order: order.id,
-        card,
+        card: card.clone(),
+        ended: true,
     };
     assert_eq!(finding.difference, missing);
-    assert_eq!(finding.proposal, Proposal::LookUp);
-    // No list takes an active card from an order.
+    assert_eq!((finding.proposal, finding.applied), (Proposal::Learn, true));
+    // No list takes an active card from an order; a person is told that it is gone, with the list as evidence.
     let after = world.engine.order(order.id).await.unwrap().unwrap();
     assert_eq!((after.state.name(), &after.ids), ("active", &order.ids));
+    let gone = Discrepancy::ActiveCardMissing { card };
+    assert_eq!(after.discrepancy, Some(gone.clone()));
+    assert_eq!(reason(&after), Some(&AttentionReason::Discrepancy));
+    let noted = EventBody::DiscrepancyNoted {
+        discrepancy: gone,
+        source: Source::LookUp,
+    };
+    assert_eq!(story(&world, order.id).await.last(), Some(&noted));
     assert_eq!(world.cards_of(order.id), 1);
+
+    // Once: not while it stands, and not when a person dealt with it.
+    let length = story(&world, order.id).await.len();
+    everywhere(&world, Some(Endpoint::ListCards), Some(2), empty(0));
+    assert!(!applied(&world).await);
+    resolve(&world, order.id).await;
+    assert!(!applied(&world).await);
+    assert_eq!(story(&world, order.id).await.len(), length + 1);
 
     let well = reconcile(&world).await;
     assert!(well.complete && well.differences.is_empty(), "{well:?}");
@@ -287,7 +373,11 @@ async fn an_open_order_whose_card_is_missing_there_looks_again() {
 
     let report = reconcile(&world).await;
     assert!(report.complete, "{report:?}");
-    let missing = Difference::MissingThere { order: id, card };
+    let missing = Difference::MissingThere {
+        order: id,
+        card,
+        ended: false,
+    };
     let found = |finding: &&Finding| finding.difference == missing;
     let Some(finding) = report.differences.iter().find(found) else {
         panic!("{report:?}")
@@ -302,7 +392,7 @@ async fn an_open_order_whose_card_is_missing_there_looks_again() {
     let order = world.until(id, "shown to a person", called).await;
     let made = world.simulator.ledger_without_requests().cards.remove(0);
     match &order.discrepancy {
-        Some(Discrepancy::SecondCard { card }) => {
+        Some(Discrepancy::SecondCard { card, .. }) => {
             assert_eq!(card.to_string(), made.card_id.to_string())
         }
         other => panic!("{other:?}"),

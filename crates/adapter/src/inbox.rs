@@ -96,6 +96,7 @@ impl Inbox {
         let command = Command::Learn(Observation {
             fact,
             ids: content.ids,
+            echo: content.echo.into(),
             source,
         });
         let request = Request {

@@ -123,10 +123,17 @@ impl Readings {
         match self.provider.look_up(order, sealed.as_ref()).await {
             Outcome::Heard(facts) => {
                 self.breaker.succeeded();
-                for Heard { fact, ids, sealed } in facts {
+                for Heard {
+                    fact,
+                    ids,
+                    echo,
+                    sealed,
+                } in facts
+                {
                     let command = Command::Learn(Observation {
                         fact,
                         ids,
+                        echo: echo.into(),
                         source: Source::LookUp,
                     });
                     self.handle(Request {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use issuance_domain::{Command, Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds, Source};
+use issuance_domain::{
+    Command, Echo, Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds, Source,
+};
 use issuance_executor::Clock;
 use issuance_store::{
     Alias, CommandHandler, Field, HandleError, Message, Receipt, Request, Sealing, Store,
@@ -58,6 +60,9 @@ pub(crate) struct Content {
     /// The fact; none when the message is no business of an order's.
     pub(crate) fact: Option<Fact>,
     pub(crate) ids: ProviderIds,
+    /// What else it says of whose it is.
+    #[serde(default)]
+    pub(crate) echo: Echo,
     /// Why it could not be read, if so: it is a person's, not an order's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unreadable: Option<Box<str>>,
@@ -68,6 +73,7 @@ impl Content {
         Self {
             fact,
             ids,
+            echo: Echo::default(),
             unreadable: None,
         }
     }
@@ -282,8 +288,20 @@ fn aliases(event: &Event, ids: &ProviderIds) -> Vec<Alias> {
         .collect()
 }
 
-/// What the message says (contract §9.2).
+/// What the message says, and of whose card.
 fn content(event: &Event) -> Content {
+    let echo = match &event.data {
+        EventData::Card(card) => words::echo_of(card),
+        EventData::Cardholder(_) | EventData::Unread => Echo::default(),
+    };
+    Content {
+        echo,
+        ..said(event)
+    }
+}
+
+/// What the message says (contract §9.2).
+fn said(event: &Event) -> Content {
     let theirs = event.ids();
     let created = words::ids(theirs.card(), theirs.card_order(), theirs.cardholder());
     // The card order a status update names is one of its own, not the one that made the card (contract §2.7).

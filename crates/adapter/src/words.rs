@@ -1,8 +1,10 @@
 //! Their words in ours. Every `match` is whole, so a new word of theirs or ours has to be placed.
 
+use std::collections::BTreeMap;
+
 use issuance_domain::{
-    CardId, CardOrderId, CardOrderStatus, CardStatus, CardholderId, CardholderStatus, Fact,
-    ProviderIds, Refusal, RefusalClass, SilenceCause, Timestamp, Verification,
+    CardId, CardOrderId, CardOrderStatus, CardStatus, CardholderId, CardholderStatus, Echo, Fact,
+    METADATA_ORDER_KEY, ProviderIds, Refusal, RefusalClass, SilenceCause, Timestamp, Verification,
 };
 use issuance_executor::{Outcome, Silence};
 use issuance_uqpay as uqpay;
@@ -47,6 +49,29 @@ pub(crate) fn ids(
         card_order: card_order.and_then(card_order_id),
         cardholder: cardholder.and_then(cardholder_id),
     }
+}
+
+/// What a card says of whose it is. A product or a currency we cannot read is not said.
+pub(crate) fn echo(
+    metadata: &BTreeMap<String, String>,
+    product: Option<&uqpay::ProductId>,
+    currency: Option<&str>,
+) -> Echo {
+    let mark = metadata.get(METADATA_ORDER_KEY);
+    Echo {
+        mark: mark.map(|mark| mark.chars().take(64).collect()),
+        owner: None,
+        product: product.and_then(|id| id.as_str().parse().ok()),
+        currency: currency.and_then(|word| word.to_ascii_uppercase().parse().ok()),
+    }
+}
+
+pub(crate) fn echo_of(card: &uqpay::CardDetails) -> Echo {
+    echo(
+        &card.metadata,
+        card.card_product_id.as_ref(),
+        card.card_currency.as_deref(),
+    )
 }
 
 pub(crate) fn theirs(time: Timestamp) -> jiff::Timestamp {
@@ -154,6 +179,7 @@ pub(crate) fn refused(refusal: &uqpay::Refusal, now: Timestamp) -> Outcome {
         Meaning::No(refusal) => Outcome::Heard(vec![issuance_executor::Heard {
             fact: Fact::Refused(refusal),
             ids: ProviderIds::default(),
+            echo: Echo::default(),
             sealed: Vec::new(),
         }]),
         Meaning::NotYet(silence) => Outcome::Silent(silence),

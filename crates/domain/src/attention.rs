@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fact::{Refusal, RefusalClass};
+use crate::echo::Mismatch;
+use crate::fact::{CardStatus, Refusal, RefusalClass};
 use crate::ids::CardId;
 use crate::key::Purpose;
 use crate::time::Timestamp;
@@ -24,6 +25,11 @@ pub enum AttentionReason {
     OutcomeUnknown,
     /// Nothing came of a create call, as two searches prove; a person decides whether it is sent under a new key.
     AbsenceProved,
+    /// The answer to its create call is another order's; what became of its own is looked for.
+    AnswerMismatched {
+        /// By what.
+        mismatch: Mismatch,
+    },
     /// The bytes we would send differ from the bytes we recorded under the same key.
     BodyChanged,
     /// The personal data needed for the call is gone from the vault.
@@ -85,6 +91,7 @@ impl AttentionReason {
         match self {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::AbsenceProved => "absence_proved",
+            Self::AnswerMismatched { .. } => "answer_mismatched",
             Self::BodyChanged => "body_changed",
             Self::DataMissing => "data_missing",
             Self::KeyConflict => "key_conflict",
@@ -113,6 +120,9 @@ impl AttentionReason {
             }
             Self::AbsenceProved => {
                 "two searches prove that nothing came of the create call; a person decides whether it is sent under a new key"
+            }
+            Self::AnswerMismatched { .. } => {
+                "the answer to the create call is another order's; what became of this one is looked for"
             }
             Self::BodyChanged => {
                 "the call would differ from the one first sent under its key, so it is not sent"
@@ -159,11 +169,66 @@ pub enum Discrepancy {
     SecondCard {
         /// The other card.
         card: CardId,
+        /// Its status, if it was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<CardStatus>,
     },
     /// The provider calls, or called, an active order's card failed.
     ActiveCardFailed,
     /// The provider rejects the person behind an active card.
     ActivePersonRejected,
+    /// The provider no longer lists the card of an active order.
+    ActiveCardMissing {
+        /// The card.
+        card: CardId,
+    },
+    /// Something that names this order, or its card, is about another order (reliability F-040). It was not applied.
+    Mismatched {
+        /// By what.
+        mismatch: Mismatch,
+        /// The card it named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<CardId>,
+    },
+}
+
+/// More than an order can have honestly; the oldest is forgotten first.
+const MAX_RESOLVED: usize = 16;
+
+impl Discrepancy {
+    /// Whether this is an answer to `heard`: the same contradiction was dealt with, or what became of its card is good
+    /// news only.
+    pub(crate) fn covers(&self, heard: &Self) -> bool {
+        match (self, heard) {
+            (Self::SecondCard { card: known, .. }, Self::SecondCard { card, status }) => {
+                let over = status.as_ref().is_some_and(|status| {
+                    matches!(
+                        status,
+                        CardStatus::PreCancel | CardStatus::Cancelled | CardStatus::Failed
+                    )
+                });
+                self == heard || (known == card && over)
+            }
+            (
+                Self::LateSuccess { .. }
+                | Self::SecondCard { .. }
+                | Self::ActiveCardFailed
+                | Self::ActivePersonRejected
+                | Self::ActiveCardMissing { .. }
+                | Self::Mismatched { .. },
+                _,
+            ) => self == heard,
+        }
+    }
+
+    /// Adds what a person dealt with.
+    pub(crate) fn resolve(self, resolved: &mut Vec<Self>) {
+        resolved.retain(|known| *known != self);
+        if resolved.len() >= MAX_RESOLVED {
+            resolved.remove(0);
+        }
+        resolved.push(self);
+    }
 }
 
 impl AttentionReason {

@@ -7,8 +7,8 @@ use crate::fact::ProviderIds;
 use crate::ids::{OrderId, Version};
 use crate::key::{Generation, Purpose};
 use crate::order::{
-    Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, State, Submission,
-    Watch,
+    Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, SilenceCause,
+    State, Submission, Watch,
 };
 use crate::time::Timestamp;
 
@@ -73,6 +73,7 @@ fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
         claim: None,
         attention: None,
         discrepancy: None,
+        resolved: Vec::new(),
         compensation: None,
         renewals: 0,
         notice: Notice {
@@ -149,7 +150,9 @@ impl Order {
                 let submission = self.submission_mut(*purpose, *generation)?;
                 submission.maybe_sent |= cause.maybe_sent();
                 submission.phase = Phase::Owed { due: *retry_at };
-                let hopeless = submission.count_error(cause);
+                let mismatched = matches!(cause, SilenceCause::Mismatched { .. });
+                submission.mismatched |= mismatched;
+                let hopeless = submission.count_error(cause) || mismatched;
                 if hopeless && *purpose == Purpose::CreateCard && self.look_up.is_none() {
                     self.look_up = Some(LookUp {
                         cause: version,
@@ -543,7 +546,9 @@ impl Order {
                 self.settle_attention(at);
             }
             OperatorAction::ResolveDiscrepancy => {
-                self.discrepancy = None;
+                if let Some(discrepancy) = self.discrepancy.take() {
+                    discrepancy.resolve(&mut self.resolved);
+                }
                 self.settle_attention(at);
             }
             // What follows from these stands in the events after them.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::absence::Scan;
+use crate::echo::Echo;
 use crate::ids::{CardId, CardOrderId, CardholderId, Digest, MessageId};
 use crate::key::{Generation, Purpose};
 use crate::time::Timestamp;
@@ -63,6 +64,9 @@ pub struct Observation {
     pub fact: Fact,
     /// The ids that came with it.
     pub ids: ProviderIds,
+    /// What else it says of whose it is.
+    #[serde(default)]
+    pub echo: Box<Echo>,
     /// How we heard it.
     pub source: Source,
 }

@@ -12,6 +12,7 @@ mod absence;
 mod attention;
 mod command;
 mod decide;
+mod echo;
 mod event;
 mod evolve;
 mod fact;
@@ -29,6 +30,7 @@ pub use absence::{Absence, Holder, Likeness, Scan};
 pub use attention::{Attention, AttentionReason, Discrepancy};
 pub use command::{Command, Context, Placement, Rejection};
 pub use decide::{allowed_actions, decide};
+pub use echo::{Echo, Mismatch};
 pub use event::{By, Event, EventBody, LookUpCause, OperatorAct, OperatorAction};
 pub use evolve::{CorruptHistory, evolve};
 pub use fact::{

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::absence::Absence;
 use crate::attention::{Attention, Discrepancy};
+use crate::echo::Mismatch;
 use crate::event::By;
 use crate::fact::{CardStatus, Link, ProviderIds, Refusal, RefusalClass};
 use crate::failure::Failure;
@@ -42,6 +43,9 @@ pub struct Order {
     pub attention: Option<Attention>,
     /// What the provider says that the log contradicts.
     pub discrepancy: Option<Discrepancy>,
+    /// Discrepancies a person dealt with: the same is not raised again.
+    #[serde(default)]
+    pub resolved: Vec<Discrepancy>,
     /// The cancelling of its card.
     pub compensation: Option<Compensation>,
     /// How many links were asked for anew.
@@ -148,6 +152,9 @@ pub struct Submission {
     /// How far the proof is that nothing came of it.
     #[serde(default)]
     pub absence: Option<Absence>,
+    /// An answer to it was another order's: the provider mixes things up, and only a person makes a new key.
+    #[serde(default)]
+    pub mismatched: bool,
     /// Where it stands.
     pub phase: Phase,
 }
@@ -242,6 +249,7 @@ impl Submission {
             cardholder: None,
             same_error: None,
             absence: None,
+            mismatched: false,
             phase: Phase::Owed { due },
         }
     }
@@ -341,6 +349,14 @@ pub enum SilenceCause {
         /// Its status.
         http_status: u16,
     },
+    /// An answer that is another order's: what became of ours, it does not say (reliability F-040).
+    Mismatched {
+        /// By what.
+        mismatch: Mismatch,
+        /// The card it named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<CardId>,
+    },
 }
 
 impl SilenceCause {
@@ -353,7 +369,8 @@ impl SilenceCause {
             | Self::TimedOut
             | Self::ConnectionLost
             | Self::ServerError { .. }
-            | Self::Unreadable { .. } => true,
+            | Self::Unreadable { .. }
+            | Self::Mismatched { .. } => true,
         }
     }
 }
@@ -424,6 +441,15 @@ impl Order {
         self.compensation
             .as_ref()
             .is_some_and(|running| !running.done)
+    }
+
+    /// Whether the card it knows may be another order's: nothing is done to such a card.
+    #[must_use]
+    pub fn doubts_its_card(&self) -> bool {
+        matches!(
+            &self.discrepancy,
+            Some(Discrepancy::Mismatched { card: Some(card), .. }) if self.ids.card.as_ref() == Some(card)
+        )
     }
 
     /// Whether it waits for a person and for nothing else: paused, or behind a definite refusal of its create call. An

@@ -258,6 +258,7 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
     ] {
         if let Some((submission, due)) = order
             .submission(purpose)
+            .filter(|_| purpose != Purpose::CancelCard || !order.doubts_its_card())
             .and_then(|owed| Some((owed, due(owed, policy)?)))
         {
             owe(Action::Submit { purpose }, submission.cause, due);

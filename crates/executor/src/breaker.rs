@@ -94,7 +94,8 @@ impl Breaker {
             | SilenceCause::TimedOut
             | SilenceCause::ConnectionLost
             | SilenceCause::ServerError { .. }
-            | SilenceCause::Unreadable { .. } => return self.succeeded(),
+            | SilenceCause::Unreadable { .. }
+            | SilenceCause::Mismatched { .. } => return self.succeeded(),
         };
         let mut state = self.lock();
         state.failures += 1;

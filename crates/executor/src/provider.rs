@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance_domain::{
-    Fact, IdempotencyKey, Order, Personal, Product, ProductId, ProviderIds, Purpose, SilenceCause,
+    Echo, Fact, IdempotencyKey, Order, Personal, Product, ProductId, ProviderIds, Purpose,
+    SilenceCause,
 };
 use issuance_store::{Salt, SealedRequest, Sealing};
 use zeroize::Zeroizing;
@@ -91,6 +92,8 @@ pub struct Heard {
     pub fact: Fact,
     /// The ids that came with it.
     pub ids: ProviderIds,
+    /// What else it said of whose it is.
+    pub echo: Echo,
     /// Personal data that came with it, such as a link's address.
     pub sealed: Vec<Sealing>,
 }

@@ -148,12 +148,23 @@ impl Performer for Submitter {
             Outcome::Heard(heard) => {
                 self.breaker.succeeded();
                 self.count(&order, purpose, &heard);
-                for Heard { fact, ids, sealed } in heard {
+                for Heard {
+                    fact,
+                    ids,
+                    echo,
+                    sealed,
+                } in heard
+                {
                     let source = Source::Answer {
                         purpose,
                         generation,
                     };
-                    let command = Command::Learn(Observation { fact, ids, source });
+                    let command = Command::Learn(Observation {
+                        fact,
+                        ids,
+                        echo: echo.into(),
+                        source,
+                    });
                     let request = Request {
                         sealed,
                         ..Request::new(order.id, command, self.clock.now())

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use issuance_domain::{
-    Command, Context, CorruptHistory, Event, MessageId, Order, OrderId, Policy, Rejection,
-    Timestamp, decide,
+    Command, Context, CorruptHistory, Event, MessageId, Observation, Order, OrderId, Policy,
+    ProviderIds, Rejection, Timestamp, decide,
 };
 
 use crate::error::{AppendError, StoreError};
+use crate::message::Alias;
 use crate::position::Position;
 use crate::projection::Projection;
 use crate::store::{Append, Sealing, Store};
@@ -129,7 +130,11 @@ impl CommandHandler {
         };
         for _ in 0..MAX_CONFLICTS {
             let before = self.store.order(id).await?;
-            let events = decide(before.as_deref(), command.clone(), &context)?;
+            let mut command = command.clone();
+            if let (Some(order), Command::Learn(observation)) = (&before, &mut command) {
+                self.name_owner(order, observation).await?;
+            }
+            let events = decide(before.as_deref(), command, &context)?;
             let corrupt = |source: CorruptHistory| StoreError::Corrupt { order: id, source };
             let after =
                 Projection::after(id, before.as_deref(), &events, &self.policy).map_err(corrupt)?;
@@ -170,6 +175,28 @@ impl CommandHandler {
             }
         }
         Err(HandleError::Contended { order: id })
+    }
+
+    /// A card the order does not know may be known as another's (reliability F-040).
+    async fn name_owner(
+        &self,
+        order: &Order,
+        observation: &mut Observation,
+    ) -> Result<(), StoreError> {
+        let heard = &observation.ids;
+        let card = heard.card.clone();
+        let names = ProviderIds {
+            card: card.filter(|card| order.ids.card.as_ref() != Some(card)),
+            card_order: order.ids.news_in(heard).card_order,
+            cardholder: None,
+        };
+        for alias in Alias::of(&names) {
+            if let Some(owner) = self.store.find(&alias).await?.first() {
+                observation.echo.owner = Some(*owner);
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -53,6 +53,15 @@ pub struct CreatedCard {
     /// Human text; never branch on it.
     #[serde(default, deserialize_with = "read::private")]
     pub message: Option<Private>,
+    /// No page shows it here; if it comes, it must be what was asked.
+    #[serde(default, deserialize_with = "read::id")]
+    pub card_product_id: Option<ProductId>,
+    /// As above.
+    #[serde(default, deserialize_with = "read::text")]
+    pub card_currency: Option<String>,
+    /// As above.
+    #[serde(default, deserialize_with = "read::metadata")]
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// A card, as read or listed.

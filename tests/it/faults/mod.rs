@@ -4,6 +4,7 @@ mod clocks;
 mod crash;
 mod door;
 mod idv;
+mod mismatch;
 mod mortal;
 mod provider;
 pub(crate) mod support;

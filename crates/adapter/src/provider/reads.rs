@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use issuance_domain::{
-    CardStatus, Fact, Order, Product, ProviderIds, Scan, SilenceCause, State, Timestamp,
+    CardStatus, Echo, Fact, Order, Product, ProviderIds, Scan, SilenceCause, State, Timestamp,
 };
 use issuance_executor::{Heard, Silence};
 use issuance_store::{Salt, SealedRequest};
@@ -139,6 +139,7 @@ impl UqpayProvider {
                     failure_code,
                 },
                 ids,
+                echo: Echo::default(),
                 sealed: Vec::new(),
             })
         }))
@@ -170,6 +171,7 @@ impl UqpayProvider {
             Some(Heard {
                 fact: Fact::Cardholder { status, link },
                 ids: ProviderIds::default(),
+                echo: Echo::default(),
                 sealed,
             })
         }))
@@ -277,6 +279,7 @@ fn missing() -> Heard {
     Heard {
         fact: Fact::CardMissing,
         ids: ProviderIds::default(),
+        echo: Echo::default(),
         sealed: Vec::new(),
     }
 }
@@ -285,6 +288,7 @@ fn absent(scan: Scan) -> Heard {
     Heard {
         fact: Fact::CardAbsent(scan),
         ids: ProviderIds::default(),
+        echo: Echo::default(),
         sealed: Vec::new(),
     }
 }
@@ -299,6 +303,7 @@ fn said_of(card: &uqpay::Card) -> Heard {
     Heard {
         fact: Fact::Card(status),
         ids,
+        echo: words::echo_of(&card.details),
         sealed: Vec::new(),
     }
 }

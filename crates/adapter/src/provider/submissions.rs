@@ -1,7 +1,8 @@
 //! What changes something at the provider: our order → their call, their answer → a fact.
 
 use issuance_domain::{
-    CardStatus, CardholderStatus, Creation, Fact, IdempotencyKey, Order, ProviderIds, SilenceCause,
+    CardStatus, CardholderStatus, Creation, Echo, Fact, IdempotencyKey, Order, ProviderIds,
+    SilenceCause,
 };
 use issuance_executor::{Heard, Outcome, Silence, Window};
 use issuance_store::Salt;
@@ -55,7 +56,17 @@ impl UqpayProvider {
                 created.card_order_id.as_ref(),
                 created.cardholder_id.as_ref(),
             );
-            Heard { fact, ids, sealed }
+            let echo = words::echo(
+                &created.metadata,
+                created.card_product_id.as_ref(),
+                created.card_currency.as_deref(),
+            );
+            Heard {
+                fact,
+                ids,
+                echo,
+                sealed,
+            }
         })
     }
 
@@ -92,6 +103,7 @@ impl UqpayProvider {
             Heard {
                 fact: Fact::Cardholder { status, link },
                 ids,
+                echo: Echo::default(),
                 sealed,
             }
         })
@@ -118,6 +130,7 @@ impl UqpayProvider {
         self.outcome(answer, |_| Heard {
             fact: Fact::CancelTaken,
             ids: ProviderIds::default(),
+            echo: Echo::default(),
             sealed: Vec::new(),
         })
     }

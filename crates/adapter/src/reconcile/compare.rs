@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use issuance_domain::{Account, CardId, CardStatus, Order, OrderId, State};
+use issuance_domain::{Account, CardId, CardStatus, Echo, Order, OrderId, State};
 use serde::Serialize;
 
 /// A card as the provider lists it.
@@ -14,6 +14,8 @@ pub(crate) struct Listed {
     pub(crate) order: Option<OrderId>,
     /// It bears our mark.
     pub(crate) is_marked: bool,
+    /// What else it says of whose it is.
+    pub(crate) echo: Echo,
 }
 
 /// What the log and the provider say differently.
@@ -26,6 +28,8 @@ pub enum Difference {
         order: OrderId,
         /// The card.
         card: CardId,
+        /// The order has ended: a person asks what became of its card.
+        ended: bool,
     },
     /// The provider made a card for an order that knows of none.
     UnknownHere {
@@ -112,10 +116,11 @@ impl Difference {
     #[must_use]
     pub fn proposal(&self) -> Proposal {
         match self {
-            Self::MissingThere { .. } => Proposal::LookUp,
-            Self::UnknownHere { .. } | Self::TwoCards { .. } | Self::StateDiffers { .. } => {
-                Proposal::Learn
-            }
+            Self::MissingThere { ended: false, .. } => Proposal::LookUp,
+            Self::MissingThere { ended: true, .. }
+            | Self::UnknownHere { .. }
+            | Self::TwoCards { .. }
+            | Self::StateDiffers { .. } => Proposal::Learn,
             Self::NoSuchOrder { .. } | Self::Unexplained { .. } => Proposal::Ask,
         }
     }
@@ -194,13 +199,23 @@ fn of_one(order: &Order, theirs: &[&Listed], complete: bool) -> Vec<Difference> 
             there: listed.status.clone(),
         }),
         Some(_) => {}
-        None if complete => found.push(Difference::MissingThere {
+        None if complete && is_expected(order) => found.push(Difference::MissingThere {
             order: order.id,
             card: card.clone(),
+            ended: order.state.is_terminal(),
         }),
         None => {}
     }
     found
+}
+
+/// Whether the provider should list the order's card: not one that was never made, nor one that was cancelled.
+fn is_expected(order: &Order) -> bool {
+    match order.state {
+        State::Requested { .. } | State::Accepted { .. } | State::IdvPending { .. } => true,
+        State::Active { .. } => order.compensation.is_none(),
+        State::Failed { .. } => false,
+    }
 }
 
 /// Whether the order's state leaves the card's status unexplained.

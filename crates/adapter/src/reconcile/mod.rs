@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use issuance_domain::{
-    Account, CardStatus, Command, Fact, METADATA_ORDER_KEY, Observation, Order, OrderId, Source,
-    Timestamp,
+    Account, CardStatus, Command, Fact, METADATA_ORDER_KEY, Observation, Order, OrderId,
+    ProviderIds, Source, Timestamp,
 };
 use issuance_executor::{Clock, Silence};
 use issuance_store::{Alias, CommandHandler, HandleError, Query, Request, StoreError};
@@ -278,6 +278,7 @@ impl Reconciler {
             .as_ref()
             .map_or(CardStatus::Pending, words::card_status);
         Ok(Some(Listed {
+            echo: words::echo_of(&card.details),
             card: id,
             status,
             order,
@@ -291,7 +292,9 @@ impl Reconciler {
             return Ok(false);
         };
         let commands: Vec<_> = match difference {
-            Difference::MissingThere { .. } => vec![Command::Hint {
+            // An order that has ended looks no more: the list's word is all there is.
+            Difference::MissingThere { ended: true, .. } => vec![missing()],
+            Difference::MissingThere { ended: false, .. } => vec![Command::Hint {
                 source: Source::LookUp,
             }],
             Difference::UnknownHere { card, .. } | Difference::StateDiffers { card, .. } => cards
@@ -322,14 +325,24 @@ impl Reconciler {
     }
 }
 
+fn missing() -> Command {
+    Command::Learn(Observation {
+        fact: Fact::CardMissing,
+        ids: ProviderIds::default(),
+        echo: Box::default(),
+        source: Source::LookUp,
+    })
+}
+
 fn learn(listed: &Listed) -> Command {
-    let ids = issuance_domain::ProviderIds {
+    let ids = ProviderIds {
         card: Some(listed.card.clone()),
         ..Default::default()
     };
     Command::Learn(Observation {
         fact: Fact::Card(listed.status.clone()),
         ids,
+        echo: listed.echo.clone().into(),
         source: Source::LookUp,
     })
 }

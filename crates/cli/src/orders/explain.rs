@@ -45,6 +45,12 @@ fn why(order: &Order) -> String {
             "active_card_failed" => {
                 "UQPAY now says that the card of this active order failed.".into()
             }
+            "active_card_missing" => {
+                format!("UQPAY no longer lists the card of this active order{card}.")
+            }
+            "mismatched" => format!(
+                "UQPAY told us something of this order that is about another one{card}; it was not applied."
+            ),
             other => format!("Log and provider disagree: {other}{card}."),
         });
     }

@@ -129,9 +129,11 @@ fn proved(
         Phase::Expired {
             because: Some(ExpiryCause::DataMissing),
         } => Vec::new(),
-        // Where money is loaded, a second card would cost it (contract §6.5).
+        // Where money is loaded, a second card would cost it (contract §6.5); where answers are mixed up, so may lists be.
         Phase::Expired { .. }
-            if order.prepaid || context.policy.absence == AbsencePolicy::Attention =>
+            if order.prepaid
+                || submission.mismatched
+                || context.policy.absence == AbsencePolicy::Attention =>
         {
             attention(order, AttentionReason::AbsenceProved)
         }

@@ -4,11 +4,12 @@ use crate::attention::Discrepancy;
 use crate::command::Context;
 use crate::event::{By, EventBody};
 use crate::fact::{CardStatus, CardholderStatus, Fact, Source};
-use crate::order::Order;
+use crate::order::{Order, State};
 use crate::outbox::LateSuccess;
 
 use super::cancel::{cancel_failed, cancel_taken, cancelling, refused_other};
-use super::learn::{look, note_discrepancy, unknown};
+use super::discrepancy::note_discrepancy;
+use super::learn::{look, unknown};
 
 pub(super) fn active(
     order: &Order,
@@ -41,6 +42,7 @@ pub(super) fn active(
         Fact::Refused(refusal) => refused_other(order, refusal, source),
         Fact::CancelTaken => cancel_taken(order, source),
         Fact::CancelFailed => cancel_failed(order, source, context),
+        Fact::CardMissing if source.is_read() => card_missing(order, source, context),
         Fact::CardholderUpdated
         | Fact::Created(_)
         | Fact::CardMissing
@@ -48,6 +50,18 @@ pub(super) fn active(
         | Fact::CardOrder { .. }
         | Fact::Cardholder { .. } => Vec::new(),
     }
+}
+
+/// What is read or listed may lag behind a new card; an older one that is gone is a person's question.
+fn card_missing(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
+    let State::Active { card, since } = &order.state else {
+        return Vec::new();
+    };
+    if context.now.since(*since) < context.policy.card_missing_grace {
+        return Vec::new();
+    }
+    let card = card.clone();
+    note_discrepancy(order, Discrepancy::ActiveCardMissing { card }, source)
 }
 
 /// A message against an active card is read before it is believed, unless nobody wants that card any more.

@@ -3,6 +3,7 @@
 
 use crate::attention::{AttentionReason, Discrepancy};
 use crate::command::Context;
+use crate::echo::Mismatch;
 use crate::event::{EventBody, LookUpCause};
 use crate::evolve::evolve;
 use crate::fact::{
@@ -17,6 +18,7 @@ use crate::outbox::Activation;
 
 use super::cancel::{cancel_failed, cancel_taken, refused_other};
 use super::create::requested;
+use super::discrepancy::{mismatched, note_discrepancy, second_card};
 use super::ended::{active, failed_already};
 use super::{attention, failed};
 
@@ -26,9 +28,17 @@ pub(super) fn learn(
     observation: Observation,
     context: &Context<'_>,
 ) -> Vec<EventBody> {
-    let Observation { fact, ids, source } = observation;
-    if let Some(other) = other_card(order, &ids) {
-        return note_discrepancy(order, Discrepancy::SecondCard { card: other }, source);
+    let Observation {
+        fact,
+        ids,
+        echo,
+        source,
+    } = observation;
+    if let Some(mismatch) = Mismatch::of(order, &ids, &echo) {
+        return mismatched(order, mismatch, ids.card, source, context);
+    }
+    if let Some(second) = second_card(order, &ids, &fact) {
+        return note_discrepancy(order, second, source);
     }
     match &order.state {
         State::Requested { submission } => requested(order, submission, fact, ids, source, context),
@@ -41,14 +51,6 @@ pub(super) fn learn(
             events.extend(judge(&known, fact, source, context));
             events
         }
-    }
-}
-
-/// A different card for the same order: maybe two were made.
-fn other_card(order: &Order, heard: &ProviderIds) -> Option<CardId> {
-    match (&order.ids.card, &heard.card) {
-        (Some(known), Some(heard)) if known != heard => Some(heard.clone()),
-        (Some(_) | None, Some(_) | None) => None,
     }
 }
 
@@ -216,6 +218,9 @@ fn open_card(
     let Some(card) = order.ids.card.clone() else {
         return look(order, source, context);
     };
+    if order.doubts_its_card() {
+        return Vec::new();
+    }
     let read = source.is_read();
     match status {
         CardStatus::Active if read || is_believed(order, &source, context) => {
@@ -429,32 +434,6 @@ fn renewal_without_link(order: &Order, source: Source) -> Vec<EventBody> {
         missing_fields: Vec::new(),
     };
     refused_other(order, refusal, source)
-}
-
-/// A cancel answers every contradiction but a second card.
-pub(super) fn note_discrepancy(
-    order: &Order,
-    discrepancy: Discrepancy,
-    source: Source,
-) -> Vec<EventBody> {
-    let answered = match discrepancy {
-        // One is enough to call a person; more of them would take turns for ever.
-        Discrepancy::SecondCard { .. } => {
-            matches!(order.discrepancy, Some(Discrepancy::SecondCard { .. }))
-        }
-        Discrepancy::LateSuccess { .. } => order.is_compensating(),
-        // Nobody wants that card any more, however it ended.
-        Discrepancy::ActiveCardFailed | Discrepancy::ActivePersonRejected => {
-            order.compensation.is_some()
-        }
-    };
-    if answered || order.discrepancy.as_ref() == Some(&discrepancy) {
-        return Vec::new();
-    }
-    vec![EventBody::DiscrepancyNoted {
-        discrepancy,
-        source,
-    }]
 }
 
 /// Asks for a read. One asked for moments ago covers this too; what was heard then and now will both show in it.

@@ -4,6 +4,7 @@
 mod absence;
 mod cancel;
 mod create;
+mod discrepancy;
 mod ended;
 mod learn;
 mod operate;

@@ -155,6 +155,12 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
 
 /// Cancelling ends an order at once when nothing was ever sent; else the card's end is waited for, then cancelled.
 pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection> {
+    if order.doubts_its_card() {
+        return Err(no(
+            OperatorAction::Cancel,
+            "the card it knows may be another order's; resolve the discrepancy, or fail the order",
+        ));
+    }
     let in_hand = |cancel: &Compensation| !cancel.done || cancel.ended.is_some();
     if order.compensation.as_ref().is_some_and(in_hand) {
         return Ok(Vec::new());

@@ -133,7 +133,8 @@ fn sendable<'a>(
     let no_longer_owed = Rejection::NoLongerOwed { order: order.id };
     let owed = order
         .submission(purpose)
-        .filter(|submission| submission.generation == generation && !order.paused);
+        .filter(|submission| submission.generation == generation && !order.paused)
+        .filter(|_| purpose != Purpose::CancelCard || !order.doubts_its_card());
     let Some(submission) = owed else {
         return Err(no_longer_owed);
     };

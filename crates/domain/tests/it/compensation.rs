@@ -221,12 +221,14 @@ fn contract_9_2_a_cancel_without_effect_calls_a_person_who_can_try_again() {
 fn a_running_cancel_never_hides_a_second_card() {
     let discrepancy = Discrepancy::SecondCard {
         card: "card-2".parse().unwrap(),
+        status: Some(CardStatus::Active),
     };
     let fact = Fact::Card(CardStatus::Active);
     given(cancelling_active())
         .when(Command::Learn(Observation {
             fact,
             ids: second_card(),
+            echo: Default::default(),
             source: Source::LookUp,
         }))
         .then([EventBody::DiscrepancyNoted {

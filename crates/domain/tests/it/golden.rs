@@ -60,6 +60,7 @@ fn examples() -> Vec<EventBody> {
     };
     let second = Discrepancy::SecondCard {
         card: "card-2".parse().unwrap(),
+        status: None,
     };
     vec![
         EventBody::OrderRequested {

@@ -176,9 +176,11 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
     let again = Observation {
         fact: Fact::Created(creation()),
         ids: second_card(),
+        echo: Default::default(),
         source: answer(1),
     };
     calls.push(row("answer: another card", Command::Learn(again)));
+    calls.push(row("answer: another order's card", strange(answer(1))));
     calls.extend(silences.into_iter().map(|(name, cause)| {
         row(
             &format!("silence: {name}"),
@@ -256,6 +258,7 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
         read(Fact::CardMissing),
     ));
     reads.push(row("no such card, later", read(Fact::CardMissing)));
+    reads.push(row("another order's mark", strange(Source::LookUp)));
     reads.extend(
         people
             .into_iter()
@@ -407,6 +410,7 @@ fn marks() -> Vec<Vec<EventBody>> {
         given_up(ExpiryCause::DataMissing, AttentionReason::DataMissing),
         and(proved(), [raised(AttentionReason::AbsenceProved)]),
         refused(RefusalClass::KeyConflict, "idempotency_error"),
+        and(sent(), another_orders_answer()),
         parked(),
         refused(RefusalClass::Duplicate, "email_duplicated"),
         and(

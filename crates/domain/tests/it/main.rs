@@ -12,6 +12,7 @@ mod absence;
 mod compensation;
 mod golden;
 mod lifecycle;
+mod mismatch;
 mod one_card;
 mod operate;
 mod personal_data;

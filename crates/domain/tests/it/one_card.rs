@@ -138,7 +138,12 @@ impl Road {
             } else {
                 ids()
             };
-            self.tell(Command::Learn(Observation { fact, ids, source }));
+            self.tell(Command::Learn(Observation {
+                fact,
+                ids,
+                echo: Default::default(),
+                source,
+            }));
         }
         prop_assert!(self.uqpay.cards <= 1, "two cards: {:#?}", self.life.order());
         Ok(())
@@ -227,6 +232,7 @@ impl Road {
             self.tell(Command::Learn(Observation {
                 fact,
                 ids: ids(),
+                echo: Default::default(),
                 source: Source::LookUp,
             }));
         } else {

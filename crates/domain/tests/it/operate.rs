@@ -62,6 +62,7 @@ fn what_is_offered_in_each_state() {
 fn every_mark_on_the_list_has_an_action_that_frees_it() {
     let second = Discrepancy::SecondCard {
         card: "card-2".parse().unwrap(),
+        status: None,
     };
     let stuck = [
         refused(RefusalClass::Capacity, "quota"),
@@ -248,6 +249,7 @@ fn resuming_and_resolving_uncover_what_was_beneath() {
     };
     let second = Discrepancy::SecondCard {
         card: "card-2".parse().unwrap(),
+        status: None,
     };
     let expired = key_expired(Purpose::CreateCard, issuance_domain::ExpiryCause::TooOld);
     for (history, beneath) in [

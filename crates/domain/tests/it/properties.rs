@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use issuance_domain::{
-    AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Event, EventBody,
-    Fact, Generation, Holder, IdvExpired, LateSuccess, Likeness, Link, Observation, OperatorAct,
-    OperatorAction, Order, Phase, Policy, ProviderIds, Purpose, RefusalClass, Scan, SilenceCause,
-    Source, State, Timestamp, Version, decide, evolve, outbox,
+    AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Echo, Event,
+    EventBody, Fact, Generation, Holder, IdvExpired, LateSuccess, Likeness, Link, Observation,
+    OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose, RefusalClass, Scan,
+    SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -40,6 +40,8 @@ enum Move {
         fact: Fact,
         ids: ProviderIds,
         source: Heard,
+        /// It bears another order's mark.
+        strange: bool,
     },
     Expire {
         link: Option<u32>,
@@ -122,7 +124,12 @@ impl Move {
                     retry_at,
                 }
             }
-            Self::Hear { fact, ids, source } => {
+            Self::Hear {
+                fact,
+                ids,
+                source,
+                strange,
+            } => {
                 let source = match source {
                     Heard::Answer {
                         purpose,
@@ -140,7 +147,16 @@ impl Move {
                 } else {
                     ids
                 };
-                Command::Learn(Observation { fact, ids, source })
+                let echo = Echo {
+                    mark: strange.then(|| "another".into()),
+                    ..Echo::default()
+                };
+                Command::Learn(Observation {
+                    fact,
+                    ids,
+                    echo: echo.into(),
+                    source,
+                })
             }
             Self::Expire { link } => {
                 let newest = if let State::IdvPending { idv } = &order.state {
@@ -322,7 +338,8 @@ fn any_move() -> impl Strategy<Value = Move> {
         1 => Just(Move::EndLookUp),
         3 => (any_purpose(), any_silence(), 0..600_u64)
             .prop_map(|(purpose, cause, retry)| Move::Silence { purpose, cause, retry }),
-        10 => (any_fact(), any_ids(), any_heard()).prop_map(|(fact, ids, source)| Move::Hear { fact, ids, source }),
+        10 => (any_fact(), any_ids(), any_heard(), prop::bool::weighted(0.03))
+            .prop_map(|(fact, ids, source, strange)| Move::Hear { fact, ids, source, strange }),
         1 => prop::option::weighted(0.2, 1..4_u32).prop_map(|link| Move::Expire { link }),
         1 => Just(Move::Escalate),
         1 => prop_oneof![0..20_u64, Just(u64::MAX)].prop_map(|through| Move::Confirm { through }),

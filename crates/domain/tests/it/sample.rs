@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use issuance_domain::{
     AttentionReason, By, CardRequest, CardStatus, CardholderStatus, Command, Creation, Digest,
-    Event, EventBody, ExpiryCause, Fact, Failure, FailureKind, Field, FieldKind, Generation,
-    Holder, IdempotencyKey, Likeness, Link, LookUpCause, Observation, OperatorAct, OperatorAction,
-    Order, OrderId, Placement, Product, ProviderIds, Purpose, Refusal, RefusalClass, Scan,
-    SilenceCause, Source, Terms, Timestamp, Who, evolve,
+    Echo, Event, EventBody, ExpiryCause, Fact, Failure, FailureKind, Field, FieldKind, Generation,
+    Holder, IdempotencyKey, Likeness, Link, LookUpCause, Mismatch, Observation, OperatorAct,
+    OperatorAction, Order, OrderId, Placement, Product, ProviderIds, Purpose, Refusal,
+    RefusalClass, Scan, SilenceCause, Source, Terms, Timestamp, Who, evolve,
 };
 use serde_json::json;
 
@@ -147,9 +147,30 @@ pub(crate) fn status_hook() -> Source {
 // Facts and commands.
 
 pub(crate) fn learn(fact: Fact, source: Source) -> Command {
+    // A refusal names nothing.
+    let named = !matches!(fact, Fact::Refused(_));
+    Command::Learn(Observation {
+        fact,
+        ids: named.then(ids).unwrap_or_default(),
+        echo: Default::default(),
+        source,
+    })
+}
+
+/// What is said of a card with another order's mark.
+pub(crate) fn strange(source: Source) -> Command {
+    let fact = if let Source::Answer { .. } = source {
+        Fact::Created(creation())
+    } else {
+        Fact::Card(CardStatus::Active)
+    };
     Command::Learn(Observation {
         fact,
         ids: ids(),
+        echo: Box::new(Echo {
+            mark: Some("01920000-0000-7000-8000-000000000009".into()),
+            ..Echo::default()
+        }),
         source,
     })
 }
@@ -300,6 +321,27 @@ pub(crate) fn ended(
     EventBody::OrderFailed { failure, source }
 }
 
+/// What the answer of [`strange`] leaves.
+pub(crate) fn another_orders_answer() -> Vec<EventBody> {
+    let mismatch = Mismatch::Mark {
+        order: "01920000-0000-7000-8000-000000000009".parse().ok(),
+    };
+    let cause = SilenceCause::Mismatched {
+        mismatch: mismatch.clone(),
+        card: ids().card,
+    };
+    vec![
+        EventBody::SubmissionUnanswered {
+            purpose: Purpose::CreateCard,
+            generation: Generation(1),
+            attempt: 1,
+            cause,
+            retry_at: start().after(minutes(15)),
+        },
+        raised(AttentionReason::AnswerMismatched { mismatch }),
+    ]
+}
+
 pub(crate) fn raised(reason: AttentionReason) -> EventBody {
     EventBody::AttentionRaised { reason }
 }
@@ -362,6 +404,7 @@ pub(crate) fn absent(scan: Scan) -> Command {
     Command::Learn(Observation {
         fact: Fact::CardAbsent(scan),
         ids,
+        echo: Default::default(),
         source: Source::LookUp,
     })
 }

@@ -339,6 +339,7 @@ fn contract_9_3_a_failed_order_without_a_card_needs_no_second_read() {
         .when(Command::Learn(Observation {
             fact,
             ids: only_order,
+            echo: Default::default(),
             source: Source::LookUp,
         }))
         .then([

@@ -139,6 +139,7 @@ fn an_operator_cancels_a_card_behind_a_failed_order() {
 fn nobody_wants_a_second_card_cancelled_in_the_firsts_name() {
     let second = Discrepancy::SecondCard {
         card: "card-2".parse().unwrap(),
+        status: None,
     };
     let noted = EventBody::DiscrepancyNoted {
         discrepancy: second,

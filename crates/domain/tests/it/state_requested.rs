@@ -245,10 +245,12 @@ fn contract_9_1_a_replay_with_another_card_needs_a_person() {
         let name = fold(history.clone()).state.name();
         let discrepancy = Discrepancy::SecondCard {
             card: "card-2".parse().unwrap(),
+            status: None,
         };
         let again = Observation {
             fact: Fact::Created(creation()),
             ids: second_card(),
+            echo: Default::default(),
             source: answer(1),
         };
         given(history)
@@ -541,6 +543,7 @@ fn contract_9_2_a_message_that_names_no_card_of_ours_accepts_nothing() {
     let nameless = |fact| Observation {
         fact,
         ids: ProviderIds::default(),
+        echo: Default::default(),
         source: created_hook(),
     };
     given(sent())

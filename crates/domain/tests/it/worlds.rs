@@ -197,6 +197,7 @@ impl World {
                 let read = Observation {
                     fact,
                     ids: ids(),
+                    echo: Default::default(),
                     source: Source::LookUp,
                 };
                 life.when(Command::Learn(read)).then_on()

@@ -122,6 +122,7 @@ impl Provider for Counting {
         };
         Outcome::Heard(vec![Heard {
             fact: Fact::Created(creation),
+            echo: Default::default(),
             ids,
             sealed: Vec::new(),
         }])

@@ -393,5 +393,6 @@ fn silence_word(cause: &SilenceCause) -> &'static str {
         SilenceCause::ConnectionLost => "connection_lost",
         SilenceCause::ServerError { .. } => "server_error",
         SilenceCause::Unreadable { .. } => "unreadable",
+        SilenceCause::Mismatched { .. } => "mismatched",
     }
 }

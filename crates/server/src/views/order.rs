@@ -103,7 +103,7 @@ pub struct AttentionView {
 /// What the provider says that the log contradicts.
 #[derive(Debug, Clone, Serialize)]
 pub struct DiscrepancyView {
-    /// `late_success`, `second_card` or `active_card_failed`.
+    /// `late_success`, `second_card`, `active_card_failed`, `active_person_rejected`, `active_card_missing` or `mismatched`.
     pub kind: &'static str,
     /// The card it is about.
     pub card_id: Option<CardId>,
@@ -242,6 +242,7 @@ pub(crate) fn attention_code(reason: &AttentionReason) -> Option<Box<str>> {
         | AttentionReason::CancelRefused { code } => Some(code.clone()),
         AttentionReason::UnknownWord { word, .. } => Some(word.clone()),
         AttentionReason::TaskGivenUp { action } => Some(action.clone()),
+        AttentionReason::AnswerMismatched { mismatch } => Some(mismatch.name().into()),
         AttentionReason::OutcomeUnknown
         | AttentionReason::AbsenceProved
         | AttentionReason::BodyChanged
@@ -261,9 +262,11 @@ impl From<&Discrepancy> for DiscrepancyView {
     fn from(discrepancy: &Discrepancy) -> Self {
         let (kind, card_id) = match discrepancy {
             Discrepancy::LateSuccess { card } => ("late_success", Some(card.clone())),
-            Discrepancy::SecondCard { card } => ("second_card", Some(card.clone())),
+            Discrepancy::SecondCard { card, .. } => ("second_card", Some(card.clone())),
             Discrepancy::ActiveCardFailed => ("active_card_failed", None),
             Discrepancy::ActivePersonRejected => ("active_person_rejected", None),
+            Discrepancy::ActiveCardMissing { card } => ("active_card_missing", Some(card.clone())),
+            Discrepancy::Mismatched { card, .. } => ("mismatched", card.clone()),
         };
         Self { kind, card_id }
     }

@@ -29,6 +29,7 @@ fn heard(order: &Order, fact: Fact) -> Heard {
     Heard {
         fact,
         ids: ids(order),
+        echo: Default::default(),
         sealed: Vec::new(),
     }
 }
@@ -67,6 +68,7 @@ impl Provider for SmallProvider {
             return Outcome::Heard(vec![Heard {
                 fact,
                 ids: ProviderIds::default(),
+                echo: Default::default(),
                 sealed: Vec::new(),
             }]);
         }
