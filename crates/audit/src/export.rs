@@ -56,7 +56,7 @@ impl Log {
         if format == Format::Csv {
             head(out).map_err(AuditError::Write)?;
         }
-        for record in self.records() {
+        for record in self.here() {
             let record = record?;
             if only.is_some() && order_of(&record)? != only {
                 continue;

@@ -69,9 +69,14 @@ impl Log {
         &self.opened
     }
 
-    /// All records, each verified and bound to the one before.
+    /// All records from the first, each verified and bound to the one before; an error when the first ones are not here.
     pub(crate) fn records(&self) -> Scan {
         self.reader.records(1)
+    }
+
+    /// All records that are here, each verified and bound to the one before.
+    pub(crate) fn here(&self) -> Scan {
+        self.reader.all()
     }
 }
 

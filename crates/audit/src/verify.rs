@@ -24,6 +24,8 @@ const PROGRESS_EVERY: u64 = 4096;
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
+    /// The last event that was not read because it is not here but in an archive; [`Head::EMPTY`] when all was.
+    pub start: Head,
     /// The last event. Its hash stands for the whole log: keep it elsewhere, and the next audit can compare.
     pub head: Head,
     /// Segment files.
@@ -95,6 +97,8 @@ pub enum Problem {
 /// What is known of an order so far.
 enum Known {
     Folded(Box<Order>),
+    /// Its beginning is not here: only that its versions have no gap can be judged.
+    Elsewhere(u64),
     /// Something was wrong: what follows cannot be judged, except that it is there.
     Broken,
 }
@@ -110,7 +114,8 @@ impl Log {
     pub fn verify(&self, mut progress: impl FnMut(u64, u64)) -> Result<Report, AuditError> {
         let opened = self.opened();
         let mut report = Report {
-            head: Head::EMPTY,
+            start: opened.start,
+            head: opened.start,
             segments: opened.segments,
             bytes: opened.bytes,
             records: BTreeMap::new(),
@@ -121,15 +126,16 @@ impl Log {
             wrong: 0,
         };
         let mut orders = HashMap::new();
-        let mut inbox = 0;
-        for record in self.records() {
+        let begun = opened.start != Head::EMPTY;
+        let mut inbox = (!begun).then_some(0);
+        for record in self.here() {
             let record = record?;
             report.head = Head {
                 position: record.position,
                 hash: record.hash,
             };
             *report.records.entry(record.name.clone()).or_default() += 1;
-            if let Some(problem) = judge(&record, &mut orders, &mut inbox) {
+            if let Some(problem) = judge(&record, begun, &mut orders, &mut inbox) {
                 report.note(&record, problem);
             }
             match &mut report.span {
@@ -167,11 +173,12 @@ impl Report {
 /// Folds a record into what is known, or says why that cannot be.
 fn judge(
     record: &Record,
+    begun: bool,
     orders: &mut HashMap<OrderId, Known>,
-    inbox: &mut u64,
+    inbox: &mut Option<u64>,
 ) -> Option<Problem> {
     match order_of(record) {
-        Ok(Some(id)) => judge_event(record, id, orders),
+        Ok(Some(id)) => judge_event(record, id, begun, orders),
         Ok(None) => judge_message(record, inbox),
         Err(error) => Some(unreadable(&error)),
     }
@@ -180,17 +187,26 @@ fn judge(
 fn judge_event(
     record: &Record,
     id: OrderId,
+    begun: bool,
     orders: &mut HashMap<OrderId, Known>,
 ) -> Option<Problem> {
-    let before = match orders.insert(id, Known::Broken) {
+    let found = record.version;
+    let (before, expected) = match orders.insert(id, Known::Broken) {
         Some(Known::Broken) => return None,
-        Some(Known::Folded(order)) => Some(*order),
-        None => None,
+        Some(Known::Elsewhere(version)) => (None, version + 1),
+        Some(Known::Folded(order)) => {
+            let expected = order.version.0 + 1;
+            (Some(*order), expected)
+        }
+        None if begun && found > 1 => (None, found),
+        None => (None, 1),
     };
-    let expected = before.as_ref().map_or(1, |order| order.version.0 + 1);
-    if record.version != expected {
-        let found = record.version;
+    if found != expected {
         return Some(Problem::Version { expected, found });
+    }
+    if before.is_none() && found > 1 {
+        orders.insert(id, Known::Elsewhere(found));
+        return event_of(record, id).err().map(|error| unreadable(&error));
     }
     let event = match event_of(record, id) {
         Ok(recorded) => recorded.event,
@@ -209,13 +225,14 @@ fn judge_event(
 }
 
 /// Judges a record of the inbox by its number and its shape: what it led to is an order's to tell.
-fn judge_message(record: &Record, inbox: &mut u64) -> Option<Problem> {
+fn judge_message(record: &Record, inbox: &mut Option<u64>) -> Option<Problem> {
     if record.stream != INBOX {
         let why = format!("there is no stream `{}`", record.stream);
         return Some(Problem::Unreadable { why });
     }
-    let (expected, found) = (*inbox + 1, record.version);
-    *inbox = found;
+    let found = record.version;
+    let expected = inbox.map_or(found, |last| last + 1);
+    *inbox = Some(found);
     if found != expected {
         return Some(Problem::Version { expected, found });
     }

@@ -141,6 +141,7 @@ mod tests {
             "issuance reconcile --server http://127.0.0.1:1 --patience 5",
             "issuance reconcile --last",
             "issuance audit verify data",
+            "issuance audit salvage data --to out",
             "issuance audit replay data --until 2026-10-03T09:12:44Z",
             "issuance audit replay data --until 17",
             "issuance audit export data --out x.csv --format csv",

@@ -11,6 +11,8 @@ mod book;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 #[cfg(feature = "embedded")]
+pub mod copies;
+#[cfg(feature = "embedded")]
 mod embedded;
 mod error;
 mod handler;

@@ -37,6 +37,14 @@ pub enum JournalError {
         /// The file's name.
         file: String,
     },
+    /// The beginning of the log is in an archive, and the archive is not where it was.
+    #[error(
+        "events up to {until} are in the archive, which cannot be read; put it back where it was"
+    )]
+    Archived {
+        /// The last event that is not here.
+        until: u64,
+    },
     /// The log ends before a head that is known to have been durable: an older copy was put back.
     #[error(
         "journal ends at event {found} but had reached {known}; an older copy was put in its place"

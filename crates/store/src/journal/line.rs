@@ -12,6 +12,9 @@ use super::hash::{ChainHash, seal_line, sealed_hash};
 /// No line is longer than this, newline included. Large and personal things lie in the vault.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// No log gets there; beyond it counting on would not be safe.
+const POSITION_MAX: u64 = u64::MAX >> 1;
+
 /// An event as the journal takes it.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
@@ -77,7 +80,8 @@ fn hash<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ChainHash, D::Error
 pub(crate) fn parse(bytes: &[u8]) -> Result<Line<'_>, Damage> {
     let hash = sealed_hash(bytes).ok_or(Damage::Hash)?;
     let line: Line<'_> = serde_json::from_slice(bytes).map_err(|_| Damage::Shape)?;
-    if line.hash != hash || line.part == 0 || line.part > line.parts {
+    let counted = (1..=POSITION_MAX).contains(&line.position);
+    if line.hash != hash || !counted || line.part == 0 || line.part > line.parts {
         return Err(Damage::Shape);
     }
     Ok(line)

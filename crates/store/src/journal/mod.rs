@@ -8,21 +8,22 @@
 //!
 //! It knows streams, versions and names as text. It must not know orders, commands or the index.
 
+pub(crate) mod anchor;
 pub(crate) mod append;
-mod chain;
+pub(crate) mod chain;
 mod data_dir;
 mod directory;
 pub(crate) mod disk;
 mod error;
 pub(crate) mod hash;
-mod line;
+pub(crate) mod line;
 pub(crate) mod lines;
 mod location;
 mod reader;
-mod recover;
+pub(crate) mod recover;
 mod scan;
 mod search;
-mod segment;
+pub(crate) mod segment;
 pub(crate) mod shared;
 #[cfg(any(test, feature = "testing"))]
 mod simulated;

@@ -98,6 +98,7 @@ impl Reader {
     ) -> Result<(Self, OpenReport), JournalError> {
         let recovered = recover(&*disk, known)?;
         let view = View {
+            start: recovered.report.start,
             segments: recovered.segments,
             head: recovered.report.head,
         };
@@ -105,6 +106,11 @@ impl Reader {
             Self::new(Arc::new(Shared::new(disk, view))),
             recovered.report,
         ))
+    }
+
+    /// The last event that is not here but in an archive; [`Head::EMPTY`] when nothing is.
+    pub fn start(&self) -> Head {
+        self.shared.view(|view| view.start)
     }
 
     /// The last durable event.
@@ -126,8 +132,9 @@ impl Reader {
                 found,
             });
         }
+        let start = self.start();
         let held = match position {
-            0 => ChainHash::GENESIS,
+            _ if position == start.position => start.hash,
             _ => match self.records(position).next().transpose()? {
                 Some(record) => record.hash,
                 None => return Err(JournalError::Diverged { position }),
@@ -200,13 +207,19 @@ impl Reader {
     }
 
     /// Every event from `position` up to the head of now, in order, each bound to the one before.
+    /// [`JournalError::Archived`] when that begins before what is here.
     pub fn records(&self, position: u64) -> Scan {
         Scan::new(Arc::clone(&self.shared), position.max(1))
     }
 
-    /// Reads the whole log and proves that it is whole and unchanged up to its head.
+    /// Every event that is here.
+    pub fn all(&self) -> Scan {
+        self.records(self.start().position + 1)
+    }
+
+    /// Reads all of the log that is here and proves that it is whole and unchanged up to its head.
     pub fn verify_all(&self) -> Result<Verified, JournalError> {
-        let mut scan = self.records(1);
+        let mut scan = self.all();
         while scan.advance()? {}
         Ok(Verified {
             head: scan.head(),

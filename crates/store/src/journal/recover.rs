@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::anchor::Anchor;
 use super::chain::Chain;
 use super::disk::{Disk, DiskFile, read_full};
 use super::error::{Damage, JournalError};
@@ -19,6 +20,8 @@ use super::tail;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenReport {
+    /// The last event that is not here but in an archive; [`Head::EMPTY`] when the log is here from its beginning.
+    pub start: Head,
     /// The last event.
     pub head: Head,
     /// How many segment files there are.
@@ -51,12 +54,15 @@ pub(crate) struct Recovered {
 }
 
 pub(crate) fn recover(disk: &dyn Disk, known: Option<Head>) -> Result<Recovered, JournalError> {
-    let firsts = segment::list(disk)?;
+    let start = Anchor::read(disk)?.map_or(Head::EMPTY, |anchor| anchor.head);
+    let mut firsts = segment::list(disk)?;
+    // Archived, and not yet removed here.
+    firsts.retain(|first| *first > start.position);
     let known = known.unwrap_or(Head {
         position: u64::MAX,
         ..Head::EMPTY
     });
-    let mut head = Head::EMPTY;
+    let mut head = start;
     let mut segments = Vec::with_capacity(firsts.len());
     let mut verified_after = None;
     let mut cut = None;
@@ -92,10 +98,11 @@ pub(crate) fn recover(disk: &dyn Disk, known: Option<Head>) -> Result<Recovered,
         });
     }
     let report = OpenReport {
+        start,
         head,
         segments: segments.len(),
         bytes: segments.iter().map(|segment| segment.size).sum(),
-        verified_after: verified_after.unwrap_or(0),
+        verified_after: verified_after.unwrap_or(start.position),
         cut,
     };
     Ok(Recovered { segments, report })

@@ -23,6 +23,7 @@ pub struct Scan {
     chain: Chain,
     /// Events before this position are read only to get to it.
     from: u64,
+    start: Head,
     until: Head,
     bytes: u64,
 }
@@ -36,13 +37,14 @@ struct Current {
 
 impl Scan {
     pub(super) fn new(shared: Arc<Shared>, position: u64) -> Self {
-        let (segments, until) = shared.view(|view| (view.segments.clone(), view.head));
+        let (segments, start, until) =
+            shared.view(|view| (view.segments.clone(), view.start, view.head));
         let mut ahead = segments;
         let next = ahead.partition_point(|segment| segment.first <= position);
         ahead.drain(..next.saturating_sub(1));
         ahead.reverse();
-        let chain = if position == 1 {
-            Chain::after(Head::EMPTY)
+        let chain = if position == start.position + 1 {
+            Chain::after(start)
         } else {
             Chain::at(position)
         };
@@ -52,6 +54,7 @@ impl Scan {
             current: None,
             chain,
             from: position,
+            start,
             until,
             bytes: 0,
         };
@@ -108,6 +111,10 @@ impl Scan {
         &mut self,
         keep: impl FnOnce(super::line::Line<'_>, Location) -> T,
     ) -> Result<Option<T>, JournalError> {
+        if self.from <= self.start.position {
+            let until = std::mem::replace(&mut self.start, Head::EMPTY).position;
+            return Err(JournalError::Archived { until });
+        }
         while self.chain.head().position < self.until.position {
             if self.current.is_none() && !self.open_next()? {
                 return Ok(None);

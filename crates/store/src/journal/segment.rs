@@ -28,19 +28,28 @@ fn first_position(name: &str) -> Option<u64> {
 
 /// First positions of all segments, in order. What looks like a segment and is none is refused.
 pub(crate) fn list(disk: &dyn Disk) -> Result<Vec<u64>, JournalError> {
+    let (firsts, foreign) = list_leniently(disk)?;
+    match foreign.into_iter().next() {
+        Some(file) => Err(JournalError::Foreign { file }),
+        None => Ok(firsts),
+    }
+}
+
+/// First positions of all segments, in order, and names that look like a segment's and are none.
+pub(crate) fn list_leniently(disk: &dyn Disk) -> Result<(Vec<u64>, Vec<String>), JournalError> {
     let names = disk.list().map_err(|source| JournalError::Io {
         action: "list",
         file: "the journal directory".into(),
         source,
     })?;
-    let mut firsts = Vec::new();
+    let (mut firsts, mut foreign) = (Vec::new(), Vec::new());
     for name in names {
         match first_position(&name) {
             Some(first) => firsts.push(first),
-            None if name.starts_with(PREFIX) => return Err(JournalError::Foreign { file: name }),
+            None if name.starts_with(PREFIX) => foreign.push(name),
             None => {}
         }
     }
     firsts.sort_unstable();
-    Ok(firsts)
+    Ok((firsts, foreign))
 }

@@ -17,6 +17,8 @@ const CURSORS_MAX: usize = 64;
 /// The log as far as it is durable.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
+    /// The last event that is not here; what can be read comes after it.
+    pub(crate) start: Head,
     pub(crate) segments: Vec<Segment>,
     pub(crate) head: Head,
 }

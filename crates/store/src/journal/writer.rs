@@ -110,6 +110,7 @@ impl Writer {
             shared: Arc::new(Shared::new(
                 disk,
                 View {
+                    start: recovered.report.start,
                     segments: recovered.segments,
                     head,
                 },

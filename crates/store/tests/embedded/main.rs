@@ -11,6 +11,7 @@ mod bounds;
 mod faults;
 mod files;
 mod hands;
+mod salvage;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! `issuance audit`: prove a log, travel in it, hand it out. It reads files only, so it works on a running directory, on a
 //! copy, and on a machine that never saw the engine.
 
+mod salvage;
+
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use issuance::domain::OrderId;
+use issuance::store::copies::Salvaged;
 use issuance_audit::{
     AuditError, ChainHash, Format, Head, JournalError, Log, Report, Tally, Until,
 };
@@ -33,6 +36,17 @@ enum Command {
         /// taken off its end.
         #[arg(long, value_name = "POSITION:HASH", value_parser = head)]
         head: Option<Head>,
+    },
+    /// Copy what still verifies of a damaged log, and say what is lost. The damaged one is only read.
+    ///
+    /// OUT gets `prefix`, which the chain proves from the log's beginning, and `run-…` for what comes after damage: each run
+    /// is proved in itself, nothing proves that it follows. `issuance audit verify OUT` shows it all again.
+    Salvage {
+        /// The data directory, or a copy of its journal.
+        dir: PathBuf,
+        /// A directory that does not exist yet.
+        #[arg(long, value_name = "OUT")]
+        to: PathBuf,
     },
     /// Show all orders, or one, as they were at a moment.
     Replay {
@@ -70,7 +84,12 @@ enum ExportFormat {
 
 pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
     match args.command {
-        Command::Verify { dir, head } => verify(&dir, head, output),
+        Command::Verify { dir, head } => match Salvaged::read(&dir) {
+            Ok(None) => verify(&dir, head, output),
+            Ok(Some(salvaged)) => salvage::verify(&dir, &salvaged, output),
+            Err(error) => Err(Failure::of(Exit::Failed, &error)),
+        },
+        Command::Salvage { dir, to } => salvage::run(&dir, &to, output),
         Command::Replay { dir, until, order } => {
             replay(&dir, until.unwrap_or(Until::End), order, output)
         }
@@ -117,9 +136,17 @@ fn in_words(report: &Report, output: Output) -> Result<(), Failure> {
         ))?;
     }
     let Head { position, hash } = report.head;
+    if report.start.position > 0 {
+        output.line(&format!(
+            "events up to {} are in an archive, not here; what is here follows head {}:{}",
+            report.start.position, report.start.position, report.start.hash
+        ))?;
+    }
     output.line(&format!(
-        "{position} events in {} files, {} bytes; the chain is whole",
-        report.segments, report.bytes
+        "{} events in {} files, {} bytes; the chain is whole",
+        position - report.start.position,
+        report.segments,
+        report.bytes
     ))?;
     if let Some((first, last)) = &report.span {
         output.line(&format!("recorded from {first} to {last}"))?;
@@ -138,6 +165,7 @@ fn in_words(report: &Report, output: Output) -> Result<(), Failure> {
 fn in_json(report: &Report) -> serde_json::Value {
     json!({
         "sound": report.is_sound(),
+        "start": { "position": report.start.position, "hash": report.start.hash.to_string() },
         "head": { "position": report.head.position, "hash": report.head.hash.to_string() },
         "segments": report.segments,
         "bytes": report.bytes,
@@ -295,7 +323,9 @@ fn failed(error: AuditError) -> Failure {
             JournalError::Damaged { .. }
             | JournalError::Missing { .. }
             | JournalError::Foreign { .. },
-        ) => "nothing from there on can be believed",
+        ) => {
+            "nothing from there on can be believed; `issuance audit salvage` copies what still verifies"
+        }
         AuditError::Journal(JournalError::RolledBack { .. } | JournalError::Diverged { .. }) => {
             "this is not the log that head was taken from, or its end was taken off"
         }
