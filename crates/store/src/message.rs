@@ -1,8 +1,8 @@
 //! The inbox: verified webhooks that await a decision.
 
 use issuance_domain::{
-    Account, CardId, CardOrderId, CardholderId, MessageId, OrderId, ProviderIds, Reference,
-    Timestamp,
+    Account, CardId, CardOrderId, CardholderId, MessageId, Order, OrderId, ProviderIds, Reference,
+    Terms, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -82,6 +82,17 @@ impl Alias {
             .collect()
     }
 
+    /// Whether an order is known by this name.
+    #[must_use]
+    pub fn names(&self, order: &Order) -> bool {
+        match self {
+            Self::Order(id) => order.id == *id,
+            Self::CardOrder(id) => order.ids.card_order.as_ref() == Some(id),
+            Self::Card(id) => order.ids.card.as_ref() == Some(id),
+            Self::Cardholder(id) => order.ids.cardholder.as_ref() == Some(id),
+        }
+    }
+
     /// A key for an index: kind and id.
     #[must_use]
     pub fn key(&self) -> String {
@@ -104,6 +115,15 @@ pub struct HostReference {
 }
 
 impl HostReference {
+    /// The name a request carries.
+    #[must_use]
+    pub fn of(terms: &Terms) -> Self {
+        Self {
+            account: terms.account.clone(),
+            reference: terms.reference.clone(),
+        }
+    }
+
     /// A key for an index. Neither part contains a space.
     #[must_use]
     pub fn key(&self) -> String {

@@ -50,10 +50,7 @@ impl Projection {
     /// The host's name for it.
     #[must_use]
     pub fn reference(&self) -> HostReference {
-        HostReference {
-            account: self.order.terms.account.clone(),
-            reference: self.order.terms.reference.clone(),
-        }
+        HostReference::of(&self.order.terms)
     }
 
     /// Whether anything is still to be done for it: only these are kept at hand.

@@ -1,8 +1,9 @@
 //! Judges changes that wait to become durable together: each against the rows and against those judged before it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use issuance_domain::{MessageId, OrderId, Version};
+use issuance_domain::{MessageId, Order, OrderId, Version};
 
 use super::rows::Rows;
 use crate::error::{AppendError, StoreError};
@@ -14,7 +15,8 @@ use crate::store::Append;
 pub(crate) struct Group {
     versions: HashMap<OrderId, Version>,
     references: HashMap<HostReference, OrderId>,
-    aliases: HashSet<Alias>,
+    /// Orders as its appends leave them, for the names they are known by.
+    orders: Vec<Arc<Order>>,
     /// Digests of messages received.
     received: HashMap<MessageId, Box<str>>,
     settled: HashSet<MessageId>,
@@ -51,6 +53,11 @@ impl Group {
         std::iter::once(self).chain(self.earlier.as_deref())
     }
 
+    /// Whether an order of this group is known by a name.
+    fn is_known(&self, alias: &Alias) -> bool {
+        self.orders.iter().any(|order| alias.names(order))
+    }
+
     fn is_settled(&self, message: &MessageId) -> bool {
         self.waiting().any(|group| group.settled.contains(message))
     }
@@ -78,11 +85,16 @@ impl Group {
             );
             return Err(StoreError::Damaged { what }.into());
         }
+        let order_alias = Alias::Order(append.order);
         let actual = match self
             .waiting()
             .find_map(|group| group.versions.get(&append.order))
         {
             Some(version) => *version,
+            // What is said to be new is looked for where all orders are, and mostly is new.
+            None if append.expected == Version::NONE && !rows.is_known(&order_alias)? => {
+                Version::NONE
+            }
             None => rows
                 .order(append.order)?
                 .map_or(Version::NONE, |row| row.order.version),
@@ -93,8 +105,8 @@ impl Group {
                 actual,
             });
         }
-        let reference = append.projection.reference();
         if append.expected == Version::NONE {
+            let reference = append.projection.reference();
             let taken = match self
                 .waiting()
                 .find_map(|group| group.references.get(&reference))
@@ -111,11 +123,11 @@ impl Group {
             self.settled.insert(message.clone());
         }
         if append.expected == Version::NONE {
-            self.references.insert(reference, append.order);
+            self.references
+                .insert(append.projection.reference(), append.order);
         }
         self.versions.insert(append.order, order.version);
-        self.aliases.insert(Alias::Order(append.order));
-        self.aliases.extend(append.projection.aliases());
+        self.orders.push(Arc::clone(order));
         Ok(())
     }
 
@@ -171,9 +183,7 @@ impl Group {
         }
         if *standing == Standing::Parked {
             for alias in row.message.iter().flat_map(|message| &message.aliases) {
-                if self.waiting().any(|group| group.aliases.contains(alias))
-                    || rows.is_known(alias)?
-                {
+                if self.waiting().any(|group| group.is_known(alias)) || rows.is_known(alias)? {
                     return Ok(Marked::Unchanged);
                 }
             }

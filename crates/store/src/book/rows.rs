@@ -15,9 +15,8 @@ use super::row::{MessageRow, OrderRow, PLACES_MAX, Place, Places};
 use super::table::Layer;
 use super::table::Table;
 use crate::error::StoreError;
-use crate::message::Alias;
+use crate::message::{Alias, HostReference};
 use crate::position::Position;
-use crate::projection::Projection;
 use crate::query::Counts;
 
 /// The rows of a store.
@@ -112,25 +111,25 @@ impl Rows {
             settles,
         } = change;
         let (id, key) = (order.id, keys::order(order.id));
-        let before = self.orders.get(&key)?;
-        self.count(before.as_deref().map(|row| &*row.order), &order);
-        let rows = Projection {
-            order: Arc::clone(&order),
-            tasks: Vec::new(),
+        // The first events of an order have nothing before them, which the ground need not be asked.
+        let before = if order.version.0 == places.len() as u64 {
+            None
+        } else {
+            self.orders.get(&key)?
         };
-        let known = before
-            .as_deref()
-            .map_or_else(Vec::new, |row| Alias::of(&row.order.ids));
-        for alias in rows
-            .aliases()
-            .into_iter()
-            .filter(|alias| !known.contains(alias))
-        {
-            self.aliases.put(keys::alias(&alias, id), ());
-            self.unpark(&alias)?;
+        self.count(before.as_deref().map(|row| &*row.order), &order);
+        let known = before.as_deref().map(|row| &row.order.ids);
+        if known != Some(&order.ids) {
+            for alias in Alias::of(&order.ids) {
+                if !before.as_deref().is_some_and(|row| alias.names(&row.order)) {
+                    self.aliases.put(keys::alias(&alias, id), ());
+                    self.unpark(&alias)?;
+                }
+            }
         }
         if before.is_none() {
-            self.references.put(rows.reference().key().into_bytes(), id);
+            let reference = HostReference::of(&order.terms);
+            self.references.put(reference.key().into_bytes(), id);
             self.unpark(&Alias::Order(id))?;
         }
         self.set_open(&key, before.as_deref().is_some_and(|row| row.open), open);
@@ -184,8 +183,10 @@ impl Rows {
 
     /// The newest places stay with the order; a full row's worth of older ones gets a row of its own.
     fn add_places(&mut self, order: &Order, before: Option<&OrderRow>, new: Vec<Place>) -> Places {
-        let mut places = before.map_or_else(Vec::new, |row| row.places.0.clone());
-        let mut first = before.map_or(1, |row| row.order.version.0 + 1 - places.len() as u64);
+        let older = before.map_or(&[][..], |row| &row.places.0);
+        let mut first = order.version.0 + 1 - (older.len() + new.len()) as u64;
+        let mut places = Vec::with_capacity(older.len() + new.len());
+        places.extend_from_slice(older);
         places.extend(new);
         while places.len() > PLACES_MAX {
             let newer = places.split_off(PLACES_MAX);
@@ -229,8 +230,10 @@ fn shift(
         *count = count.saturating_sub(1);
     }
     counts.retain(|_, count| *count > 0);
-    if let Some(name) = to {
-        *counts.entry(name.to_owned()).or_default() += 1;
+    match to.map(|name| (name, counts.get_mut(name))) {
+        Some((_, Some(count))) => *count += 1,
+        Some((name, None)) => drop(counts.insert(name.to_owned(), 1)),
+        None => {}
     }
 }
 
