@@ -359,7 +359,7 @@ async fn direct(world: &World, row: &Row) -> (String, String, &'static str) {
         Does::IsGone => return ("–".into(), "not sent".into(), "same"),
     }
     let client = client_of(&world.simulator, "page");
-    let now = jiff::Timestamp::from_millisecond(SystemClock.now().millis()).unwrap();
+    let now = SystemClock.now().to_string().parse().unwrap();
     let token = client.mint_token(now).await.unwrap();
     let body = json!({
         "card_product_id": product::SIMPLIFIED, "card_currency": "USD", "cardholder_required_fields": person(9_999),

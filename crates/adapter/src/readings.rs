@@ -107,12 +107,8 @@ impl Readings {
     /// Reads the provider's record and learns what it says.
     async fn look_up(&self, order: &Order) -> Result<Result<(), Silence>, StoreError> {
         if let Err(reopens) = self.breaker.enter(self.clock.now()) {
-            let now = self.clock.now();
-            let cause = issuance_domain::SilenceCause::NotSent;
-            return Ok(Err(Silence {
-                cause,
-                retry_after: Some(reopens.since(now)),
-            }));
+            let wait = reopens.since(self.clock.now());
+            return Ok(Err(Silence::held_back(wait)));
         }
         let sealed = self
             .handler
@@ -181,14 +177,14 @@ impl Readings {
     fn back_off(&self, lease: &Lease, silence: &Silence) -> Timestamp {
         let now = self.clock.now();
         let jitter = self.clock.jitter();
-        if silence.cause == issuance_domain::SilenceCause::RateLimited {
+        if silence.is_ours() || silence.cause == issuance_domain::SilenceCause::RateLimited {
             // No word of this order or of the door: it is to come again when there is room.
             let spread = self.retry.first.mul_f64(jitter);
-            return now.after(silence.retry_after.unwrap_or(self.retry.first) + spread);
+            return now.after(silence.retry_after().unwrap_or(self.retry.first) + spread);
         }
         self.breaker.failed(&silence.cause, now, jitter);
         let wait = self.retry.delay(lease.tries, jitter);
-        now.after(wait.max(silence.retry_after.unwrap_or_default()))
+        now.after(wait.max(silence.retry_after().unwrap_or_default()))
     }
 
     async fn command(&self, order: &Order, command: Command) -> Result<(), StoreError> {

@@ -78,18 +78,22 @@ impl Tokens {
     }
 
     /// The current token; minted if there is none. Whoever comes while one is minted waits for that one, and shares its
-    /// silence if there was one.
+    /// silence if there was one. An old one that still lives is better than silence.
     pub(crate) async fn current(&self) -> Result<Live, Silence> {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
         if let Some(live) = state.live.as_ref().filter(|live| renewal(live) > now) {
             return Ok(live.clone());
         }
+        let minted = self.mint(&mut state, now).await;
+        let now = self.clock.now();
+        let alive = |live: &&Live| words::ours(live.token.expires_at) > now;
+        minted.or_else(|silence| state.live.as_ref().filter(alive).cloned().ok_or(silence))
+    }
+
+    async fn mint(&self, state: &mut State, now: Timestamp) -> Result<Live, Silence> {
         if let Some(until) = state.closed_until.filter(|until| *until > now) {
-            return Err(Silence {
-                cause: SilenceCause::NotSent,
-                retry_after: Some(until.since(now)),
-            });
+            return Err(Silence::held_back(until.since(now)));
         }
         forget(&mut state.mints, now);
         if let Some(oldest) = state
@@ -97,17 +101,10 @@ impl Tokens {
             .front()
             .filter(|_| state.mints.len() >= MAX_MINTS)
         {
-            let retry_after = Some(oldest.after(MINUTE).since(now));
-            return Err(Silence {
-                cause: SilenceCause::NotSent,
-                retry_after,
-            });
+            return Err(Silence::held_back(oldest.after(MINUTE).since(now)));
         }
         if let Err(reopens) = self.budget.take(now, Urgency::Submission) {
-            return Err(Silence {
-                cause: SilenceCause::RateLimited,
-                retry_after: Some(reopens.since(now)),
-            });
+            return Err(Silence::held_back(reopens.since(now)));
         }
         state.mints.push_back(now);
         metrics::counter!("issuance_provider_calls_total", "call" => "mint_token").increment(1);
@@ -127,7 +124,7 @@ impl Tokens {
                 tracing::warn!(%error, "no token");
                 let silence = self.silence(&error);
                 // All who wait for this token come next; none of them is to mint at once.
-                let pause = silence.retry_after.unwrap_or(AFTER_FAILURE);
+                let pause = silence.retry_after().unwrap_or(AFTER_FAILURE);
                 state.closed_until = Some(self.clock.now().after(pause));
                 Err(silence)
             }
@@ -187,10 +184,10 @@ impl Tokens {
                 Meaning::NotYet(silence) => silence,
                 Meaning::No(refusal) => Silence::new(SilenceCause::Blocked { code: refusal.code }),
             },
-            CallError::Unknown(unknown) => Silence {
-                cause: SilenceCause::NotSent,
-                ..words::unknown(unknown, now)
-            },
+            CallError::Unknown(unknown) => Silence::wishing(
+                SilenceCause::NotSent,
+                words::unknown(unknown, now).retry_after(),
+            ),
             CallError::NotSent(not_sent) => words::not_sent(not_sent),
         }
     }

@@ -130,10 +130,10 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
         Class::IdempotencyConflict => no(RefusalClass::KeyConflict),
         Class::NotFound | Class::UnknownCode => no(RefusalClass::Unknown),
         Class::Processing => not_yet(SilenceCause::Processing),
-        Class::RateLimited { retry_after } => Meaning::NotYet(Silence {
-            cause: SilenceCause::RateLimited,
-            retry_after: retry_after.map(|wish| wish.delay(theirs(now))),
-        }),
+        Class::RateLimited { retry_after } => Meaning::NotYet(Silence::wishing(
+            SilenceCause::RateLimited,
+            retry_after.map(|wish| wish.delay(theirs(now))),
+        )),
         // Somebody else keeps minting with our credential: the call did not get in.
         Class::TokenExpired => not_yet(SilenceCause::NotSent),
         Class::MalformedToken
@@ -163,10 +163,8 @@ pub(crate) fn unknown(unknown: &Unknown, now: Timestamp) -> Silence {
         | UnknownCause::WrongResource
         | UnknownCause::UnreadableRefusal => SilenceCause::Unreadable { http_status },
     };
-    Silence {
-        cause,
-        retry_after: unknown.retry_after.map(|wish| wish.delay(theirs(now))),
-    }
+    let wish = unknown.retry_after.map(|wish| wish.delay(theirs(now)));
+    Silence::wishing(cause, wish)
 }
 
 pub(crate) fn not_sent(_: &NotSent) -> Silence {

@@ -7,9 +7,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use issuance_domain::Timestamp;
+
+use crate::provider::Silence;
 
 /// What a call is for, as far as the budget cares; most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,8 @@ struct State {
     closed_until: i64,
     /// The line of retries ends here.
     retries_until: i64,
+    /// Calls of the window that an earlier life may have made, and when they leave it.
+    inherited: (u32, i64),
 }
 
 const MINUTE: i64 = 60_000;
@@ -64,9 +67,8 @@ const WINDOW_MILLIS: f64 = 61_000.0;
 const SLICE: i64 = 100;
 /// The longest line of retries.
 const HORIZON: i64 = 5 * MINUTE;
-/// An answer's wish to wait is believed within these (contract §1.6).
-const MIN_WAIT: Duration = Duration::from_secs(1);
-const MAX_WAIT: Duration = Duration::from_secs(120);
+/// Mints a minute, at most (contract §1.6).
+const MINTS: u32 = 10;
 
 impl Budget {
     /// So many calls a minute.
@@ -80,6 +82,7 @@ impl Budget {
             grown_at: i64::MIN,
             closed_until: i64::MIN,
             retries_until: 0,
+            inherited: (0, i64::MIN),
         };
         Self {
             per_minute,
@@ -118,18 +121,32 @@ impl Budget {
         self.room(&self.at(now), now, urgency)
     }
 
-    /// The provider said "too many": nothing more for as long as it wishes, within reason, or else in this minute. What
-    /// waited goes on evenly then.
-    pub fn close_until(&self, now: Timestamp, wait: Option<Duration>) {
+    /// The provider said "too many": nothing more for as long as it wishes, or else in this minute. What waited goes on
+    /// evenly then.
+    pub fn close(&self, now: Timestamp, said: &Silence) {
         let millis = now.millis();
         let mut state = self.at(millis);
-        let until = match wait {
-            Some(wait) => now.after(wait.clamp(MIN_WAIT, MAX_WAIT)).millis(),
+        let until = match said.retry_after() {
+            Some(wait) => now.after(wait).millis(),
             None => (millis.div_euclid(MINUTE) + 1) * MINUTE + (WINDOW - MINUTE),
         };
         state.closed_until = state.closed_until.max(until);
         state.ready = 0.0;
         metrics::counter!("issuance_provider_too_many_total").increment(1);
+    }
+
+    /// What an earlier life of this process may have used of the minute: the sends in its log, and as many calls as leave
+    /// no trace there, reads and mints, may have been.
+    pub fn inherit(&self, now: Timestamp, sends: u32) {
+        let untold = self.limit(Urgency::Reading).saturating_add(MINTS);
+        let used = sends.saturating_add(untold).min(self.per_minute);
+        let now = now.millis();
+        let mut state = self.at(now);
+        let more = used.saturating_sub(state.spent);
+        state.spent += more;
+        state.calls.push_back((now / SLICE, more));
+        state.ready = state.ready.min(f64::from(self.per_minute - state.spent));
+        state.inherited = (more, leaves(now / SLICE));
     }
 
     /// How much of it is used.
@@ -185,7 +202,10 @@ impl Budget {
         if now < state.closed_until {
             return Err(Timestamp::from_millis(state.closed_until));
         }
-        let limit = self.limit(urgency);
+        // What may have been used for anything takes from the whole, not from one kind's part.
+        let (inherited, leave) = state.inherited;
+        let inherited = if now < leave { inherited } else { 0 };
+        let limit = (self.limit(urgency).saturating_add(inherited)).min(self.per_minute);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -248,7 +268,9 @@ impl State {
             self.spent = 0;
             self.ready = 0.0;
         }
-        let latest = Timestamp::from_millis(now).after(MAX_WAIT).millis();
+        let latest = Timestamp::from_millis(now)
+            .after(Silence::MAX_WAIT)
+            .millis();
         self.closed_until = self.closed_until.min(latest);
     }
 }
@@ -266,9 +288,15 @@ fn parts(millis: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use issuance_domain::SilenceCause;
+    use std::time::Duration;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
+    }
+
+    fn too_many(wish: Option<u64>) -> Silence {
+        Silence::wishing(SilenceCause::RateLimited, wish.map(Duration::from_secs))
     }
 
     fn drain(budget: &Budget, now: Timestamp, urgency: Urgency) -> u32 {
@@ -300,7 +328,7 @@ mod tests {
     fn too_many_closes_it_within_reason_and_then_it_goes_on_evenly() {
         for (wait, until) in [(45, 135_000), (0, 91_000), (86_400, 210_000)] {
             let budget = Budget::new(60);
-            budget.close_until(at(90_000), Some(Duration::from_secs(wait)));
+            budget.close(at(90_000), &too_many(Some(wait)));
             assert_eq!(budget.take(at(90_000), Urgency::Submission), Err(at(until)));
             assert!(budget.take(at(until - 1), Urgency::Submission).is_err());
             assert!(
@@ -310,7 +338,7 @@ mod tests {
             );
         }
         let budget = Budget::new(60);
-        budget.close_until(at(90_000), None);
+        budget.close(at(90_000), &too_many(None));
         assert_eq!(
             budget.take(at(90_000), Urgency::Submission),
             Err(at(121_000))
@@ -321,7 +349,7 @@ mod tests {
     fn a_clock_set_back_does_not_stop_it() {
         let budget = Budget::new(60);
         assert_eq!(drain(&budget, at(100_000_000), Urgency::Submission), 60);
-        budget.close_until(at(100_000_000), None);
+        budget.close(at(100_000_000), &too_many(None));
         assert!(
             budget
                 .available(at(10_000_000), Urgency::Submission)
@@ -331,6 +359,43 @@ mod tests {
             budget
                 .available(at(10_000_000 + 122_000), Urgency::Submission)
                 .is_ok()
+        );
+    }
+
+    /// However much of the minute is gone when the process dies, and whatever it was used for.
+    #[test]
+    fn a_life_that_follows_another_never_has_more_than_the_budget_with_it() {
+        for (reads, sends) in [(0, 0), (120, 0), (120, 80), (0, 200), (60, 30)] {
+            let first = Budget::new(200);
+            let died = at(1_000_030_000);
+            let used = (0..reads).filter(|_| first.take(died, Urgency::Reading).is_ok());
+            let read = used.count();
+            let used = (0..sends).filter(|_| first.take(died, Urgency::Submission).is_ok());
+            let sent = u32::try_from(used.count()).unwrap();
+            let second = Budget::new(200);
+            second.inherit(died, sent);
+            let (mut now, mut more) = (died, 0);
+            if sent < 70 {
+                assert!(
+                    second.take(now, Urgency::Reading).is_ok(),
+                    "reads go on, too"
+                );
+                more += 1;
+            }
+            while now < died.after(Duration::from_secs(60)) {
+                match second.take(now, Urgency::Submission) {
+                    Ok(()) => more += 1,
+                    Err(later) => now = later,
+                }
+            }
+            let all = read + usize::try_from(sent).unwrap() + more;
+            assert!(all <= 200, "{read} + {sent} + {more}");
+            let later = died.after(Duration::from_secs(62));
+            assert!(second.available(later, Urgency::Submission).is_ok());
+        }
+        assert_eq!(
+            Budget::new(200).available(at(0), Urgency::Submission),
+            Ok(200)
         );
     }
 

@@ -103,18 +103,52 @@ pub struct Heard {
 pub struct Silence {
     /// What we know of it.
     pub cause: SilenceCause,
-    /// The provider's own wish for when to come back.
-    pub retry_after: Option<Duration>,
+    retry_after: Option<Duration>,
+    ours: bool,
 }
 
 impl Silence {
+    /// A wish to wait is taken as at least this.
+    pub const MIN_WAIT: Duration = Duration::from_secs(1);
+    /// A wish to wait is taken as at most this, so that an absurd one cannot stop us (contract §1.6, F-032).
+    pub const MAX_WAIT: Duration = Duration::from_secs(120);
+
     /// Without a wish for when to come back.
     #[must_use]
     pub fn new(cause: SilenceCause) -> Self {
+        Self::wishing(cause, None)
+    }
+
+    /// With the provider's own wish for when to come back, if it had one. Believed within reason, here and nowhere else.
+    #[must_use]
+    pub fn wishing(cause: SilenceCause, wish: Option<Duration>) -> Self {
         Self {
             cause,
-            retry_after: None,
+            retry_after: wish.map(|wish| wish.clamp(Self::MIN_WAIT, Self::MAX_WAIT)),
+            ours: false,
         }
+    }
+
+    /// Our own limits kept the call back for so long: one order's lack of room, which says nothing of the provider.
+    #[must_use]
+    pub fn held_back(wait: Duration) -> Self {
+        Self {
+            cause: SilenceCause::NotSent,
+            retry_after: Some(wait),
+            ours: true,
+        }
+    }
+
+    /// When to come back.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether the provider was not even asked.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.ours
     }
 }
 

@@ -273,13 +273,15 @@ impl Submitter {
         }
     }
 
-    /// When to try again after a silence; the shared limits learn of it too.
+    /// When to try again after a silence; the shared limits learn of it too, if it was the provider's.
     fn back_off(&self, order: &Order, purpose: Purpose, silence: &Silence) -> Timestamp {
         let now = self.clock.now();
         let jitter = self.clock.jitter();
-        self.breaker.failed(&silence.cause, now, jitter);
-        if silence.cause == SilenceCause::RateLimited {
-            self.budget.close_until(now, silence.retry_after);
+        if !silence.is_ours() {
+            self.breaker.failed(&silence.cause, now, jitter);
+            if silence.cause == SilenceCause::RateLimited {
+                self.budget.close(now, silence);
+            }
         }
         let tries = order
             .submission(purpose)
@@ -287,7 +289,7 @@ impl Submitter {
         let wait = self
             .retry
             .delay(tries, jitter)
-            .max(silence.retry_after.unwrap_or_default());
+            .max(silence.retry_after().unwrap_or_default());
         now.after(wait)
     }
 

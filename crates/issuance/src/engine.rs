@@ -9,7 +9,7 @@ use issuance_domain::{
     Version, allowed_actions,
 };
 use issuance_executor::{
-    Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker,
+    Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker, recall,
 };
 use issuance_store::{
     CommandHandler, Counts, Decision, Field, HandleError, HostReference, Message, Page, Position,
@@ -276,13 +276,17 @@ impl Engine {
                 None => Ok(()),
             }
         };
-        let ended = tokio::try_join!(
-            parts.submitter.run(self.stop.clone()),
-            parts.readings.run(self.stop.clone()),
-            notices,
-            parts.inbox.run(self.stop.clone()),
-            self.reconcile_by_schedule(),
-        );
+        let work = async {
+            recall(self.store().as_ref(), &parts.budget, parts.clock.now()).await?;
+            tokio::try_join!(
+                parts.submitter.run(self.stop.clone()),
+                parts.readings.run(self.stop.clone()),
+                notices,
+                parts.inbox.run(self.stop.clone()),
+                self.reconcile_by_schedule(),
+            )
+        };
+        let ended = work.await;
         self.stop.cancel();
         self.stopped.cancel();
         ended.map(drop).map_err(EngineError::from)

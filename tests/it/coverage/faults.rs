@@ -60,7 +60,8 @@ pub(super) const FAULTS: &[Row] = &[
         "too many calls, absurd waits",
         &[
             "a_rate_limit_carries_its_wait",
-            "reads_seconds_and_dates_and_clamps_both",
+            "reads_seconds_and_dates",
+            "too_many_closes_it_within_reason_and_then_it_goes_on_evenly",
             "a_provider_with_a_smaller_limit_is_asked_again_in_its_next_minute",
         ],
     ),

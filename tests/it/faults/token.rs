@@ -1,10 +1,13 @@
 //! Tokens that end early or are not to be had (F-028 to F-031).
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use issuance::{Clock, SystemClock};
-use issuance_simulator::{Endpoint, Fault};
+use issuance_simulator::{Config, Endpoint, Fault};
+use issuance_store::SimulatedStore;
 use issuance_tests::requests::simple;
-use issuance_tests::world::client;
+use issuance_tests::world::{Hands, World, client, policy};
 use serde_json::json;
 
 use super::support::{
@@ -32,6 +35,31 @@ async fn f_028_a_token_that_a_stranger_ended_is_minted_again_once() {
         3,
         "ours, the stranger's, and one more of ours"
     );
+    // Replays of refused calls, too, are calls.
+    let asked = world.simulator.ledger().requests.len() - 1;
+    let spent = world.engine.health().await.budget.spent;
+    assert_eq!(usize::try_from(spent).unwrap(), asked);
+}
+
+#[tokio::test]
+async fn f_030_a_token_that_cannot_be_renewed_serves_until_its_end() {
+    let clock = Arc::new(Hands::default());
+    let store = Arc::new(SimulatedStore::new(policy()));
+    let world = World::by(clock.clone(), store, Config::default(), policy()).await;
+    let first = place(&world, simple(1)).await;
+    world.until_state(first, "active").await;
+    fault_everywhere(
+        &world.simulator,
+        Endpoint::Token,
+        None,
+        Fault::ErrorBeforeEffect(answer(json!({ "status": 500 }))),
+    );
+    // In the last minutes of its half hour.
+    clock.set_by(26 * 60);
+    let second = place(&world, simple(2)).await;
+    world.until_state(second, "active").await;
+    judge_one_key(&world.engine, &world.simulator, second).await;
+    assert!(calls(&world.simulator, Endpoint::Token) > 1, "it tried");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ macro_rules! authorized {
     ($self:ident, $name:literal, $may:expr, $account:expr, |$auth:ident| $call:expr) => {{
         let mut replayed = false;
         loop {
-            let live = match $self.ready($name, $may).await {
+            let live = match $self.ready($name, $may, replayed).await {
                 Ok(live) => live,
                 Err(silence) => break Err(silence),
             };
@@ -71,7 +71,7 @@ macro_rules! authorized {
 enum May<'a> {
     /// Room in the budget, taken for this very call.
     Read,
-    /// The recorded intent's window; its room in the budget was taken before it was recorded.
+    /// The recorded intent's window; its room in the budget was taken before it was recorded, that of a replay is not.
     Send(&'a Window),
 }
 
@@ -100,22 +100,27 @@ impl UqpayProvider {
     }
 
     /// A token, and what else it takes that a call may leave now. This is the last thing before its first byte.
-    async fn ready(&self, name: &'static str, may: May<'_>) -> Result<Live, Silence> {
+    async fn ready(
+        &self,
+        name: &'static str,
+        may: May<'_>,
+        replayed: bool,
+    ) -> Result<Live, Silence> {
         let live = self.tokens.current().await?;
-        match may {
-            May::Send(window) if window.is_open() => {}
-            May::Send(_) => return Err(Silence::new(SilenceCause::NotSent)),
-            May::Read => {
-                let now = self.clock.now();
-                if let Err(reopens) = self.budget.take(now, Urgency::Reading) {
-                    return Err(Silence {
-                        cause: SilenceCause::RateLimited,
-                        retry_after: Some(reopens.since(now)),
-                    });
-                }
-                metrics::counter!("issuance_provider_calls_total", "call" => name).increment(1);
+        let urgency = match may {
+            May::Send(window) if !window.is_open() => {
+                return Err(Silence::new(SilenceCause::NotSent));
             }
+            // Its room was taken before the intent was recorded.
+            May::Send(_) if !replayed => return Ok(live),
+            May::Send(_) => Urgency::Submission,
+            May::Read => Urgency::Reading,
+        };
+        let now = self.clock.now();
+        if let Err(reopens) = self.budget.take(now, urgency) {
+            return Err(Silence::held_back(reopens.since(now)));
         }
+        metrics::counter!("issuance_provider_calls_total", "call" => name).increment(1);
         Ok(live)
     }
 

@@ -29,7 +29,7 @@ impl UqpayProvider {
                 Meaning::NotYet(silence) => {
                     // Their own word, not our budget's: it holds for every call.
                     if silence.cause == SilenceCause::RateLimited {
-                        self.budget.close_until(now, silence.retry_after);
+                        self.budget.close(now, &silence);
                     }
                     silence
                 }

@@ -11,7 +11,7 @@ use issuance_domain::{
     Account, CardStatus, Command, Fact, METADATA_ORDER_KEY, Observation, Order, OrderId,
     ProviderIds, Source, Timestamp,
 };
-use issuance_executor::{Clock, Silence};
+use issuance_executor::Clock;
 use issuance_store::{Alias, CommandHandler, HandleError, Query, Request, StoreError};
 use issuance_uqpay::{AccountId, Card, CardId, Page, PageRequest};
 use serde::Serialize;
@@ -235,23 +235,18 @@ impl Reconciler {
         for _ in 0..MAX_WAITS {
             match self.provider.cards(account, request).await {
                 Ok(page) => return page,
-                Err(Silence {
-                    cause,
-                    retry_after: Some(wait),
-                }) => {
+                Err(silence) => {
+                    let cause = &silence.cause;
+                    let Some(wait) = silence.retry_after() else {
+                        tracing::warn!(
+                            ?cause,
+                            page = request.number(),
+                            "reconciliation cannot read the card list"
+                        );
+                        return None;
+                    };
                     tracing::debug!(?cause, "reconciliation waits");
                     self.clock.sleep(wait).await;
-                }
-                Err(Silence {
-                    cause,
-                    retry_after: None,
-                }) => {
-                    tracing::warn!(
-                        ?cause,
-                        page = request.number(),
-                        "reconciliation cannot read the card list"
-                    );
-                    return None;
                 }
             }
         }

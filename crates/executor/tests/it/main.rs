@@ -6,5 +6,6 @@
 )]
 
 mod drain;
+mod limits;
 mod poison;
 mod world;

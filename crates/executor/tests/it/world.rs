@@ -66,6 +66,8 @@ pub(crate) struct Counting {
     pub(crate) minutes: Mutex<BTreeMap<i64, u32>>,
     pub(crate) too_many: AtomicU32,
     pub(crate) cards: AtomicU32,
+    /// What stands between a worker and the call.
+    pub(crate) cold: Mutex<Option<Silence>>,
 }
 
 #[async_trait]
@@ -137,16 +139,18 @@ impl Provider for Counting {
     }
 
     async fn warm_up(&self) -> Result<(), Silence> {
-        Ok(())
+        self.cold.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 }
 
 pub(crate) struct World {
     pub(crate) clock: Arc<Hands>,
     pub(crate) provider: Arc<Counting>,
-    store: Arc<SimulatedStore>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) store: Arc<SimulatedStore>,
     handler: CommandHandler,
-    worker: Worker<Submitter>,
+    pub(crate) worker: Worker<Submitter>,
 }
 
 pub(crate) const BEGIN: i64 = 1_790_000_000_000;
@@ -170,7 +174,14 @@ impl World {
             minutes: Mutex::default(),
             too_many: AtomicU32::new(0),
             cards: AtomicU32::new(0),
+            cold: Mutex::default(),
         });
+        let shared = Arc::new(Budget::new(budget));
+        let breaker = Arc::new(Breaker::new(Retry {
+            first: Duration::from_secs(2),
+            cap: Duration::from_secs(300),
+            jitter: 0.3,
+        }));
         let handler = CommandHandler::new(store.clone(), Arc::new(policy));
         let retry = Retry {
             first: Duration::from_secs(2),
@@ -181,8 +192,8 @@ impl World {
             handler: handler.clone(),
             provider: provider.clone(),
             clock: clock.clone(),
-            budget: Arc::new(Budget::new(budget)),
-            breaker: Arc::new(Breaker::new(retry.clone())),
+            budget: shared.clone(),
+            breaker: breaker.clone(),
             pools: Arc::new(ProductBreaker::new(retry.clone())),
             retry: retry.clone(),
         };
@@ -195,6 +206,8 @@ impl World {
         Self {
             clock,
             provider,
+            budget: shared,
+            breaker,
             store,
             handler,
             worker,

@@ -1,0 +1,59 @@
+//! Limits of our own: what they keep back, and what the next life of the process knows of them.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use issuance_domain::SilenceCause;
+use issuance_executor::{Budget, Clock as _, Silence, Urgency, recall};
+use issuance_store::{Kind, Store as _};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn one_order_without_room_closes_nothing_for_the_others() {
+    let world = World::new(200, 200, 0, Duration::ZERO);
+    world.place(20).await;
+    let wait = Duration::from_secs(30);
+    *world.provider.cold.lock().unwrap() = Some(Silence::held_back(wait));
+    assert_eq!(world.worker.step().await.unwrap(), 20);
+    let now = world.clock.now();
+    assert_eq!(world.breaker.why_open(), None);
+    assert_eq!(world.budget.usage(now).closed_until, None);
+    assert_eq!(world.budget.available(now, Urgency::Submission), Ok(200));
+    let due = world.store.next_due(Kind::Submissions).await.unwrap();
+    assert_eq!(due, Some(now.after(wait)));
+
+    // The same from the provider's own mouth is for all.
+    let said = Silence::wishing(SilenceCause::RateLimited, Some(wait));
+    *world.provider.cold.lock().unwrap() = Some(said);
+    world.clock.forward(wait);
+    world.worker.step().await.unwrap();
+    let now = world.clock.now();
+    assert_eq!(world.budget.usage(now).closed_until, Some(now.after(wait)));
+}
+
+#[tokio::test]
+async fn the_next_life_counts_the_sends_of_the_last() {
+    let world = World::new(200, 200, 0, Duration::ZERO);
+    world.place(300).await;
+    while world.provider.cards.load(Ordering::Relaxed) < 60 {
+        world.worker.step().await.unwrap();
+    }
+    let sent = world.provider.cards.load(Ordering::Relaxed);
+    let now = world.clock.now();
+    let room = async |after: Duration| {
+        let next = Budget::new(200);
+        recall(world.store.as_ref(), &next, now.after(after))
+            .await
+            .unwrap();
+        next.available(now.after(after), Urgency::Submission)
+    };
+    // Three fifths may have been reads, ten may have been mints.
+    assert_eq!(room(Duration::ZERO).await, Ok(70 - sent.min(69)));
+    assert_eq!(room(Duration::from_secs(120)).await, Ok(70));
+
+    let empty = World::new(200, 200, 0, Duration::ZERO);
+    let next = Budget::new(200);
+    recall(empty.store.as_ref(), &next, now).await.unwrap();
+    assert_eq!(next.available(now, Urgency::Submission), Ok(200));
+}
