@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use issuance_store::{AppendError, Receipt, Standing, Store, StoreError};
+use tokio::task::JoinSet;
 
 use crate::acks::AckFile;
 use crate::orders::{accepted, activated, at, follow, id, message, noticed, place};
@@ -36,24 +37,26 @@ struct Over;
 /// Runs to the end of the load or of the store.
 pub(crate) async fn run(store: &Arc<dyn Store>, load: Load, acks: &Arc<AckFile>) {
     let stopped = Arc::<AtomicBool>::default();
-    let callers = (0..load.callers).map(|number| {
+    // Let go of before its end, the callers end with it.
+    let mut callers = JoinSet::new();
+    for number in 0..load.callers {
         let caller = Caller {
             store: Arc::clone(store),
             acks: Arc::clone(acks),
             stopped: Arc::clone(&stopped),
         };
         let first = load.life * LIFE + number * CALLER;
-        tokio::spawn(async move {
+        callers.spawn(async move {
             for number in first..first + load.orders {
                 // After a stop a few more are tried: none of them may be acknowledged.
                 if caller.one(number).await.is_err() && number % 4 == 3 {
                     return;
                 }
             }
-        })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await.unwrap();
+        });
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended.unwrap();
     }
 }
 

@@ -15,9 +15,12 @@
 
 mod acks;
 mod child;
+mod errors;
+mod full_disk;
 mod image;
 mod kill;
 mod load;
+mod lying_disk;
 mod orders;
 mod plain_sled;
 mod power_cut;
@@ -44,6 +47,12 @@ enum Harness {
     PowerCut(power_cut::Args),
     /// kill -9 of the release binary while orders, answers and webhooks flow (F-078).
     Kill(kill::Args),
+    /// Every call to the disk fails once, in every way, simulated and on real files (F-079, F-080).
+    Errors(errors::Args),
+    /// A file system fills up under load (F-081).
+    FullDisk(full_disk::Args),
+    /// A thin disk: `fsync` fails once and then says yes (F-079).
+    LyingDisk(lying_disk::Args),
     #[command(flatten)]
     Part(Part),
 }
@@ -68,6 +77,9 @@ fn main() -> ExitCode {
     match Arguments::parse().harness {
         Harness::PowerCut(args) => power_cut::run(&args).print(),
         Harness::Kill(args) => kill::run(&args).print(),
+        Harness::Errors(args) => errors::run(&args).print(),
+        Harness::FullDisk(args) => full_disk::run(&args).print(),
+        Harness::LyingDisk(args) => lying_disk::run(&args).print(),
         Harness::Part(part) => match part {
             Part::Victim(args) => victim::run(&args),
             Part::SledVictim(args) => plain_sled::victim(&args),

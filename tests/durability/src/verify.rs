@@ -4,6 +4,7 @@
 //! its personal data opens; and the index's rows are those a store makes that only has journal and vault.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -214,7 +215,7 @@ async fn index(dir: &Path, findings: &mut Findings) -> Result<(), String> {
     for part in ["journal", "vault"] {
         copy_tree(&dir.join(part), &copy.join(part)).map_err(|error| error.to_string())?;
     }
-    private(&copy).map_err(|error| error.to_string())?;
+    make_private(&copy);
     let opened = EmbeddedStore::open(options(&copy, SEGMENT_BYTES));
     let (store, _) = opened.map_err(|error| format!("a copy would not open: {error:?}"))?;
     store.close().await.map_err(|error| error.to_string())?;
@@ -261,8 +262,7 @@ fn rows(dir: &Path) -> Result<Rows, String> {
 
 /// Copies a directory, as private as the store wants it.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    private(to)?;
+    make_private(to);
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
@@ -275,7 +275,9 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn private(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+/// Makes a directory as the store wants it.
+pub(crate) fn make_private(dir: &Path) {
+    std::fs::create_dir_all(dir).expect("a directory");
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(dir, private).expect("a private directory");
 }

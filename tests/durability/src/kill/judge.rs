@@ -71,8 +71,12 @@ pub(super) fn end(
     };
     let ids: BTreeSet<String> = book.orders.keys().map(ToString::to_string).collect();
     judged.lost = known.values().filter(|id| !ids.contains(*id)).count();
+    let shown: BTreeMap<_, _> = shown
+        .iter()
+        .map(|view| (view["id"].as_str().unwrap_or_default(), view))
+        .collect();
     for order in book.orders.values() {
-        let view = shown.iter().find(|view| view["id"] == order.id.to_string());
+        let view = shown.get(&*order.id.to_string());
         let same = view.is_some_and(|view| {
             view["state"] == order.state.name() && view["version"] == order.version.0
         });
