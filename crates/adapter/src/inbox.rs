@@ -1,9 +1,11 @@
 //! The inbox → commands. A message finds its order, becomes a fact, and is settled in the same append as the events it
-//! brings. One that finds no order is parked until an order learns one of its names.
+//! brings. One that finds no order is parked until an order learns one of its names; one that no order can explain, or
+//! that waited too long for one, is a person's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use issuance_domain::{Command, Observation, OrderId, Source};
+use issuance_domain::{Command, Observation, OrderId, Source, Timestamp};
 use issuance_executor::Clock;
 use issuance_store::{
     Alias, CommandHandler, HandleError, Message, Request, Standing, Store, StoreError,
@@ -21,6 +23,11 @@ pub struct Inbox {
 
 /// Messages taken at once.
 const BATCH: usize = 256;
+/// A parked message finds its order within this, or none explains it: a create call that came to anything has told its
+/// order the names long before. From the first day on it is reported (contract §9.4).
+const PARKING: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// How often those are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
 
 impl Inbox {
     /// An inbox behind a door.
@@ -34,20 +41,28 @@ impl Inbox {
     /// # Errors
     /// When the store has stopped for good.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
+        let mut swept: Option<Timestamp> = None;
         while !stop.is_cancelled() {
-            match self.step().await {
+            let now = self.clock.now();
+            let done = match self.step().await {
+                Ok(0) if swept.is_none_or(|last| now < last || now.since(last) >= SWEEP) => {
+                    swept = Some(now);
+                    self.sweep().await
+                }
+                done => done,
+            };
+            match done {
                 Ok(0) => {
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => {}
                         () = self.handler.store().wait_for_messages() => {}
+                        () = self.clock.sleep(SWEEP) => {}
                     }
                 }
                 Ok(_) => {}
                 Err(error) if error.is_transient() => {
-                    self.clock
-                        .sleep(std::time::Duration::from_millis(200))
-                        .await
+                    self.clock.sleep(Duration::from_millis(200)).await
                 }
                 Err(error) => return Err(error),
             }
@@ -69,6 +84,23 @@ impl Inbox {
         Ok(count)
     }
 
+    /// Ends the wait of those that were parked too long ago. How many that were.
+    ///
+    /// # Errors
+    /// When the store could not.
+    pub async fn sweep(&self) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let parked = self.handler.store().parked_messages(BATCH).await?;
+        let is_over = |message: &&Message| now.since(message.received_at) >= PARKING;
+        let over: Vec<_> = parked.iter().filter(is_over).collect();
+        for message in &over {
+            tracing::warn!(event_id = %message.id, event_type = %message.event_type, "no order explains a message");
+            let why = "no order explains it".into();
+            self.settle(message, Standing::Quarantined { why }).await?;
+        }
+        Ok(over.len())
+    }
+
     async fn handle(&self, message: &Message) -> Result<(), StoreError> {
         let content = match serde_json::from_str::<Content>(message.content.get()) {
             Ok(content) => content,
@@ -81,13 +113,17 @@ impl Inbox {
         if let Some(why) = content.unreadable {
             return self.settle(message, Standing::Quarantined { why }).await;
         }
+        let stranger = stranger(&content);
         let Some(fact) = content.fact else {
             return self
                 .settle(message, Standing::Settled { order: None })
                 .await;
         };
         let Some(order) = find(self.handler.store(), &message.aliases).await? else {
-            return self.settle(message, Standing::Parked).await;
+            let standing = stranger.map_or(Standing::Parked, |why| Standing::Quarantined {
+                why: why.into(),
+            });
+            return self.settle(message, standing).await;
         };
         let source = Source::Webhook {
             event_id: message.id.clone(),
@@ -133,6 +169,18 @@ impl Inbox {
             .store()
             .settle(&message.id, standing, self.clock.now())
             .await
+    }
+}
+
+/// Why no order can ever explain a message that found none, if so. Bodies name no account (contract §5.1), but our mark
+/// is on every card of ours, and its order is in the log before the call that makes the card.
+fn stranger(content: &Content) -> Option<&'static str> {
+    if content.echo.mark.is_some() {
+        Some("it is about a card of an order that is not in this log")
+    } else if content.foreign {
+        Some("it is about a card with another system's metadata")
+    } else {
+        None
     }
 }
 

@@ -63,6 +63,9 @@ pub(crate) struct Content {
     /// What else it says of whose it is.
     #[serde(default)]
     pub(crate) echo: Echo,
+    /// Its card bears somebody's metadata, and our mark is not in it: every card of ours has it.
+    #[serde(default)]
+    pub(crate) foreign: bool,
     /// Why it could not be read, if so: it is a person's, not an order's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unreadable: Option<Box<str>>,
@@ -74,6 +77,7 @@ impl Content {
             fact,
             ids,
             echo: Echo::default(),
+            foreign: false,
             unreadable: None,
         }
     }
@@ -294,10 +298,24 @@ fn content(event: &Event) -> Content {
         EventData::Card(card) => words::echo_of(card),
         EventData::Cardholder(_) | EventData::Unread => Echo::default(),
     };
+    let metadata = &event.ids().metadata;
+    let foreign = !metadata.contains_key(METADATA_ORDER_KEY)
+        && metadata.keys().any(|name| !name.trim().is_empty());
+    let content = said(event);
+    let strange = content.fact.is_some() && !is_issuing(event);
     Content {
         echo,
-        ..said(event)
+        foreign,
+        unreadable: strange
+            .then(|| "its category is not ISSUING: a test, or another product".into()),
+        ..content
     }
+}
+
+/// The category of everything about cards (contract §5.2). One that is not told is believed.
+fn is_issuing(event: &Event) -> bool {
+    let category = event.category.as_deref().map(str::trim);
+    category.is_none_or(|word| word.is_empty() || word.eq_ignore_ascii_case("ISSUING"))
 }
 
 /// What the message says (contract §9.2).

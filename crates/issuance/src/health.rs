@@ -5,7 +5,7 @@ use std::time::Duration;
 use issuance_adapter::TokenHealth;
 use issuance_domain::Timestamp;
 use issuance_executor::{BudgetUse, OpenPool};
-use issuance_store::{Counts, Position, Standing, StoreError};
+use issuance_store::{Counts, Message, Position, StoreError};
 
 use crate::engine::Engine;
 
@@ -96,16 +96,9 @@ impl Engine {
     }
 
     async fn orphans(&self, now: Timestamp) -> Option<usize> {
-        let messages = self.store().unsettled_messages(MAX_ORPHANS).await.ok()?;
-        let is_orphan = |standing: &Standing, received_at: Timestamp| {
-            *standing == Standing::Parked && now.since(received_at) >= ORPHAN
-        };
-        Some(
-            messages
-                .iter()
-                .filter(|(message, standing)| is_orphan(standing, message.received_at))
-                .count(),
-        )
+        let parked = self.store().parked_messages(MAX_ORPHANS).await.ok()?;
+        let is_orphan = |message: &&Message| now.since(message.received_at) >= ORPHAN;
+        Some(parked.iter().filter(is_orphan).count())
     }
 }
 

@@ -86,6 +86,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         limit: usize,
     ) -> Result<Vec<(Message, Standing)>, StoreError>;
 
+    /// Messages that stand parked, oldest first.
+    async fn parked_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let unsettled = self.unsettled_messages(usize::MAX).await?;
+        Ok(unsettled
+            .into_iter()
+            .filter(|(_, standing)| *standing == Standing::Parked)
+            .map(|(message, _)| message)
+            .take(limit)
+            .collect())
+    }
+
     /// Orders known by a name. More than one only for a shared cardholder.
     async fn find(&self, alias: &Alias) -> Result<Vec<OrderId>, StoreError>;
 

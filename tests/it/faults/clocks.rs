@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance::domain::OrderId;
+use issuance::store::Standing;
 use issuance::{Clock as _, Engine, Notice, Notifier, NotifyError, SystemClock};
 use issuance_simulator::{Config, Endpoint, Fault, IdvOutcome};
 use issuance_store::SimulatedStore;
@@ -12,7 +13,9 @@ use issuance_tests::requests::{simple, with_idv};
 use issuance_tests::world::{Hands, World, client, client_of, limits, policy};
 use serde_json::json;
 
-use super::support::{calls, count, deliver, event, eventually, judge, names, place, world};
+use super::support::{
+    calls, count, deliver, deliver_at, event, eventually, judge, names, now, place, world,
+};
 
 async fn world_by(clock: &Arc<Hands>) -> World {
     let store = Arc::new(SimulatedStore::new(policy()));
@@ -142,6 +145,22 @@ async fn contract_9_4_i_a_message_that_finds_no_order_for_a_day_is_reported() {
     assert_eq!(world.engine.health().await.orphans, Some(0));
     clock.set_by(25 * 3600);
     assert_eq!(world.engine.health().await.orphans, Some(1));
+    // A week is enough: no order will explain it, and it stands no longer among those that wait.
+    clock.set_by(8 * 24 * 3600);
+    let another = event("card.update.succeeded", stranger, &json!({}));
+    let at = now() + 8 * 24 * 3_600_000;
+    deliver_at(&world.engine, &another, at).await.unwrap();
+    eventually("given up", async || {
+        let unsettled = world.engine.unsettled_messages(10).await.unwrap();
+        let standings: Vec<_> = unsettled
+            .into_iter()
+            .map(|(_, standing)| standing)
+            .collect();
+        let why = "no order explains it".into();
+        standings == [Standing::Quarantined { why }]
+    })
+    .await;
+    assert_eq!(world.engine.health().await.orphans, Some(0));
 }
 
 /// A host that remembers.

@@ -320,12 +320,54 @@ async fn f_064_a_message_about_a_strangers_card_is_kept_and_applied_to_nobody() 
     )
     .await
     .unwrap();
-    eventually("parked", async || {
-        standings(&world).await == [Standing::Parked, Standing::Parked]
+    // Somebody else's system, under the same account: its cards bear its own metadata.
+    let theirs =
+        json!({ "card_id": STRANGER, "card_status": "ACTIVE", "metadata": { "saga": "7" } });
+    let theirs = event("card.create.succeeded", STRANGER, &theirs);
+    deliver(&world.engine, &theirs).await.unwrap();
+    let why = |why: &str| Standing::Quarantined { why: why.into() };
+    let expected = [
+        why("it is about a card of an order that is not in this log"),
+        // A person may be one of ours whose name is still to come.
+        Standing::Parked,
+        why("it is about a card with another system's metadata"),
+    ];
+    eventually("kept with its reason", async || {
+        standings(&world).await == expected
     })
     .await;
     let news = names(&world.engine, order.id).await.split_off(before.len());
     assert!(news.is_empty(), "{news:?}");
+}
+
+#[tokio::test]
+async fn f_064_a_test_event_that_names_our_card_is_kept_and_not_applied() {
+    let world = world().await;
+    let order = accepted(&world, 1).await;
+    let before = names(&world.engine, order.id).await;
+    let (card, card_order) = ids(&order);
+    let data = json!({ "card_id": card, "card_status": "ACTIVE" });
+    let real = event("card.create.succeeded", &card_order, &data);
+    let real = String::from_utf8(real).unwrap();
+    deliver(&world.engine, real.replace("ISSUING", "TEST").as_bytes())
+        .await
+        .unwrap();
+    eventually("kept with its reason", async || {
+        let standings = standings(&world).await;
+        matches!(standings.as_slice(), [Standing::Quarantined { why }] if why.contains("ISSUING"))
+    })
+    .await;
+    let news = names(&world.engine, order.id).await.split_off(before.len());
+    assert!(news.is_empty(), "{news:?}");
+    // As the provider words it, in whatever case.
+    let id = uuid::Uuid::new_v4().to_string();
+    let mut real: serde_json::Value = serde_json::from_str(&real).unwrap();
+    real["event_id"] = json!(id);
+    real["event_name"] = json!("issuing");
+    deliver(&world.engine, real.to_string().as_bytes())
+        .await
+        .unwrap();
+    world.until_state(order.id, "active").await;
 }
 
 #[tokio::test]

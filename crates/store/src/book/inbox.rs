@@ -23,7 +23,16 @@ impl Rows {
 
     /// Messages that await a decision, oldest first.
     pub(crate) fn pending(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let rows = self.queued(&Standing::Pending, limit)?;
+        self.messages_in(&Standing::Pending, limit)
+    }
+
+    /// Messages that stand parked, oldest first.
+    pub(crate) fn parked(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.messages_in(&Standing::Parked, limit)
+    }
+
+    fn messages_in(&self, standing: &Standing, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let rows = self.queued(standing, limit)?;
         Ok(rows
             .into_iter()
             .filter_map(|row| row.message.clone())

@@ -200,6 +200,11 @@ impl Store for EmbeddedStore {
         self.shared.book().rows.unsettled(limit)
     }
 
+    async fn parked_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.shared.alive()?;
+        self.shared.book().rows.parked(limit)
+    }
+
     async fn find(&self, alias: &Alias) -> Result<Vec<OrderId>, StoreError> {
         self.shared.alive()?;
         self.shared.book().rows.find(alias)

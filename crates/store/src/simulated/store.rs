@@ -297,6 +297,10 @@ impl Store for SimulatedStore {
         self.alive()?.rows.unsettled(limit)
     }
 
+    async fn parked_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.alive()?.rows.parked(limit)
+    }
+
     async fn find(&self, alias: &Alias) -> Result<Vec<OrderId>, StoreError> {
         self.alive()?.rows.find(alias)
     }
