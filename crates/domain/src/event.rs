@@ -174,7 +174,8 @@ pub enum EventBody {
         /// How we heard it.
         source: Source,
     },
-    /// `Accepted`, `IdvPending`: a message claims failure; we read before we believe it.
+    /// `Accepted`, `IdvPending`: a message claims that the card failed, or that the person was rejected; we read before we
+    /// believe it.
     FailureReported {
         /// The provider's reason, if it gave one.
         code: Option<Box<str>>,

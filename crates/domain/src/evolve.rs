@@ -7,8 +7,8 @@ use crate::fact::ProviderIds;
 use crate::ids::{OrderId, Version};
 use crate::key::{Generation, Purpose};
 use crate::order::{
-    Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, SilenceCause,
-    State, Submission, Watch,
+    Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase,
+    SilenceCause, State, Submission, Watch,
 };
 use crate::time::Timestamp;
 
@@ -317,6 +317,10 @@ impl Order {
             },
             EventBody::IdvLinkExpired { .. } => self.owe_renewal(version, at)?,
             EventBody::IdvPassed { .. } => {
+                // One message says rejected, another verified: from here only the provider's record decides.
+                if let Some(claim) = self.claim.as_mut().filter(|claim| claim.blames_person()) {
+                    claim.contradicted = true;
+                }
                 let (State::IdvPending { .. }
                 | State::Accepted {
                     under_review: true, ..
@@ -332,15 +336,24 @@ impl Order {
                     at,
                 );
             }
-            EventBody::FailureReported { code, .. } => {
+            EventBody::FailureReported { code, source } => {
                 if !self.is_waiting() {
                     return None;
                 }
+                let of = if source.judges_person() {
+                    Claimed::Person
+                } else {
+                    Claimed::Card
+                };
                 let claim = self.claim.get_or_insert(FailureClaim {
                     code: None,
                     at,
                     contradicted: false,
+                    of,
                 });
+                if claim.of != of {
+                    claim.of = Claimed::Both;
+                }
                 claim.code = claim.code.take().or_else(|| code.clone());
                 self.look_up = Some(LookUp {
                     cause: version,
@@ -364,6 +377,13 @@ impl Order {
             }
             EventBody::LookUpRequested { cause } => {
                 match cause {
+                    // The record shows another verdict than a message did.
+                    LookUpCause::Confirm { source } if source.is_read() => {
+                        self.claim = self.claim.take().filter(FailureClaim::blames_card);
+                        if let Some(claim) = &mut self.claim {
+                            claim.of = Claimed::Card;
+                        }
+                    }
                     LookUpCause::Confirm { source } => {
                         if let Some(claim) = &mut self.claim {
                             claim.contradicted |= source.announces_card();

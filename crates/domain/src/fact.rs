@@ -100,6 +100,12 @@ impl Source {
         matches!(self, Self::LookUp)
     }
 
+    /// Whether it is the message that tells how the person was judged (contract §9.2).
+    #[must_use]
+    pub fn judges_person(&self) -> bool {
+        matches!(self, Self::Webhook { event_type, .. } if &**event_type == "cardholder.kyc.status_changed")
+    }
+
     /// Whether it is the one message that announces a card (contract §9.2).
     #[must_use]
     pub fn announces_card(&self) -> bool {

@@ -45,7 +45,7 @@ pub use ids::{
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, SameError,
+    Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, SameError,
     SilenceCause, State, Submission, Watch,
 };
 pub use outbox::{

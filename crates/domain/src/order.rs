@@ -318,6 +318,36 @@ pub struct FailureClaim {
     /// Another message said the card is usable: only the provider's record decides now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub contradicted: bool,
+    /// What is said to have failed.
+    #[serde(default)]
+    pub of: Claimed,
+}
+
+/// What a reported failure is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claimed {
+    /// The card's making.
+    #[default]
+    Card,
+    /// The person, who was rejected.
+    Person,
+    /// Both: the card because of the person.
+    Both,
+}
+
+impl FailureClaim {
+    /// Whether it says something of the card itself.
+    #[must_use]
+    pub fn blames_card(&self) -> bool {
+        matches!(self.of, Claimed::Card | Claimed::Both)
+    }
+
+    /// Whether it says that the person was rejected.
+    #[must_use]
+    pub fn blames_person(&self) -> bool {
+        matches!(self.of, Claimed::Person | Claimed::Both)
+    }
 }
 
 /// Why a call brought no definite answer.

@@ -9,4 +9,5 @@ mod mortal;
 mod provider;
 pub(crate) mod support;
 mod token;
+mod undone;
 mod webhooks;

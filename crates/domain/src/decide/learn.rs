@@ -13,7 +13,7 @@ use crate::fact::{
 use crate::failure::{Failure, FailureKind, Who};
 use crate::ids::CardId;
 use crate::key::Purpose;
-use crate::order::{Order, State};
+use crate::order::{FailureClaim, Order, State};
 use crate::outbox::Activation;
 
 use super::cancel::{cancel_failed, cancel_taken, refused_other};
@@ -77,6 +77,39 @@ pub(super) fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -
 }
 
 pub(super) fn judge(
+    order: &Order,
+    fact: Fact,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    let refuted = refutes(order, &fact, &source);
+    let mut events = judge_by_state(order, fact, source, context);
+    events.extend(refuted);
+    events
+}
+
+/// A message said that the person was rejected, and the record has another verdict: what is true is read once more.
+fn refutes(order: &Order, fact: &Fact, source: &Source) -> Option<EventBody> {
+    let blamed = order
+        .claim
+        .as_ref()
+        .is_some_and(FailureClaim::blames_person);
+    let verdict = matches!(
+        fact,
+        Fact::Cardholder {
+            status: CardholderStatus::Success
+                | CardholderStatus::Pending
+                | CardholderStatus::Incomplete,
+            ..
+        }
+    );
+    let source = source.clone();
+    (blamed && verdict && source.is_read()).then_some(EventBody::LookUpRequested {
+        cause: LookUpCause::Confirm { source },
+    })
+}
+
+fn judge_by_state(
     order: &Order,
     fact: Fact,
     source: Source,
@@ -233,6 +266,7 @@ fn open_card(
         CardStatus::Pending if read => match &order.claim {
             Some(claim)
                 if !claim.contradicted
+                    && claim.blames_card()
                     && context.now.since(claim.at) >= context.policy.failure_confirmation =>
             {
                 creation_failed(order, source)
@@ -278,27 +312,34 @@ fn activated(order: &Order, card: CardId, status: CardStatus, source: Source) ->
         status,
         source: source.clone(),
     }];
-    if order.claim.is_some() {
-        events.extend(note_discrepancy(
-            order,
-            Discrepancy::ActiveCardFailed,
-            source,
-        ));
+    if let Some(claim) = &order.claim {
+        let discrepancy = if claim.blames_card() {
+            Discrepancy::ActiveCardFailed
+        } else {
+            Discrepancy::ActivePersonRejected
+        };
+        events.extend(note_discrepancy(order, discrepancy, source));
     }
     events
 }
 
 fn creation_failed(order: &Order, source: Source) -> Vec<EventBody> {
-    let code = order.claim.as_ref().and_then(|claim| claim.code.clone());
-    failed(order, creation_failure(code), Some(source))
+    failed(order, claimed_failure(order), Some(source))
 }
 
-fn creation_failure(code: Option<Box<str>>) -> Failure {
+/// What the messages said of it: a person who was rejected is the reason of a card that failed.
+fn claimed_failure(order: &Order) -> Failure {
+    let claim = order.claim.as_ref();
+    let (kind, who) = if claim.is_some_and(FailureClaim::blames_person) {
+        (FailureKind::KycRejected, Who::Host)
+    } else {
+        (FailureKind::CreationFailed, Who::Provider)
+    };
     Failure {
-        kind: FailureKind::CreationFailed,
-        code,
+        kind,
+        code: claim.and_then(|claim| claim.code.clone()),
         missing_fields: Vec::new(),
-        who: Who::Provider,
+        who,
         new_order_could_succeed: true,
     }
 }
@@ -333,7 +374,7 @@ fn report_failure(order: &Order, code: Option<Box<str>>, source: Source) -> Vec<
     let known = order
         .claim
         .as_ref()
-        .is_some_and(|claim| claim.code.is_some() || code.is_none());
+        .is_some_and(|claim| claim.blames_card() && (claim.code.is_some() || code.is_none()));
     if known {
         Vec::new()
     } else {
@@ -352,12 +393,11 @@ pub(super) fn look_in_vain(order: &Order, context: &Context<'_>) -> Vec<EventBod
     if !old || order.state.is_terminal() || order.paused {
         return Vec::new();
     }
-    let code = order.claim.as_ref().and_then(|claim| claim.code.clone());
-    failed(order, creation_failure(code), None)
+    failed(order, claimed_failure(order), None)
 }
 
 fn card_missing(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    if order.claim.is_some() {
+    if order.claim.as_ref().is_some_and(FailureClaim::blames_card) {
         return creation_failed(order, source);
     }
     let young = context.now.since(order.watch.since) < context.policy.card_missing_grace;
@@ -410,7 +450,15 @@ fn is_overdue(order: &Order, context: &Context<'_>) -> bool {
 /// Rejected, unless the card says otherwise: a look-up reads the card before the person.
 fn person_rejected(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     if !source.is_read() {
-        return look(order, source, context);
+        let known = order
+            .claim
+            .as_ref()
+            .is_some_and(FailureClaim::blames_person);
+        return if known || !source.judges_person() {
+            look(order, source, context)
+        } else {
+            vec![EventBody::FailureReported { code: None, source }]
+        };
     }
     let failure = Failure {
         kind: FailureKind::KycRejected,

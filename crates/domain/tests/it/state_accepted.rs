@@ -171,7 +171,10 @@ fn contract_9_2_person_verified_is_noted_and_ends_a_review() {
 fn contract_9_2_person_rejected_is_read_before_it_is_believed() {
     given(accepted())
         .when(learn(person(CardholderStatus::Failed, None), kyc_hook()))
-        .then([look_up(kyc_hook())])
+        .then([EventBody::FailureReported {
+            code: None,
+            source: kyc_hook(),
+        }])
         .when(read(person(CardholderStatus::Failed, None)))
         .then([ended(
             FailureKind::KycRejected,

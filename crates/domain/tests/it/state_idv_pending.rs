@@ -89,7 +89,10 @@ fn contract_9_2_a_failed_creation_is_confirmed_even_after_the_check_passed() {
 fn contract_9_2_rejected_is_read_before_it_is_believed() {
     given(idv_pending())
         .when(kyc(CardholderStatus::Failed))
-        .then([look_up(kyc_hook())])
+        .then([EventBody::FailureReported {
+            code: None,
+            source: kyc_hook(),
+        }])
         .is("idv_pending")
         .when(read(person(CardholderStatus::Failed, None)))
         .then([ended(
@@ -103,12 +106,15 @@ fn contract_9_2_rejected_is_read_before_it_is_believed() {
         .then_on()
         // A look-up reads the card before the person.
         .when(read(Fact::Card(CardStatus::Active)))
-        .then([activated(Source::LookUp)])
+        .then([
+            activated(Source::LookUp),
+            EventBody::DiscrepancyNoted {
+                discrepancy: Discrepancy::ActivePersonRejected,
+                source: Source::LookUp,
+            },
+        ])
         .when(read(person(CardholderStatus::Failed, None)))
-        .then([EventBody::DiscrepancyNoted {
-            discrepancy: Discrepancy::ActivePersonRejected,
-            source: Source::LookUp,
-        }])
+        .then_nothing()
         .is("active");
 }
 
@@ -339,4 +345,54 @@ fn a_timer_of_another_state_does_nothing() {
         .at(hours(30))
         .when(Command::ExpireIdv { link: 1 })
         .then_nothing();
+}
+
+/// With every look-up failing, messages alone tell why: a person who was rejected, not a card that failed.
+#[test]
+fn contract_9_2_rejected_by_messages_alone_is_the_reason_in_the_end() {
+    let card_failed = || {
+        let code = Some("person_rejected".into());
+        learn(Fact::CardCreationFailed { code }, failed_hook())
+    };
+    for (card_first, card_later) in [(false, false), (true, false), (false, true)] {
+        let mut life = given(idv_pending());
+        if card_first {
+            life = life.when(card_failed()).then_on();
+        }
+        life = life.when(kyc(CardholderStatus::Failed)).then_on();
+        if card_later {
+            life = life.when(card_failed()).then_on();
+        }
+        let code = (card_first || card_later).then_some("person_rejected");
+        life.at(seconds(599))
+            .when(Command::LookInVain)
+            .then_nothing()
+            .at(minutes(10))
+            .when(Command::LookInVain)
+            .then([ended(FailureKind::KycRejected, Who::Host, code, None)]);
+    }
+    // Verified after all, says another message: then only the record decides.
+    given(idv_pending())
+        .when(kyc(CardholderStatus::Failed))
+        .then_on()
+        .when(kyc(CardholderStatus::Success))
+        .then_on()
+        .at(hours(1))
+        .when(Command::LookInVain)
+        .then_nothing();
+    // And when the record shows another verdict, the message is forgotten.
+    for read_as in [
+        CardholderStatus::Pending,
+        CardholderStatus::Incomplete,
+        CardholderStatus::Success,
+    ] {
+        given(idv_pending())
+            .when(kyc(CardholderStatus::Failed))
+            .then_on()
+            .when(read(person(read_as, None)))
+            .then_on()
+            .at(hours(1))
+            .when(Command::LookInVain)
+            .then_nothing();
+    }
 }
