@@ -25,6 +25,7 @@ mod outbox;
 mod product;
 mod request;
 mod time;
+mod transition;
 
 pub use absence::{Absence, Holder, Likeness, Scan};
 pub use attention::{Attention, AttentionReason, Discrepancy};
@@ -57,3 +58,4 @@ pub use request::{
     Personal, RiskControls, SpendingControl, SpendingInterval, Terms, UnknownField, Usage,
 };
 pub use time::{InvalidTime, Timestamp, duration};
+pub use transition::{StateKind, transition};

@@ -102,22 +102,13 @@ impl State {
     /// The name used in lists, metrics and documents.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Requested { .. } => "requested",
-            Self::Accepted { .. } => "accepted",
-            Self::IdvPending { .. } => "idv_pending",
-            Self::Active { .. } => "active",
-            Self::Failed { .. } => "failed",
-        }
+        self.kind().name()
     }
 
     /// Whether nothing can change it any more.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        match self {
-            Self::Active { .. } | Self::Failed { .. } => true,
-            Self::Requested { .. } | Self::Accepted { .. } | Self::IdvPending { .. } => false,
-        }
+        self.kind().is_terminal()
     }
 }
 

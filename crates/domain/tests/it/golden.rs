@@ -33,7 +33,7 @@ pub(crate) fn names_of<T: DeserializeOwned>(stranger: &str) -> BTreeSet<String> 
 }
 
 /// One of each, with every member given.
-fn examples() -> Vec<EventBody> {
+pub(crate) fn examples() -> Vec<EventBody> {
     let purpose = Purpose::CreateCard;
     let generation = Generation(1);
     let terms = serde_json::from_value(json!({

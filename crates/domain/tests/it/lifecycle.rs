@@ -8,8 +8,8 @@ use std::time::Duration;
 use issuance_domain::{
     AbsencePolicy, Action, AttentionReason, By, CardOrderStatus, CardStatus, CardholderStatus,
     Command, Creation, Discrepancy, Event, EventBody, ExpiryCause, Fact, Likeness, Observation,
-    OperatorAction, Order, Policy, Purpose, RefusalClass, Scan, SilenceCause, Source, Verification,
-    allowed_actions, decide, evolve, outbox,
+    OperatorAction, Order, Policy, Purpose, RefusalClass, Scan, SilenceCause, Source, StateKind,
+    Verification, allowed_actions, decide, evolve, outbox, transition,
 };
 
 use crate::given::{Given, given};
@@ -325,7 +325,9 @@ fn cell_under(
     let mut names = Vec::new();
     for event in events {
         let from = order.state.name();
+        let published = transition(Some(order.state.kind()), &event.body);
         order = evolve(order_id(), Some(order), &event).unwrap();
+        assert_eq!(published, Some(order.state.kind()), "{}", event.body.name());
         names.push(event.body.name());
         if from != order.state.name() {
             edges
@@ -563,6 +565,60 @@ fn searches(page: &mut String, edges: &mut Edges) {
     }
 }
 
+/// The published table: what a checker of a log holds every step against.
+fn transitions(page: &mut String) {
+    page.push_str(
+        "\n## Which event can follow where\n\nThe table by which a log is judged (`transition` in `crates/domain`, stated apart \
+         from `evolve`): the state after the\nevent, – where it cannot follow. What is sent and answered follows only where \
+         its purpose belongs.\n\n",
+    );
+    let names: Vec<_> = StateKind::ALL.into_iter().map(StateKind::name).collect();
+    let _ = writeln!(
+        page,
+        "| event | first | {} |\n|---|---|---|---|---|---|---|",
+        names.join(" | ")
+    );
+    let mut rows = BTreeMap::new();
+    for body in crate::golden::examples() {
+        let name = body.name().to_owned();
+        let of = |purpose: Purpose| format!("{name}, {}", purpose.name());
+        match body {
+            EventBody::SubmissionStarted { .. }
+            | EventBody::SubmissionUnanswered { .. }
+            | EventBody::SubmissionRefused { .. }
+            | EventBody::KeyExpired { .. }
+            | EventBody::SubmissionAnswered { .. }
+            | EventBody::ResubmissionOwed { .. } => {
+                let all = [
+                    Purpose::CreateCard,
+                    Purpose::RenewIdvLink,
+                    Purpose::CancelCard,
+                ];
+                rows.extend(all.map(|purpose| (of(purpose), with_purpose(body.clone(), purpose))));
+            }
+            other => drop(rows.insert(name, other)),
+        }
+    }
+    for (name, body) in rows {
+        let cells: Vec<_> = [None]
+            .into_iter()
+            .chain(StateKind::ALL.map(Some))
+            .map(|from| match transition(from, &body) {
+                None => "–".to_owned(),
+                Some(to) if Some(to) == from => to.name().into(),
+                Some(to) => format!("**{}**", to.name()),
+            })
+            .collect();
+        let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
+    }
+}
+
+fn with_purpose(body: EventBody, wanted: Purpose) -> EventBody {
+    let mut json = serde_json::to_value(body).unwrap();
+    json["body"]["purpose"] = serde_json::to_value(wanted).unwrap();
+    serde_json::from_value(json).unwrap()
+}
+
 fn tasks(page: &mut String) {
     let compensating = and(active(), [cancelling(By::Host)]);
     let cancel_taken = EventBody::SubmissionAnswered {
@@ -686,6 +742,7 @@ fn page() -> String {
          command is no longer possible.\nA second state in one cell is reached through the first.\n",
     );
     page.push_str(&tables.replace("| refused", "| *refused*"));
+    transitions(&mut page);
     tasks(&mut page);
     page.push_str(
         "\n## The attention list\n\nOne example of each reason: the state it usually sits on, and what an operator can do \

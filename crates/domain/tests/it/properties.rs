@@ -6,7 +6,7 @@ use issuance_domain::{
     AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Echo, Event,
     EventBody, Fact, Generation, Holder, IdvExpired, LateSuccess, Likeness, Link, Observation,
     OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose, RefusalClass, Scan,
-    SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
+    SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox, transition,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -640,6 +640,14 @@ fn live(mut life: Given, moves: Vec<(u64, Move)>) -> TestCaseResult {
                 TestCaseError::fail(format!("{error}, after {step:?} on {before:#?}"))
             })?;
             absorbs(&before, &after)?;
+            let published = transition(Some(before.state.kind()), &event.body);
+            prop_assert_eq!(
+                published,
+                Some(after.state.kind()),
+                "the table of transitions knows no {} in {}",
+                event.body.name(),
+                before.state.name()
+            );
             survives_storage(&after, &event)?;
         }
         has_a_next_step(&after, &life.policy)?;
