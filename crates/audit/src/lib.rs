@@ -8,6 +8,7 @@
 //! [`Log::replay`] gives the [`Book`] of orders as it was at any moment, [`Log::timeline`] tells one order's story,
 //! [`Log::export`] writes events out.
 
+mod check;
 mod error;
 mod export;
 mod log;
@@ -17,6 +18,10 @@ mod tally;
 mod timeline;
 mod verify;
 
+pub use check::{
+    Basis, Call, Card, Checker, End, Ending, Ends, Evidence, Input, Invariant, Judgement, Ledger,
+    LedgerError, Outcome, Outside, ProviderFact, Request, Rules, Verdict, Violation,
+};
 pub use error::AuditError;
 pub use export::{Exported, Format};
 pub use log::Log;

@@ -361,6 +361,46 @@ impl EventBody {
         }
     }
 
+    /// How we heard it, if it was heard: the evidence it names.
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Self::SubmissionRefused { source, .. }
+            | Self::SubmissionAnswered { source, .. }
+            | Self::OrderAccepted { source, .. }
+            | Self::ProviderIdsLearned { source, .. }
+            | Self::IdvRequired { source, .. }
+            | Self::IdvLinkIssued { source, .. }
+            | Self::IdvSubmitted { source }
+            | Self::IdvPassed { source }
+            | Self::FailureReported { source, .. }
+            | Self::LookUpRequested {
+                cause: LookUpCause::Confirm { source },
+            }
+            | Self::CardActivated { source, .. }
+            | Self::DiscrepancyNoted { source, .. } => Some(source),
+            Self::OrderFailed { source, .. } => source.as_ref(),
+            Self::OrderRequested { .. }
+            | Self::SubmissionStarted { .. }
+            | Self::SubmissionUnanswered { .. }
+            | Self::KeyExpired { .. }
+            | Self::AbsenceObserved { .. }
+            | Self::AbsenceProved { .. }
+            | Self::LeftoverFound { .. }
+            | Self::ResubmissionOwed { .. }
+            | Self::IdvLinkExpired { .. }
+            | Self::LookUpRequested {
+                cause: LookUpCause::Operator | LookUpCause::Leftover,
+            }
+            | Self::LookedUp { .. }
+            | Self::AttentionRaised { .. }
+            | Self::CompensationStarted { .. }
+            | Self::CompensationCompleted { .. }
+            | Self::HostNotified { .. }
+            | Self::OperatorActed { .. } => None,
+        }
+    }
+
     /// The schema number of what today's code writes under this name.
     #[must_use]
     pub fn schema(&self) -> u16 {

@@ -1,0 +1,291 @@
+//! What a checker knows of one order: the fold of its events, and beside it, kept apart from the fold so that one can be
+//! held against the other, what was sent under which key and what the provider said to that.
+
+use issuance_domain::{
+    Digest, Discrepancy, EventBody, Generation, IdempotencyKey, OperatorAction, Order, OrderId,
+    Purpose, RefusalClass, Scan, StateKind, Timestamp, Version,
+};
+use issuance_store::{Position, Recorded};
+
+use super::violation::Evidence;
+
+/// One event, by where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) position: Position,
+    pub(super) version: Version,
+    pub(super) name: &'static str,
+    pub(super) at: Timestamp,
+}
+
+impl Seen {
+    pub(super) fn of(recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            version: recorded.version,
+            name: recorded.event.body.name(),
+            at: recorded.event.at,
+        }
+    }
+}
+
+impl From<Seen> for Evidence {
+    fn from(seen: Seen) -> Self {
+        Self::Event {
+            position: seen.position,
+            version: seen.version,
+            name: seen.name,
+            at: seen.at,
+        }
+    }
+}
+
+/// What was sent under one key.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) purpose: Purpose,
+    pub(super) generation: Generation,
+    pub(super) key: IdempotencyKey,
+    pub(super) body: Digest,
+    /// When it was started first, and when last.
+    pub(super) first: Seen,
+    pub(super) last: Timestamp,
+    in_flight: bool,
+    maybe_arrived: bool,
+    pub(super) refused: Option<RefusalClass>,
+    pub(super) leftover: bool,
+    pub(super) proved: bool,
+}
+
+impl Sent {
+    /// Whether the provider may have acted on it and nothing says that it did not.
+    fn is_open(&self) -> bool {
+        let arrived = self.in_flight || self.maybe_arrived;
+        match self.refused {
+            // Something else was done under our key: what, nobody can say.
+            Some(RefusalClass::KeyConflict) => !self.proved,
+            Some(
+                RefusalClass::Input
+                | RefusalClass::Duplicate
+                | RefusalClass::Capacity
+                | RefusalClass::Configuration
+                | RefusalClass::Unknown,
+            ) => false,
+            None => arrived && !self.proved,
+        }
+    }
+}
+
+/// One order as a checker follows it.
+#[derive(Debug, Clone)]
+pub(super) struct Tracked {
+    pub(super) id: OrderId,
+    /// The fold; none before the first event, and after one that cannot follow.
+    pub(super) order: Option<Order>,
+    /// Where the published table says it stands.
+    pub(super) kind: Option<StateKind>,
+    /// Its newest event.
+    pub(super) newest: Option<Seen>,
+    /// The event that ended it.
+    pub(super) ended: Option<Seen>,
+    pub(super) sent: Vec<Sent>,
+    /// A message said that there will be no card.
+    pub(super) failure_reported: bool,
+    /// How often an operator sent it under a new key.
+    pub(super) resubmitted: usize,
+    /// It is known, in the log, that a live card stands behind the failure.
+    pub(super) contradicted: bool,
+    /// The newest link whose end was acted on.
+    pub(super) expired_link: u32,
+    /// The newest event, if it is an operator's.
+    pub(super) act: Option<OperatorAction>,
+    /// How many acts of operators there are.
+    pub(super) acts: u32,
+    /// Its events make no sense from some place on: nothing more is judged.
+    pub(super) broken: bool,
+}
+
+impl Tracked {
+    pub(super) fn new(id: OrderId) -> Self {
+        Self {
+            id,
+            order: None,
+            kind: None,
+            newest: None,
+            ended: None,
+            sent: Vec::new(),
+            failure_reported: false,
+            resubmitted: 0,
+            contradicted: false,
+            expired_link: 0,
+            act: None,
+            acts: 0,
+            broken: false,
+        }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.newest.map_or(Version::NONE, |newest| newest.version)
+    }
+
+    /// Its newest event, as evidence.
+    pub(super) fn newest(&self) -> Vec<Evidence> {
+        self.newest.map(Evidence::from).into_iter().collect()
+    }
+
+    pub(super) fn sent(&self, purpose: Purpose, generation: Generation) -> Option<&Sent> {
+        self.sent
+            .iter()
+            .rev()
+            .find(|sent| sent.purpose == purpose && sent.generation == generation)
+    }
+
+    fn sent_mut(&mut self, purpose: Purpose, generation: Generation) -> Option<&mut Sent> {
+        self.sent
+            .iter_mut()
+            .rev()
+            .find(|sent| sent.purpose == purpose && sent.generation == generation)
+    }
+
+    /// The newest create call.
+    pub(super) fn create(&self) -> Option<&Sent> {
+        self.sent
+            .iter()
+            .rev()
+            .find(|sent| sent.purpose == Purpose::CreateCard)
+    }
+
+    /// Whether nobody can say what became of its create call.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.create().is_some_and(Sent::is_open)
+    }
+
+    /// Remembers what an event says, once it was judged.
+    pub(super) fn remember(&mut self, body: &EventBody, seen: Seen) {
+        self.act = None;
+        match body {
+            EventBody::SubmissionStarted {
+                purpose,
+                generation,
+                key,
+                body_digest,
+                ..
+            } => self.start(*purpose, *generation, *key, body_digest, seen),
+            EventBody::SubmissionUnanswered {
+                purpose,
+                generation,
+                cause,
+                ..
+            } => {
+                let arrived = cause.maybe_sent();
+                if let Some(sent) = self.sent_mut(*purpose, *generation) {
+                    sent.in_flight = false;
+                    sent.maybe_arrived |= arrived;
+                }
+            }
+            EventBody::SubmissionRefused {
+                purpose,
+                generation,
+                refusal,
+                ..
+            } => {
+                if let Some(sent) = self.sent_mut(*purpose, *generation) {
+                    sent.in_flight = false;
+                    sent.refused = Some(refusal.class);
+                }
+            }
+            EventBody::KeyExpired {
+                purpose,
+                generation,
+                ..
+            } => {
+                if let Some(sent) = self.sent_mut(*purpose, *generation) {
+                    sent.maybe_arrived |= sent.in_flight;
+                    sent.in_flight = false;
+                }
+            }
+            EventBody::AbsenceProved { generation, .. } => {
+                if let Some(sent) = self.sent_mut(Purpose::CreateCard, *generation) {
+                    sent.proved = true;
+                }
+            }
+            EventBody::LeftoverFound { .. } => {
+                let newest = self.sent.iter_mut().rev();
+                let mut creates = newest.filter(|sent| sent.purpose == Purpose::CreateCard);
+                if let Some(sent) = creates.next() {
+                    sent.leftover = true;
+                }
+            }
+            EventBody::FailureReported { .. } => self.failure_reported = true,
+            EventBody::IdvLinkExpired { link } => self.expired_link = *link,
+            EventBody::DiscrepancyNoted { discrepancy, .. } => {
+                self.contradicted |= matches!(discrepancy, Discrepancy::LateSuccess { .. });
+            }
+            EventBody::CompensationStarted { .. } => self.contradicted = true,
+            EventBody::OperatorActed { act } => {
+                self.act = Some(act.action);
+                self.acts += 1;
+                self.resubmitted += usize::from(act.action == OperatorAction::Resubmit);
+            }
+            EventBody::OrderRequested { .. }
+            | EventBody::SubmissionAnswered { .. }
+            | EventBody::AbsenceObserved { .. }
+            | EventBody::ResubmissionOwed { .. }
+            | EventBody::OrderAccepted { .. }
+            | EventBody::ProviderIdsLearned { .. }
+            | EventBody::IdvRequired { .. }
+            | EventBody::IdvLinkIssued { .. }
+            | EventBody::IdvSubmitted { .. }
+            | EventBody::IdvPassed { .. }
+            | EventBody::LookUpRequested { .. }
+            | EventBody::LookedUp { .. }
+            | EventBody::CardActivated { .. }
+            | EventBody::OrderFailed { .. }
+            | EventBody::AttentionRaised { .. }
+            | EventBody::CompensationCompleted { .. }
+            | EventBody::HostNotified { .. } => {}
+        }
+    }
+
+    fn start(
+        &mut self,
+        purpose: Purpose,
+        generation: Generation,
+        key: IdempotencyKey,
+        body: &Digest,
+        seen: Seen,
+    ) {
+        if let Some(sent) = self.sent_mut(purpose, generation) {
+            // A call in flight that is started again was lost with its process; it may have arrived.
+            sent.maybe_arrived |= sent.in_flight;
+            sent.in_flight = true;
+            sent.last = seen.at;
+            return;
+        }
+        self.sent.push(Sent {
+            purpose,
+            generation,
+            key,
+            body: body.clone(),
+            first: seen,
+            last: seen.at,
+            in_flight: true,
+            maybe_arrived: false,
+            refused: None,
+            leftover: false,
+            proved: false,
+        });
+    }
+}
+
+/// Whether two searches prove together that nothing came of a call (contract §6.5).
+pub(super) fn is_proof(
+    first: &Scan,
+    second: &Scan,
+    sent: Timestamp,
+    policy: &issuance_domain::Policy,
+) -> bool {
+    let arrived = sent.after(policy.call_deadline);
+    first.began >= arrived.after(policy.absence_scan_gap)
+        && second.began >= first.began.after(policy.absence_scan_gap)
+}

@@ -1,0 +1,430 @@
+//! What the log alone shows, event by event: order and versions, transitions, keys, ends, operators.
+
+use issuance_domain::{
+    Action, EventBody, FailureKind, Generation, OperatorAction, Purpose, RefusalClass, Source,
+    State, StateKind, evolve, outbox, transition,
+};
+use issuance_store::Recorded;
+
+use super::Checker;
+use super::invariant::{Input, Invariant};
+use super::order::{Seen, Tracked, is_proof};
+use super::provider::Expiry;
+use super::rules::Rules;
+use super::verdicts::Verdicts;
+use super::violation::Evidence;
+
+impl Checker {
+    /// The next event of the log.
+    pub fn record(&mut self, recorded: &Recorded) {
+        let seen = Seen::of(recorded);
+        self.verdicts.see(Input::Log);
+        let last = self.head;
+        self.verdicts.hold(
+            Invariant::S13,
+            Some(recorded.order),
+            recorded.position > last,
+            || {
+                let what = format!("position {} comes after {last}", recorded.position);
+                (what, vec![seen.into()])
+            },
+        );
+        self.head = last.max(recorded.position);
+        // Events of one append have one time; what stands between them is no state of the order's.
+        if self
+            .unjudged
+            .is_some_and(|(order, at)| order != recorded.order || at != seen.at)
+        {
+            self.settle();
+        }
+        let tracked = self
+            .orders
+            .entry(recorded.order)
+            .or_insert_with(|| Tracked::new(recorded.order));
+        if tracked.broken {
+            return;
+        }
+        let expected = tracked.version().next();
+        let whole = self.verdicts.hold(
+            Invariant::S13,
+            Some(recorded.order),
+            recorded.version == expected,
+            || {
+                let what = format!(
+                    "version {} stands where {expected} should be",
+                    recorded.version
+                );
+                let before = tracked.newest();
+                (what, [before, vec![seen.into()]].concat())
+            },
+        );
+        let possible = whole && follows(tracked, recorded, seen, &mut self.verdicts);
+        if !possible {
+            tracked.broken = true;
+            return;
+        }
+        self.judge_event(recorded, seen);
+    }
+
+    /// Judges what the newest append left. Done by itself before the next append's first event and by a report; a simulation
+    /// can do it after each step.
+    pub fn settle(&mut self) {
+        let Some((order, _)) = self.unjudged.take() else {
+            return;
+        };
+        if let Some(tracked) = self.orders.get(&order) {
+            rests_or_goes_on(tracked, &self.rules, &mut self.verdicts);
+        }
+    }
+
+    /// The same without taking it for done.
+    pub(super) fn judge_unjudged(&self, verdicts: &mut Verdicts) {
+        let order = self.unjudged.map(|(order, _)| order);
+        if let Some(tracked) = order.and_then(|order| self.orders.get(&order)) {
+            rests_or_goes_on(tracked, &self.rules, verdicts);
+        }
+    }
+
+    fn judge_event(&mut self, recorded: &Recorded, seen: Seen) {
+        let id = recorded.order;
+        let body = &recorded.event.body;
+        if let Some(source) = body.source() {
+            self.judge_source(id, source, seen);
+        }
+        match body {
+            EventBody::OrderRequested { terms, .. } => self.judge_reference(id, terms, seen),
+            EventBody::SubmissionStarted {
+                purpose,
+                generation,
+                key,
+                body_digest,
+                ..
+            } => self.judge_start(id, *purpose, *generation, *key, body_digest, seen),
+            _ => {}
+        }
+        let Some(tracked) = self.orders.get_mut(&id) else {
+            return;
+        };
+        let expiry = judge_body(tracked, body, seen, &self.rules, &mut self.verdicts);
+        if self.rules.clocks.is_some() {
+            self.provider.expiries.extend(expiry);
+        }
+        fold(tracked, recorded, seen, &mut self.verdicts);
+        if matches!(body, EventBody::CardActivated { .. }) && self.rules.as_it_happens {
+            let tracked = &*tracked;
+            self.provider
+                .judge_active(tracked, &self.rules, &mut self.verdicts);
+        }
+        self.unjudged = Some((id, seen.at));
+    }
+}
+
+/// Whether the event can follow by the published table.
+fn follows(
+    tracked: &mut Tracked,
+    recorded: &Recorded,
+    seen: Seen,
+    verdicts: &mut Verdicts,
+) -> bool {
+    let body = &recorded.event.body;
+    let next = transition(tracked.kind, body);
+    let complaint = || {
+        let state = tracked.kind.map_or("nothing", StateKind::name);
+        let what = format!("{} cannot follow in {state}", seen.name);
+        (what, [tracked.newest(), vec![seen.into()]].concat())
+    };
+    let ended = tracked.kind.is_some_and(StateKind::is_terminal);
+    let id = Some(recorded.order);
+    let possible = if !ended {
+        verdicts.hold(Invariant::S11, id, next.is_some(), complaint)
+    } else if sends_for_a_card(body) {
+        verdicts.hold(Invariant::S28, id, next.is_some(), complaint)
+    } else {
+        verdicts.hold(Invariant::S12, id, next.is_some(), complaint)
+    };
+    if possible {
+        tracked.kind = next;
+    }
+    possible
+}
+
+fn sends_for_a_card(body: &EventBody) -> bool {
+    matches!(
+        body,
+        EventBody::SubmissionStarted { purpose, .. } | EventBody::ResubmissionOwed { purpose, .. }
+            if *purpose != Purpose::CancelCard
+    )
+}
+
+/// Folds the event in, and holds the fold against the table.
+fn fold(tracked: &mut Tracked, recorded: &Recorded, seen: Seen, verdicts: &mut Verdicts) {
+    let id = tracked.id;
+    let before = tracked.newest();
+    let ended = tracked.kind.is_some_and(StateKind::is_terminal);
+    match evolve(id, tracked.order.take(), &recorded.event) {
+        Ok(order) => {
+            let is = order.state.kind();
+            let agrees = verdicts.hold(Invariant::S11, Some(id), tracked.kind == Some(is), || {
+                let table = tracked.kind.map_or("none", StateKind::name);
+                let what = format!(
+                    "{} leads to {}, by the table to {table}",
+                    seen.name,
+                    is.name()
+                );
+                (what, [before, vec![seen.into()]].concat())
+            });
+            tracked.broken = !agrees;
+            tracked.order = Some(order);
+        }
+        Err(corrupt) => {
+            verdicts.hold(Invariant::S11, Some(id), false, || {
+                (corrupt.to_string(), [before, vec![seen.into()]].concat())
+            });
+            tracked.broken = true;
+        }
+    }
+    if ended && tracked.ended.is_none() {
+        tracked.ended = Some(seen);
+    }
+    tracked.newest = Some(seen);
+    tracked.remember(&recorded.event.body, seen);
+}
+
+/// What one event of one order shows. An acted-on expiry is given back: the provider's side shows whether it was asked.
+fn judge_body(
+    tracked: &Tracked,
+    body: &EventBody,
+    seen: Seen,
+    rules: &Rules,
+    verdicts: &mut Verdicts,
+) -> Option<Expiry> {
+    judge_answer(tracked, body, seen, verdicts);
+    match body {
+        EventBody::ResubmissionOwed {
+            purpose: purpose @ (Purpose::CreateCard | Purpose::CancelCard),
+            generation,
+            ..
+        } => judge_new_key(tracked, *purpose, *generation, seen, verdicts),
+        EventBody::AbsenceProved {
+            generation,
+            first,
+            second,
+        } => {
+            let sent = tracked.sent(Purpose::CreateCard, *generation);
+            let proof = sent.is_some_and(|sent| is_proof(first, second, sent.last, &rules.policy));
+            verdicts.hold(Invariant::S8, Some(tracked.id), proof, || {
+                let what = format!(
+                    "searches begun at {} and {} prove no absence: too early, too close, or nothing was sent",
+                    first.began, second.began
+                );
+                let sent = sent.map(|sent| sent.first.into());
+                (what, sent.into_iter().chain([seen.into()]).collect())
+            });
+        }
+        EventBody::CardActivated { card, source, .. } => {
+            let known = tracked
+                .order
+                .as_ref()
+                .and_then(|order| order.ids.card.as_ref());
+            let proved = source.is_read() || source.announces_card();
+            verdicts.hold(
+                Invariant::S18,
+                Some(tracked.id),
+                proved && known == Some(card),
+                || {
+                    let what = if proved {
+                        format!("it is called active with card {card}, which is not its card")
+                    } else {
+                        "it is called active on the word of what proves nothing".to_owned()
+                    };
+                    (what, vec![seen.into()])
+                },
+            );
+        }
+        EventBody::OrderFailed { failure, source } => {
+            judge_failure(tracked, failure.kind, source.as_ref(), seen, verdicts);
+            if failure.kind == FailureKind::IdvExpired {
+                return judge_expiry(tracked, None, seen, rules, verdicts);
+            }
+        }
+        EventBody::IdvLinkExpired { link } => {
+            verdicts.hold(
+                Invariant::S14,
+                Some(tracked.id),
+                *link > tracked.expired_link,
+                || {
+                    let what = format!("the end of link {link} was acted on before");
+                    (what, vec![seen.into()])
+                },
+            );
+            return judge_expiry(tracked, Some(*link), seen, rules, verdicts);
+        }
+        EventBody::OperatorActed { act } => {
+            let named = !act.actor.trim().is_empty() && !act.reason.trim().is_empty();
+            verdicts.hold(Invariant::S25, Some(tracked.id), named, || {
+                let what = format!("{} without an actor or a reason", act.action.name());
+                (what, vec![seen.into()])
+            });
+        }
+        _ => {}
+    }
+    None
+}
+
+/// What is answered was sent.
+fn judge_answer(tracked: &Tracked, body: &EventBody, seen: Seen, verdicts: &mut Verdicts) {
+    let (purpose, generation) = match body {
+        EventBody::SubmissionUnanswered {
+            purpose,
+            generation,
+            ..
+        }
+        | EventBody::SubmissionRefused {
+            purpose,
+            generation,
+            ..
+        }
+        | EventBody::SubmissionAnswered {
+            purpose,
+            generation,
+            ..
+        } => (*purpose, *generation),
+        _ => match body.source() {
+            Some(Source::Answer {
+                purpose,
+                generation,
+            }) => (*purpose, *generation),
+            Some(Source::Webhook { .. } | Source::LookUp) | None => return,
+        },
+    };
+    let sent = tracked.sent(purpose, generation).is_some();
+    verdicts.hold(Invariant::S6, Some(tracked.id), sent, || {
+        let what = format!(
+            "an answer to key {generation} to {} is recorded, and no send of it",
+            purpose.name()
+        );
+        (what, [tracked.newest(), vec![seen.into()]].concat())
+    });
+}
+
+fn judge_new_key(
+    tracked: &Tracked,
+    purpose: Purpose,
+    generation: Generation,
+    seen: Seen,
+    verdicts: &mut Verdicts,
+) {
+    let spent = Generation(generation.0.saturating_sub(1));
+    let sent = tracked.sent(purpose, spent);
+    let free = sent.is_some_and(|sent| match (purpose, sent.refused) {
+        (Purpose::CancelCard, refused) => refused.is_some(),
+        (_, Some(RefusalClass::Capacity)) => true,
+        (_, Some(RefusalClass::Duplicate)) => sent.leftover || sent.proved,
+        _ => sent.proved,
+    });
+    verdicts.hold(Invariant::S8, Some(tracked.id), free, || {
+        let what = format!(
+            "key {generation} to {} is owed, and nothing says that key {spent} came to nothing",
+            purpose.name()
+        );
+        let sent = sent.map(|sent| sent.first.into());
+        (what, sent.into_iter().chain([seen.into()]).collect())
+    });
+}
+
+/// What ends an order without a card: the provider's definite word, proof, a person, or that nothing was ever sent.
+fn judge_failure(
+    tracked: &Tracked,
+    kind: FailureKind,
+    source: Option<&Source>,
+    seen: Seen,
+    verdicts: &mut Verdicts,
+) {
+    let read = source.is_some_and(Source::is_read);
+    let waiting =
+        matches!(&tracked.order, Some(order) if !matches!(order.state, State::Requested { .. }));
+    let refused = tracked.create().is_some_and(|sent| sent.refused.is_some());
+    let proved = match kind {
+        FailureKind::OperatorFailed => tracked.act == Some(OperatorAction::Fail),
+        FailureKind::Refused | FailureKind::Duplicate => !waiting && refused,
+        FailureKind::Cancelled => read || (!waiting && !tracked.is_unknown()),
+        FailureKind::KycRejected | FailureKind::CancelledByProvider => read,
+        FailureKind::CreationFailed => read || (waiting && tracked.failure_reported),
+        // Judged by its link.
+        FailureKind::IdvExpired => true,
+    };
+    verdicts.hold(Invariant::S30, Some(tracked.id), proved, || {
+        let what = format!(
+            "it failed ({kind:?}), and neither the provider's word, nor proof, nor a person ended it"
+        );
+        (what, [tracked.newest(), vec![seen.into()]].concat())
+    });
+}
+
+fn judge_expiry(
+    tracked: &Tracked,
+    link: Option<u32>,
+    seen: Seen,
+    rules: &Rules,
+    verdicts: &mut Verdicts,
+) -> Option<Expiry> {
+    let order = tracked.order.as_ref()?;
+    let newest = match &order.state {
+        State::IdvPending { idv } if link.is_none_or(|link| link == idv.number) => {
+            idv.link.as_ref()
+        }
+        _ => None,
+    };
+    let over = newest.map(|newest| newest.expires_at.after(rules.policy.idv_grace));
+    let holds = over.is_some_and(|over| seen.at >= over);
+    verdicts.hold(Invariant::S24, Some(tracked.id), holds, || {
+        let what = match over {
+            Some(over) => format!("a link's end was acted on before {over}"),
+            None => "the end of a link was acted on that is not the newest".to_owned(),
+        };
+        (what, [tracked.newest(), vec![seen.into()]].concat())
+    });
+    holds.then(|| Expiry {
+        order: tracked.id,
+        over: over.unwrap_or(seen.at),
+        acted: seen,
+        ids: order.ids.clone(),
+    })
+}
+
+/// After an append: an open order has a next step or stands before a person; an ended one is quiet.
+fn rests_or_goes_on(tracked: &Tracked, rules: &Rules, verdicts: &mut Verdicts) {
+    let Some(order) = tracked.order.as_ref().filter(|_| !tracked.broken) else {
+        return;
+    };
+    let tasks = outbox(order, &rules.policy);
+    if order.state.is_terminal() {
+        let loud = tasks.iter().find(|task| match task.id.action {
+            Action::NotifyHost | Action::LookUp => false,
+            Action::Submit { purpose } => purpose != Purpose::CancelCard,
+            Action::ExpireIdv | Action::Escalate => true,
+        });
+        verdicts.hold(Invariant::S28, Some(tracked.id), loud.is_none(), || {
+            let action = loud.map_or("nothing", |task| task.id.action.name());
+            let what = format!("it has ended and still owes {action}");
+            (what, tracked.newest())
+        });
+        return;
+    }
+    let goes_on = tasks
+        .iter()
+        .any(|task| task.id.action != Action::NotifyHost);
+    verdicts.hold(
+        Invariant::L1,
+        Some(tracked.id),
+        goes_on || order.is_parked(),
+        || {
+            let what = format!(
+                "it is {} with nothing to do and nobody called",
+                order.state.name()
+            );
+            let facts: Vec<Evidence> = tracked.newest();
+            (what, facts)
+        },
+    );
+}

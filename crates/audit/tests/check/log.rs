@@ -1,0 +1,281 @@
+//! What the log alone shows.
+
+use issuance_audit::Invariant::{self, *};
+use issuance_domain::{
+    AttentionReason, By, CardStatus, Digest, EventBody, FailureKind, OperatorAction, RefusalClass,
+    SilenceCause, Source, Version,
+};
+use issuance_store::Position;
+
+use crate::world::*;
+
+/// An order that was sent, after which this comes.
+fn sent_then(bodies: impl FnOnce(&World) -> Vec<EventBody>) -> World {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1);
+    let bodies = bodies(&world);
+    world.together(1, bodies);
+    world
+}
+
+#[track_caller]
+fn breaks(invariant: Invariant, bodies: impl FnOnce(&World) -> Vec<EventBody>) {
+    sent_then(bodies).breaks(invariant);
+}
+
+#[test]
+fn a_good_world_is_sound() {
+    World::good().is_sound();
+}
+
+#[test]
+fn s7_another_body_or_key_for_the_same_effect() {
+    let again = |change: fn(&mut EventBody)| {
+        let mut world = World::new();
+        world.placed(1).start(1, 1, 1).wait(minutes(2));
+        let mut body = started(1, 1, 2);
+        change(&mut body);
+        world.event(1, body);
+        world
+    };
+    again(|_| {}).is_sound_so_far();
+    again(|body| {
+        if let EventBody::SubmissionStarted { body_digest, .. } = body {
+            *body_digest = Digest("other".into());
+        }
+    })
+    .breaks(S7);
+    again(|body| {
+        if let EventBody::SubmissionStarted { key: used, .. } = body {
+            *used = key(7, CREATE, 1);
+        }
+    })
+    .breaks(S7);
+}
+
+#[test]
+fn s7_one_key_for_two_orders() {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1).placed(2);
+    world.event(2, started(1, 1, 1));
+    world.breaks(S7);
+}
+
+#[test]
+fn s8_a_new_key_without_refusal_or_proof() {
+    breaks(S8, |world| {
+        vec![
+            unanswered(SilenceCause::TimedOut, world.now),
+            EventBody::KeyExpired {
+                purpose: CREATE,
+                generation: issuance_domain::Generation(1),
+                because: None,
+            },
+            owed(2, world.now),
+        ]
+    });
+    breaks(S8, |world| {
+        vec![
+            refused(RefusalClass::Duplicate),
+            EventBody::LookUpRequested {
+                cause: issuance_domain::LookUpCause::Leftover,
+            },
+            owed(2, world.now),
+        ]
+    });
+    sent_then(|world| vec![refused(RefusalClass::Capacity), owed(2, world.now)]).is_sound_so_far();
+}
+
+#[test]
+fn s8_a_proof_that_is_none() {
+    let proved = |first: u64, second: u64| {
+        let mut world = World::new();
+        world.placed(1).start(1, 1, 1);
+        let sent = world.now;
+        world.wait(minutes(21 * 60));
+        let generation = issuance_domain::Generation(1);
+        world.event(
+            1,
+            EventBody::KeyExpired {
+                purpose: CREATE,
+                generation,
+                because: None,
+            },
+        );
+        let (first, second) = (
+            scan(sent.after(minutes(first))),
+            scan(sent.after(minutes(second))),
+        );
+        let now = world.now;
+        world.together(
+            1,
+            [
+                EventBody::AbsenceProved {
+                    generation,
+                    first,
+                    second,
+                },
+                owed(2, now),
+            ],
+        );
+        world
+    };
+    proved(11, 21).is_sound_so_far();
+    proved(10, 21).breaks(S8);
+    proved(11, 20).breaks(S8);
+}
+
+#[test]
+fn s9_an_old_key_is_sent() {
+    let mut world = World::new();
+    world
+        .placed(1)
+        .start(1, 1, 1)
+        .wait(minutes(20 * 60))
+        .start(1, 1, 2);
+    world.breaks(S9);
+}
+
+#[test]
+fn s11_a_step_that_is_no_transition() {
+    breaks(S11, |_| vec![activated(1, succeeded())]);
+    let mut world = World::new();
+    world.event(1, accepted(1));
+    world.breaks(S11);
+}
+
+#[test]
+fn s12_an_end_is_undone() {
+    let mut world = World::good();
+    world.event(1, failed(FailureKind::CreationFailed, Some(Source::LookUp)));
+    world.breaks(S12);
+}
+
+#[test]
+fn s13_a_gap_a_repeat_or_a_step_back() {
+    for (version, position) in [(6, 15), (4, 15), (5, 3)] {
+        let mut world = World::good();
+        world.event(1, notified(4));
+        if let Some(Told::Event(recorded)) = world.told.last_mut() {
+            recorded.version = Version(version);
+            recorded.position = Position(position + u64::from(position == 15) * 3);
+        }
+        world.breaks(S13);
+    }
+}
+
+#[test]
+fn s14_a_message_or_a_timer_has_its_effect_twice() {
+    let mut world = World::good();
+    let source = succeeded();
+    world.event(
+        1,
+        EventBody::LookUpRequested {
+            cause: issuance_domain::LookUpCause::Confirm { source },
+        },
+    );
+    world.breaks(S14);
+
+    let mut world = World::good();
+    let again = world
+        .told
+        .iter()
+        .position(|told| matches!(told, Told::Event(recorded) if recorded.event.body.name() == "idv_link_expired"))
+        .unwrap();
+    world.told.truncate(again + 1);
+    world.event(2, EventBody::IdvLinkExpired { link: 1 });
+    world.breaks(S14);
+}
+
+#[test]
+fn s15_two_orders_of_one_reference() {
+    let mut world = World::new();
+    world.event(1, requested("ref")).event(2, requested("ref"));
+    world.breaks(S15);
+}
+
+#[test]
+fn s18_called_active_on_the_word_of_what_proves_nothing() {
+    let mut world = World::new();
+    world.placed(1).accept(1).status(1, CardStatus::Active);
+    world.event(
+        1,
+        activated(1, webhook("event-2", "card.status.update.succeeded")),
+    );
+    world.breaks(S18);
+}
+
+#[test]
+fn s24_a_link_is_over_too_early_or_is_not_the_newest() {
+    for (wait, link) in [(60, 1), (24 * 60 + 11, 2)] {
+        let mut world = World::new();
+        world.placed(1).accept(1);
+        let over = world.now.after(minutes(24 * 60));
+        world.event(1, idv_required(over)).wait(minutes(wait));
+        world.read(1);
+        world.event(1, EventBody::IdvLinkExpired { link });
+        world.breaks(S24);
+    }
+}
+
+#[test]
+fn s25_an_act_of_nobody() {
+    let mut world = World::good();
+    world.event(1, acted(OperatorAction::Note, " "));
+    world.breaks(S25);
+}
+
+#[test]
+fn s28_an_ended_order_sends() {
+    let mut world = World::good();
+    world.event(1, started(1, 1, 2));
+    world.breaks(S28);
+}
+
+#[test]
+fn s30_unknown_is_called_failed() {
+    breaks(S30, |world| {
+        vec![
+            unanswered(SilenceCause::TimedOut, world.now),
+            failed(FailureKind::Cancelled, None),
+        ]
+    });
+    breaks(S30, |_| vec![failed(FailureKind::CreationFailed, None)]);
+    breaks(S30, |_| vec![failed(FailureKind::OperatorFailed, None)]);
+    breaks(S30, |_| vec![failed(FailureKind::Refused, Some(answer()))]);
+    sent_then(|world| {
+        vec![
+            unanswered(SilenceCause::NotSent, world.now),
+            failed(FailureKind::Cancelled, None),
+        ]
+    })
+    .is_sound();
+    sent_then(|_| {
+        vec![
+            acted(OperatorAction::Fail, "mara"),
+            failed(FailureKind::OperatorFailed, None),
+        ]
+    })
+    .is_sound();
+}
+
+#[test]
+fn l1_a_refused_order_stands_before_nobody() {
+    let mut world = World::new();
+    // Refused without having been sent: the alarm that would call a person counts from the send.
+    world.placed(1).event(1, refused(RefusalClass::KeyConflict));
+    let verdict = world.verdict();
+    assert_eq!(broken(&verdict), ["L1", "L2", "S6"].into(), "{verdict}");
+    let raised = EventBody::AttentionRaised {
+        reason: AttentionReason::KeyConflict,
+    };
+    sent_then(|_| vec![refused(RefusalClass::KeyConflict), raised]).is_sound();
+}
+
+#[test]
+fn l2_something_is_left_undone() {
+    sent_then(|_| vec![accepted(1)]).breaks(L2);
+    let mut world = World::good();
+    world.event(1, EventBody::CompensationStarted { by: By::Host });
+    world.breaks(L2);
+}

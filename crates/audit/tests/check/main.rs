@@ -1,0 +1,12 @@
+//! The checker can fail: for each invariant a small world that breaks exactly it, and good worlds spoilt in one place.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should panic"
+)]
+
+mod log;
+mod mutated;
+mod outside;
+mod provider;
+mod world;

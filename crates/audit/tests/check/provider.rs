@@ -1,0 +1,254 @@
+//! What the provider's side shows against the log.
+
+use issuance_audit::Invariant::*;
+use issuance_audit::{Call, Ledger, Outcome, ProviderFact};
+use issuance_domain::{CardStatus, FailureKind, OperatorAction, Source};
+use serde_json::json;
+
+use crate::world::*;
+
+#[test]
+fn s1_a_second_card() {
+    let mut world = World::good();
+    world.card(9, 1);
+    world.breaks(S1);
+}
+
+#[test]
+fn s1_a_second_card_may_be_where_an_operator_asked_for_it() {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1);
+    world.event(1, acted(OperatorAction::Resubmit, "mara"));
+    world.request(1, CREATE, 1, 200).card(1, 1).card(2, 1);
+    world.event(1, accepted(1));
+    world.is_sound_so_far();
+}
+
+#[test]
+fn s2_two_people_behind_one_order() {
+    let mut world = World::good();
+    for told in &mut world.told {
+        if let Told::Provider(ProviderFact::Card(made)) = told
+            && made.card == card(1)
+        {
+            made.cardholder = Some("person-7".parse().unwrap());
+        }
+    }
+    let verdict = world.verdict();
+    assert_eq!(broken(&verdict), ["S2", "X5"].into(), "{verdict}");
+}
+
+#[test]
+fn s6_an_effect_before_its_intent() {
+    let mut world = World::new();
+    world.placed(1).request(1, CREATE, 1, 500);
+    world.breaks(S6);
+    // Shown afterwards, it is the times that tell.
+    let mut world = World::new();
+    world.rules.as_it_happens = false;
+    world.placed(1);
+    let early = world.now;
+    world.wait(minutes(1)).start(1, 1, 1);
+    let key = key(1, CREATE, 1).to_string();
+    world.sent(1, early, Call::CreateCard, Some(&key), "body", 500);
+    world.breaks(S6);
+}
+
+#[test]
+fn s6_a_card_of_which_the_log_knows_nothing() {
+    let mut world = World::good();
+    world.card(8, 8);
+    world.breaks(S6);
+    world.rules.sole = false;
+    world.is_sound();
+}
+
+#[test]
+fn s7_two_bodies_under_one_key() {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1).request(1, CREATE, 1, 500);
+    let (at, key) = (world.now, key(1, CREATE, 1).to_string());
+    world.sent(1, at, Call::CreateCard, Some(&key), "another", 500);
+    world.breaks(S7);
+}
+
+#[test]
+fn s7_a_key_that_is_none_or_is_for_something_else() {
+    let used = key(1, CREATE, 1).to_string();
+    for (call, key) in [
+        (Call::Other, used.clone()),
+        (Call::CreateCard, used.to_uppercase()),
+        (Call::CreateCard, "retry-1".to_owned()),
+    ] {
+        let mut world = World::new();
+        world.placed(1).start(1, 1, 1);
+        let at = world.now;
+        world.sent(1, at, call, Some(&key), "body", 500);
+        world.breaks(S7);
+    }
+}
+
+#[test]
+fn s7_a_card_made_under_a_key_that_is_not_its_orders() {
+    let mut world = World::good();
+    for told in &mut world.told {
+        if let Told::Provider(ProviderFact::Card(made)) = told
+            && made.card == card(2)
+        {
+            made.key = Some(key(1, CREATE, 1).to_string().into());
+        }
+    }
+    world.breaks(S7);
+}
+
+#[test]
+fn s9_a_key_arrives_when_the_provider_may_have_forgotten_it() {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1).request(1, CREATE, 1, 500);
+    world.wait(minutes(22 * 60)).request(1, CREATE, 1, 500);
+    world.breaks(S9);
+}
+
+#[test]
+fn s18_called_active_and_never_was() {
+    let mut world = World::new();
+    world
+        .placed(1)
+        .accept(1)
+        .event(1, activated(1, succeeded()));
+    world.breaks(S18);
+    // Too late is never.
+    world.status(1, CardStatus::Active);
+    world.breaks(S18);
+}
+
+#[test]
+fn s18_active_with_a_card_nobody_has() {
+    let mut world = World::good();
+    world.told.retain(
+        |told| !matches!(told, Told::Provider(ProviderFact::Card(made)) if made.card == card(1)),
+    );
+    world.breaks(S18);
+}
+
+#[test]
+fn s19_a_live_card_behind_a_failed_order_and_nobody_knows() {
+    let mut world = World::new();
+    world.placed(1).accept(1);
+    world.event(1, failed(FailureKind::CreationFailed, Some(Source::LookUp)));
+    world.status(1, CardStatus::Active);
+    world.breaks(S19);
+    let discrepancy = issuance_domain::Discrepancy::LateSuccess { card: card(1) };
+    world.event(
+        1,
+        issuance_domain::EventBody::DiscrepancyNoted {
+            discrepancy,
+            source: Source::LookUp,
+        },
+    );
+    world.is_sound();
+}
+
+#[test]
+fn s24_a_link_is_over_and_nobody_asked() {
+    let mut world = World::good();
+    world.told.retain(
+        |told| !matches!(told, Told::Provider(ProviderFact::Request(asked)) if asked.call == Call::Read),
+    );
+    world.breaks(S24);
+}
+
+#[test]
+fn s26_too_many_calls_in_a_minute() {
+    let mut world = World::good();
+    world.rules.calls_per_minute = Some(3);
+    world.is_sound();
+    world.read(1);
+    world.read(1);
+    world.breaks(S26);
+}
+
+#[test]
+fn s28_a_create_call_long_after_the_end() {
+    let mut world = World::new();
+    world.placed(1).accept(1).activate(1);
+    world.is_sound();
+    world.wait(minutes(5)).request(1, CREATE, 1, 200);
+    world.breaks(S28);
+}
+
+#[test]
+fn x5_the_card_is_not_what_was_asked_for() {
+    let changes: [fn(&mut issuance_audit::Card); 3] = [
+        |made| made.currency = Some("SGD".into()),
+        |made| made.product = Some("product-2".into()),
+        |made| made.limit = Some("2050".parse().unwrap()),
+    ];
+    for change in changes {
+        let mut world = World::good();
+        for told in &mut world.told {
+            if let Told::Provider(ProviderFact::Card(made)) = told {
+                change(made);
+            }
+        }
+        world.breaks(X5);
+    }
+}
+
+#[test]
+fn without_the_providers_side_nothing_of_it_holds() {
+    let mut world = World::good();
+    world.told.retain(|told| matches!(told, Told::Event(_)));
+    let verdict = world.verdict();
+    assert!(verdict.is_sound(), "{verdict}");
+    for invariant in [S1, S2, S3, S4, S5, S19, S20, S26, L3, L4, X5] {
+        let outcome = verdict.outcome(invariant);
+        assert!(
+            matches!(outcome, Outcome::NotJudged { .. }),
+            "{invariant}: {outcome}"
+        );
+    }
+    for invariant in [S7, S8, S13, S18, S30, L1, L2] {
+        let outcome = verdict.outcome(invariant);
+        assert!(
+            !matches!(outcome, Outcome::Violated { .. }),
+            "{invariant}: {outcome}"
+        );
+    }
+}
+
+/// The files it reads: a simulator's ledger, and the pages of the provider's list.
+#[test]
+fn ledgers_are_read_from_json() {
+    let mark = json!({ "issuance_order": order(1).to_string() });
+    let kept = json!({
+        "seed": 1, "now": 1_767_225_600_000_i64, "card_orders": [], "deliveries": [], "cardholders": [],
+        "cards": [{
+            "card_id": "card-1", "card_order_id": "o", "cardholder_id": "person-1", "product_id": "product-1",
+            "account": null, "currency": "USD", "limit": "20.50", "status": "ACTIVE", "metadata": mark,
+            "idempotency_key": key(1, CREATE, 1).to_string(), "created_at": 1,
+            "history": [[1, "PENDING"], [2, "ACTIVE"]],
+        }],
+        "requests": [{
+            "number": 1, "at": 1, "endpoint": "create_card", "method": "POST", "path": "/", "idempotency_key": null,
+            "body_sha256": "aa", "client": "tests", "status": 200, "code": null, "answer": "sent", "effect": true,
+            "replayed": false, "fault": null, "card_id": "card-1", "cardholder_id": null,
+        }],
+    });
+    let ledger = Ledger::parse(kept.to_string().as_bytes()).unwrap();
+    assert_eq!(ledger.facts().len(), 4);
+    let page = json!({ "data": [
+        { "card_id": "card-1", "card_status": "ACTIVE", "metadata": mark, "mode_type": "SHARE" },
+        { "card_id": "card-2" },
+    ]});
+    let pages = format!("{page}\n{page}");
+    assert_eq!(Ledger::parse(pages.as_bytes()).unwrap().facts().len(), 6);
+    assert_eq!(
+        Ledger::parse(page["data"].to_string().as_bytes())
+            .unwrap()
+            .facts()
+            .len(),
+        3
+    );
+    assert!(Ledger::parse(b"{\"orders\": []}").is_err());
+}
