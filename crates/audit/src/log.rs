@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use issuance_domain::{OrderId, Timestamp, Version};
-use issuance_store::journal::{Directory, Disk as _, Head, OpenReport, Reader, Record, Scan};
+use issuance_store::journal::{
+    Directory, Disk, Head, OpenReport, Reader, Record, Scan, WithArchive,
+};
 use issuance_store::{Position, Recorded, read_event};
 
 use crate::error::AuditError;
@@ -25,42 +27,37 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens a data directory, or a directory of journal segments such as a copy.
+    /// Opens a data directory, or a directory of journal segments such as a copy. Of a log whose beginning is in an archive
+    /// it takes what is here.
     ///
     /// # Errors
     /// When there is no log, or its last segment or the joints of the others are not as written.
     pub fn open(path: &Path) -> Result<Self, AuditError> {
-        Self::open_known(path, None)
+        let (reader, opened) = Reader::open(segments(path)?, None)?;
+        Ok(Self { reader, opened })
     }
 
-    /// Opens a log that must contain a head known from elsewhere, such as an earlier report's. Only so can it show that
+    /// Opens a log together with the archive its beginning is in.
+    ///
+    /// # Errors
+    /// As [`Log::open`]; also when a segment is in neither, or the archive is another log's.
+    pub fn open_with_archive(path: &Path, archive: &Path) -> Result<Self, AuditError> {
+        let both = WithArchive::of(segments(path)?, segments(archive)?);
+        let archived = both.archived()?;
+        let (reader, opened) = Reader::open(Arc::new(both), None)?;
+        if let Some(head) = archived {
+            reader.contains(head)?;
+        }
+        Ok(Self { reader, opened })
+    }
+
+    /// Proves that the log contains a head known from elsewhere, such as an earlier report's. Only so can it show that
     /// nothing was taken off its end.
     ///
     /// # Errors
-    /// As [`Log::open`]; also when the log ends before that head, or holds another event there.
-    pub fn open_beyond(path: &Path, known: Head) -> Result<Self, AuditError> {
-        Self::open_known(path, Some(known))
-    }
-
-    fn open_known(path: &Path, known: Option<Head>) -> Result<Self, AuditError> {
-        let inner = path.join(JOURNAL);
-        let directory = if inner.is_dir() { &*inner } else { path };
-        let failed = |source| AuditError::Open {
-            path: directory.into(),
-            source,
-        };
-        let disk = Directory::open(directory).map_err(failed)?;
-        // An empty journal is a log, an unrelated directory is not.
-        let named = disk
-            .list()
-            .map_err(failed)?
-            .iter()
-            .any(|name| name.starts_with(SEGMENT));
-        if !named && directory == path {
-            return Err(AuditError::NoLog { path: path.into() });
-        }
-        let (reader, opened) = Reader::open(Arc::new(disk), known)?;
-        Ok(Self { reader, opened })
+    /// When the log ends before that head, or holds another event there.
+    pub fn contains(&self, known: Head) -> Result<(), AuditError> {
+        Ok(self.reader.contains(known)?)
     }
 
     /// What the open found: the last event, the segments, and what was never acknowledged.
@@ -78,6 +75,27 @@ impl Log {
     pub(crate) fn here(&self) -> Scan {
         self.reader.all()
     }
+}
+
+/// The directory of segments that is meant by a path.
+fn segments(path: &Path) -> Result<Arc<dyn Disk>, AuditError> {
+    let inner = path.join(JOURNAL);
+    let directory = if inner.is_dir() { &*inner } else { path };
+    let failed = |source| AuditError::Open {
+        path: directory.into(),
+        source,
+    };
+    let disk = Directory::open(directory).map_err(failed)?;
+    // An empty journal is a log, an unrelated directory is not.
+    let named = disk
+        .list()
+        .map_err(failed)?
+        .iter()
+        .any(|name| name.starts_with(SEGMENT));
+    if !named && directory == path {
+        return Err(AuditError::NoLog { path: path.into() });
+    }
+    Ok(Arc::new(disk))
 }
 
 /// Whose stream a record is on; none when it is no order's.

@@ -8,6 +8,7 @@ mod address;
 mod assemble;
 mod audit;
 mod config;
+mod copies;
 mod demo;
 mod exit;
 mod http;
@@ -47,6 +48,9 @@ enum Command {
     Issue(issue::Args),
     Orders(orders::Args),
     Audit(audit::Args),
+    Backup(copies::Backup),
+    Restore(copies::Restore),
+    Archive(copies::Archive),
     Reconcile(reconcile::Args),
     Config(config::Args),
     /// Run the false UQPAY alone.
@@ -84,6 +88,9 @@ fn run(command: Command, output: Output) -> Result<(), Failure> {
             Command::Issue(args) => issue::run(args, output).await,
             Command::Orders(args) => orders::run(args, output).await,
             Command::Audit(args) => audit::run(args, output),
+            Command::Backup(args) => copies::backup(args, output),
+            Command::Restore(args) => copies::restore(args, output),
+            Command::Archive(args) => copies::archive(args, output),
             Command::Reconcile(args) => reconcile::run(args, output).await,
             Command::Config(args) => config::run(args, output),
             Command::Simulate(args) => simulate::run(args, output).await,
@@ -142,6 +149,11 @@ mod tests {
             "issuance reconcile --last",
             "issuance audit verify data",
             "issuance audit salvage data --to out",
+            "issuance audit verify data --archive old",
+            "issuance backup data --to out",
+            "issuance restore out --to data",
+            "issuance archive data --to old --before 2026-01-01T00:00:00Z",
+            "issuance archive data --to old --before 1000",
             "issuance audit replay data --until 2026-10-03T09:12:44Z",
             "issuance audit replay data --until 17",
             "issuance audit export data --out x.csv --format csv",

@@ -38,24 +38,26 @@ fn placed(number: u64) -> Entry<'static> {
         version: 1,
         name: "order_requested".into(),
         schema: 1,
-        recorded_at: format!("2025-01-02T03:{:02}:{:02}Z", number / 60, number % 60).into(),
+        recorded_at: format!("2025-01-02T03:{:02}:{:02}Z", number / 60 % 60, number % 60).into(),
         body: Cow::Owned(RawValue::from_string(body).unwrap()),
         message: None,
     }
 }
 
 /// A data directory whose log has the given number of orders, in some segments.
-fn data(dir: &Path, orders: u64) -> PathBuf {
+fn data(dir: &Path, orders: u64, segment_bytes: u64) -> PathBuf {
     let path = dir.join("data");
     let data = DataDir::open(&path).unwrap();
     let journal = Arc::new(data.directory("journal").unwrap());
     let options = Options {
-        segment_bytes: 8_000,
+        segment_bytes,
         known: None,
     };
     let (mut writer, _) = Writer::open(journal, &options).unwrap();
-    for number in 1..=orders {
-        writer.write(&[vec![placed(number)]]).unwrap();
+    let numbers: Vec<_> = (1..=orders).collect();
+    for some in numbers.chunks(if orders > 1_000 { 1_000 } else { 1 }) {
+        let batches: Vec<_> = some.iter().map(|number| vec![placed(*number)]).collect();
+        writer.write(&batches).unwrap();
         writer.sync().unwrap();
     }
     path
@@ -74,7 +76,7 @@ fn segments(journal: &Path) -> Vec<PathBuf> {
 #[test]
 fn salvage_says_what_is_lost_and_verify_says_it_again() {
     let dir = tempfile::tempdir().unwrap();
-    let data = data(dir.path(), 40);
+    let data = data(dir.path(), 40, 8_000);
     let (data_dir, out) = (data.to_str().unwrap(), dir.path().join("out"));
     let out = out.to_str().unwrap();
     assert!(run(&["audit", "verify", data_dir]).0);
@@ -115,4 +117,115 @@ fn salvage_says_what_is_lost_and_verify_says_it_again() {
     let prefix = format!("{out}/prefix");
     let (sound, said) = run(&["audit", "verify", &prefix]);
     assert!(sound && said.contains("the chain is whole"), "{said}");
+}
+
+#[test]
+fn an_archive_and_what_stays_verify_alone_and_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 40, 8_000);
+    let (data_dir, old) = (data.to_str().unwrap(), dir.path().join("old"));
+    let old_dir = old.to_str().unwrap();
+    let before = ["--before", "2025-01-02T03:00:30Z"];
+    let archive = ["archive", data_dir, "--to", old_dir];
+    let (done, said) = run(&[&archive[..], &before].concat());
+    assert!(done && said.contains("segments moved"), "{said}");
+    let both = ["audit", "verify", data_dir, "--archive", old_dir];
+    for args in [
+        &["audit", "verify", data_dir][..],
+        &["audit", "verify", old_dir],
+        &both,
+    ] {
+        let (sound, said) = run(args);
+        assert!(sound, "{args:?}: {said}");
+    }
+    let (_, alone) = run(&["audit", "verify", data_dir]);
+    assert!(alone.contains("are in an archive"), "{alone}");
+    let (_, whole) = run(&both);
+    assert!(whole.contains("40 events") && whole.lines().last() == alone.lines().last());
+    let (told, said) = run(&["audit", "replay", data_dir]);
+    assert!(!told && said.contains("--archive"), "{said}");
+    assert!(run(&["audit", "replay", data_dir, "--archive", old_dir]).0);
+    let elsewhere = dir.path().join("elsewhere");
+    let elsewhere = ["archive", data_dir, "--to", elsewhere.to_str().unwrap()];
+    let (done, said) = run(&[&elsewhere[..], &before].concat());
+    assert!(!done && said.contains("give that one"), "{said}");
+
+    // Of the archive, any segment may be missing: alone it can be a shorter log, together it cannot.
+    let moved = segments(&old.join("journal"));
+    assert!(moved.len() > 1);
+    for path in &moved {
+        let kept = std::fs::read(path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let (sound, said) = run(&both);
+        assert!(!sound && said.contains("is missing"), "{said}");
+        assert!(run(&["audit", "verify", data_dir]).0);
+        std::fs::write(path, kept).unwrap();
+    }
+    // A backup of what stays is a log that begins at the anchor.
+    let out = dir.path().join("out");
+    let (done, said) = run(&["backup", data_dir, "--to", out.to_str().unwrap()]);
+    assert!(done && said.contains("not in this copy"), "{said}");
+    let again = [
+        "audit",
+        "verify",
+        out.to_str().unwrap(),
+        "--archive",
+        old_dir,
+    ];
+    assert!(run(&again).0);
+}
+
+#[test]
+fn a_backup_that_is_killed_or_has_no_room_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 20_000, 4 << 20);
+    let data_dir = data.to_str().unwrap();
+    let (out, partial) = (dir.path().join("out"), dir.path().join("out.partial"));
+    let out_dir = out.to_str().unwrap();
+    // Files may have 100 KiB; the trap keeps the signal from ending it.
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 100; exec '{}' backup '{data_dir}' --to '{out_dir}'",
+        env!("CARGO_BIN_EXE_issuance")
+    );
+    let refused = Command::new("bash")
+        .args(["-c", &limited])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && said.contains("cannot write"),
+        "{said}"
+    );
+    assert!(!out.exists() && !partial.exists());
+
+    let mut killed = 0;
+    for _ in 0..200 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_issuance"))
+            .args(["backup", data_dir, "--to", out_dir])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while !out.exists() && !partial.join("journal").exists() {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if out.exists() {
+            assert!(run(&["audit", "verify", out_dir]).0);
+            std::fs::remove_dir_all(&out).unwrap();
+            continue;
+        }
+        killed += 1;
+        if killed == 5 {
+            break;
+        }
+    }
+    assert_eq!(killed, 5);
+    assert!(partial.exists(), "the last one left something");
+    let (done, said) = run(&["backup", data_dir, "--to", out_dir]);
+    assert!(done && !partial.exists(), "{said}");
+    let restored = dir.path().join("restored");
+    let (done, again) = run(&["restore", out_dir, "--to", restored.to_str().unwrap()]);
+    assert!(done && again == said, "{again}");
+    assert!(run(&["audit", "verify", restored.to_str().unwrap()]).0);
 }

@@ -36,6 +36,9 @@ enum Command {
         /// taken off its end.
         #[arg(long, value_name = "POSITION:HASH", value_parser = head)]
         head: Option<Head>,
+        /// Where `issuance archive` moved the log's beginning: prove both together. Without it, what is in DIR.
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
     },
     /// Copy what still verifies of a damaged log, and say what is lost. The damaged one is only read.
     ///
@@ -52,6 +55,9 @@ enum Command {
     Replay {
         /// The data directory, or a copy of its journal.
         dir: PathBuf,
+        /// Where `issuance archive` moved the log's beginning.
+        #[arg(long, value_name = "DIR")]
+        archive: Option<PathBuf>,
         /// A time (RFC 3339) or a position in the log. Without it, the end.
         #[arg(long, value_name = "T", value_parser = until)]
         until: Option<Until>,
@@ -84,14 +90,24 @@ enum ExportFormat {
 
 pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
     match args.command {
-        Command::Verify { dir, head } => match Salvaged::read(&dir) {
-            Ok(None) => verify(&dir, head, output),
+        Command::Verify { dir, head, archive } => match Salvaged::read(&dir) {
+            Ok(None) => verify(&dir, head, archive.as_deref(), output),
             Ok(Some(salvaged)) => salvage::verify(&dir, &salvaged, output),
             Err(error) => Err(Failure::of(Exit::Failed, &error)),
         },
         Command::Salvage { dir, to } => salvage::run(&dir, &to, output),
-        Command::Replay { dir, until, order } => {
-            replay(&dir, until.unwrap_or(Until::End), order, output)
+        Command::Replay {
+            dir,
+            archive,
+            until,
+            order,
+        } => {
+            let log = match archive {
+                Some(archive) => Log::open_with_archive(&dir, &archive),
+                None => Log::open(&dir),
+            };
+            let log = log.map_err(failed)?;
+            replay(&log, until.unwrap_or(Until::End), order, output)
         }
         Command::Export {
             dir,
@@ -102,12 +118,20 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
     }
 }
 
-fn verify(dir: &Path, known: Option<Head>, output: Output) -> Result<(), Failure> {
-    let log = match known {
-        Some(known) => Log::open_beyond(dir, known),
+fn verify(
+    dir: &Path,
+    known: Option<Head>,
+    archive: Option<&Path>,
+    output: Output,
+) -> Result<(), Failure> {
+    let log = match archive {
+        Some(archive) => Log::open_with_archive(dir, archive),
         None => Log::open(dir),
     };
     let log = log.map_err(failed)?;
+    known
+        .map_or(Ok(()), |known| log.contains(known))
+        .map_err(failed)?;
     let bar = progress(log.opened().head.position);
     let report = log
         .verify(|done, _| bar.set_position(done))
@@ -191,8 +215,7 @@ fn tally(tally: &Tally, output: Output) -> Result<(), Failure> {
     output.table(&["orders", "count"], states.chain(attention).chain(all))
 }
 
-fn replay(dir: &Path, until: Until, only: Option<OrderId>, output: Output) -> Result<(), Failure> {
-    let log = Log::open(dir).map_err(failed)?;
+fn replay(log: &Log, until: Until, only: Option<OrderId>, output: Output) -> Result<(), Failure> {
     let book = log.replay(until).map_err(failed)?;
     let Some(id) = only else {
         if output.json {
@@ -329,6 +352,9 @@ fn failed(error: AuditError) -> Failure {
         AuditError::Journal(JournalError::RolledBack { .. } | JournalError::Diverged { .. }) => {
             "this is not the log that head was taken from, or its end was taken off"
         }
+        AuditError::Journal(JournalError::Archived { .. }) => {
+            "its beginning was moved by `issuance archive`; name that place with `--archive`"
+        }
         AuditError::Unreadable { .. } => "a newer engine may have written it; use its `issuance`",
         _ => "`issuance audit verify DIR` shows everything that is wrong",
     };
@@ -361,7 +387,7 @@ pub(crate) fn head(text: &str) -> Result<Head, String> {
 }
 
 /// A position or a time.
-fn until(text: &str) -> Result<Until, String> {
+pub(crate) fn until(text: &str) -> Result<Until, String> {
     let position = text.parse().ok().map(Until::Position);
     let time = || text.parse().ok().map(Until::Time);
     position

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use issuance::store::copies::{self, CopyError, Salvaged};
+use issuance::store::copies::{self, Salvaged};
 use issuance_audit::Log;
 
 use super::failed;
+use crate::copies::not_copied;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
@@ -82,14 +83,4 @@ fn show(salvaged: &Salvaged, output: Output) -> Result<(), Failure> {
         .foreign
         .iter()
         .try_for_each(|name| output.line(&format!("{name} is named like a segment and is none")))
-}
-
-/// A copy that was not made.
-fn not_copied(error: CopyError) -> Failure {
-    let exit = match &error {
-        CopyError::Exists { .. } => Exit::Conflict,
-        CopyError::NoLog { .. } => Exit::NotFound,
-        _ => Exit::Failed,
-    };
-    Failure::of(exit, &error)
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::journal::{DataDirError, JournalError};
+use crate::vault::VaultError;
 
 /// A copy that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,34 @@ pub enum CopyError {
         /// As given.
         path: PathBuf,
     },
+    /// It is no backup.
+    #[error("{path:?} has no `backup.json`: it is no backup; give one that `issuance backup` made")]
+    NoBackup {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The backup is not what was backed up.
+    #[error("backup {path:?} has changed since it was made: {what}; use another one")]
+    Changed {
+        /// As given.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// Files were taken away again and again while they were copied.
+    #[error(
+        "files were moved away while they were copied; try again once compaction or archiving is over"
+    )]
+    Moving,
+    /// Earlier segments are in another archive.
+    #[error("earlier segments are in the archive {path:?}; give that one")]
+    OtherArchive {
+        /// Where they are.
+        path: PathBuf,
+    },
+    /// The vault cannot be read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The directory that grows cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),

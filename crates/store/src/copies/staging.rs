@@ -34,18 +34,24 @@ impl Staging {
         partial.push(".partial");
         let partial = out.with_file_name(partial);
         let data = DataDir::open(&partial)?;
-        clear(&partial).map_err(io_at("clear", &partial))?;
-        Ok(Self {
+        let staging = Self {
             out: path,
             partial,
             data,
             finished: false,
-        })
+        };
+        staging.clear()?;
+        Ok(staging)
     }
 
     /// Makes a directory in it.
     pub(super) fn directory(&self, name: &str) -> Result<Directory, CopyError> {
         Ok(self.data.directory(name)?)
+    }
+
+    /// Begins again.
+    pub(super) fn clear(&self) -> Result<(), CopyError> {
+        clear(&self.partial).map_err(io_at("clear", &self.partial))
     }
 
     /// Puts a file in it, durably.

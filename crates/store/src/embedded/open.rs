@@ -15,7 +15,7 @@ use super::replay::{self, ReplayError};
 use super::shared::{Book, Shared, chain};
 use super::work;
 use crate::book::{Rows, Tasks};
-use crate::journal::{self, DataDir, Disk, Head};
+use crate::journal::{self, DataDir, Disk, Head, WithArchive};
 use crate::vault::{Vault, VaultOptions};
 
 impl EmbeddedStore {
@@ -26,9 +26,16 @@ impl EmbeddedStore {
     /// index's sake, as long as another can be made.
     pub fn open(options: Options) -> Result<(Self, EmbeddedReport), OpenError> {
         let data_dir = DataDir::open(&options.dir)?;
-        let journal = Arc::new(data_dir.directory("journal")?);
+        let journal = WithArchive::new(Arc::new(data_dir.directory("journal")?));
+        if journal.misses_archive() {
+            tracing::warn!(
+                "the archive is not where it was: old events cannot be read, nor the index made anew"
+            );
+        }
+        let archived = journal.archived()?;
         let vault = Arc::new(data_dir.directory("vault")?);
-        Self::assemble(options, journal, vault, Some(data_dir))
+        let owned = Some(data_dir);
+        Self::assemble(options, Arc::new(journal), vault, archived, owned)
     }
 
     /// As [`open`](Self::open), with journal and vault on disks of the caller's making; the index stays in the directory,
@@ -42,13 +49,14 @@ impl EmbeddedStore {
         journal: Arc<dyn Disk>,
         vault: Arc<dyn Disk>,
     ) -> Result<(Self, EmbeddedReport), OpenError> {
-        Self::assemble(options, journal, vault, None)
+        Self::assemble(options, journal, vault, None, None)
     }
 
     fn assemble(
         options: Options,
         journal: Arc<dyn Disk>,
         vault: Arc<dyn Disk>,
+        archived: Option<Head>,
         owned: Option<DataDir>,
     ) -> Result<(Self, EmbeddedReport), OpenError> {
         let Options {
@@ -90,14 +98,15 @@ impl EmbeddedStore {
         };
         let (journal, journal_report) = opened?;
         let reader = journal.reader();
-        let elsewhere = past.known.map(|head| (head, reader.contains(head)));
-        let ahead_of = match elsewhere {
-            Some((head, Err(error))) if past.accept_rollback && error.is_rollback() => {
-                Some(head.position)
+        let mut ahead_of = None;
+        for head in past.known.into_iter().chain(archived) {
+            match reader.contains(head) {
+                Err(error) if past.accept_rollback && error.is_rollback() => {
+                    ahead_of = ahead_of.max(Some(head.position));
+                }
+                contained => contained?,
             }
-            Some((_, missing)) => missing.map(|()| None)?,
-            None => None,
-        };
+        }
 
         let bring_up = |meta: &Meta| {
             let (rows, replayed) = replay::catch_up(

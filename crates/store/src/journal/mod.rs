@@ -10,6 +10,7 @@
 
 pub(crate) mod anchor;
 pub(crate) mod append;
+mod archived;
 pub(crate) mod chain;
 mod data_dir;
 mod directory;
@@ -32,6 +33,7 @@ pub(crate) mod tail;
 mod tests;
 mod writer;
 
+pub use archived::WithArchive;
 pub use data_dir::{DataDir, DataDirError};
 pub use directory::Directory;
 pub use disk::{Disk, DiskFile};

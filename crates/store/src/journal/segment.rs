@@ -20,7 +20,7 @@ pub(crate) fn file_name(first: u64) -> String {
     format!("{PREFIX}{first:020}{SUFFIX}")
 }
 
-fn first_position(name: &str) -> Option<u64> {
+pub(crate) fn first_position(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
     let first = digits.parse().ok()?;
     (first > 0 && file_name(first) == name).then_some(first)

@@ -8,7 +8,7 @@ const TEMPORARY: &str = "vault.tmp";
 
 /// What a name in the vault's directory stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum Name {
     /// A file of records.
     Records(u32),
     /// One large value.
@@ -31,7 +31,7 @@ pub(super) const fn temporary() -> &'static str {
 }
 
 impl Name {
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         if name == TEMPORARY {
             return Self::Temporary;
         }

@@ -25,6 +25,9 @@ mod shared;
 mod tests;
 mod writer;
 
+pub(crate) use file::Name;
+pub(crate) use open::examine;
+
 pub use compact::{Compacted, Compaction};
 pub use error::VaultError;
 pub use keys::{KeyError, Keyring, Keys, MasterKey};

@@ -53,6 +53,24 @@ pub struct DamagedRecord {
     pub damage: Damage,
 }
 
+/// What can be told of a vault without its keys.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// Records that cannot be read.
+    pub(crate) damaged: u64,
+    /// Sealed files that records which count refer to.
+    pub(crate) sealed_files: HashSet<String>,
+}
+
+/// Reads all records of a vault that nobody writes.
+pub(crate) fn examine(disk: &dyn Disk) -> Result<Examined, VaultError> {
+    let loaded = load(disk, "")?;
+    Ok(Examined {
+        damaged: loaded.damaged_count,
+        sealed_files: loaded.referred().into_iter().map(Into::into).collect(),
+    })
+}
+
 /// Everything the files say.
 #[derive(Default)]
 pub(super) struct Loaded {

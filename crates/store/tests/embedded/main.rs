@@ -7,6 +7,7 @@
     reason = "a failed test is a panic"
 )]
 
+mod backup;
 mod bounds;
 mod faults;
 mod files;
