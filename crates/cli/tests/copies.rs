@@ -138,6 +138,20 @@ fn an_archive_and_what_stays_verify_alone_and_together() {
         let (sound, said) = run(args);
         assert!(sound, "{args:?}: {said}");
     }
+    // A stranger's reader, by the page alone, says the same of each.
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/journal/verify.py");
+    for part in [&data, &old] {
+        let read = Command::new("python3")
+            .arg(&script)
+            .arg(part.join("journal"))
+            .output();
+        let read = read.unwrap();
+        assert!(
+            read.status.success(),
+            "{}",
+            String::from_utf8_lossy(&read.stderr)
+        );
+    }
     let (_, alone) = run(&["audit", "verify", data_dir]);
     assert!(alone.contains("are in an archive"), "{alone}");
     let (_, whole) = run(&both);
