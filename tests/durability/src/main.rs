@@ -15,6 +15,7 @@
 
 mod acks;
 mod child;
+mod damage;
 mod errors;
 mod full_disk;
 mod image;
@@ -53,6 +54,8 @@ enum Harness {
     FullDisk(full_disk::Args),
     /// A thin disk: `fsync` fails once and then says yes (F-079).
     LyingDisk(lying_disk::Args),
+    /// Bytes rot, files are cut, mixed up, lost (F-082 to F-084).
+    Damage(damage::Args),
     #[command(flatten)]
     Part(Part),
 }
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Harness::Errors(args) => errors::run(&args).print(),
         Harness::FullDisk(args) => full_disk::run(&args).print(),
         Harness::LyingDisk(args) => lying_disk::run(&args).print(),
+        Harness::Damage(args) => damage::run(&args).print(),
         Harness::Part(part) => match part {
             Part::Victim(args) => victim::run(&args),
             Part::SledVictim(args) => plain_sled::victim(&args),
