@@ -109,6 +109,17 @@ async fn contract_6_5_lost_until_the_key_is_old_then_proved_absent_and_sent_anew
     judge(&world, id, 1);
 }
 
+/// How many keys its create call had.
+async fn keys(world: &World, id: OrderId) -> usize {
+    let key = |event| match event {
+        EventBody::SubmissionStarted { key, .. } => Some(key.to_string()),
+        _ => None,
+    };
+    let keys: std::collections::BTreeSet<_> =
+        story(world, id).await.into_iter().filter_map(key).collect();
+    keys.len()
+}
+
 #[tokio::test]
 async fn contract_6_5_where_money_is_loaded_a_person_decides_with_the_proof() {
     let world = world(hasty()).await;
@@ -134,6 +145,19 @@ async fn contract_6_5_where_money_is_loaded_a_person_decides_with_the_proof() {
         .operate(id, act(OperatorAction::Resubmit), None)
         .await
         .unwrap();
+    // One person asked; whoever asked cannot approve, and until somebody else does nothing is sent.
+    let approve = async |actor: &str| {
+        let seen = world.engine.order(id).await.unwrap().unwrap().version;
+        let act = OperatorAct {
+            actor: actor.into(),
+            ..act(OperatorAction::ApproveResubmit)
+        };
+        world.engine.operate(id, act, Some(seen)).await
+    };
+    assert!(approve("ada").await.is_err(), "by oneself");
+    assert_eq!(keys(&world, id).await, 1);
+    judge(&world, id, 0);
+    approve("bob").await.unwrap();
     let order = world.until_state(id, "active").await;
     assert_eq!(order.attention, None);
     judge(&world, id, 1);

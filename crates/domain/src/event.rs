@@ -286,8 +286,11 @@ pub struct OperatorAct {
 pub enum OperatorAction {
     /// Send what is owed now rather than later; after a definite refusal for lack of capacity, under a new key.
     RetryNow,
-    /// Send under a new key; only with a fresh proof that nothing came of the one before.
+    /// Ask for a send under a new key; only with a fresh proof that nothing came of the one before. A second person
+    /// approves it.
     Resubmit,
+    /// Approve what another person asked for: it is sent under a new key, if the proof is still fresh.
+    ApproveResubmit,
     /// Read the provider's record now.
     LookUpNow,
     /// Ask for a fresh identity-check link.
@@ -313,6 +316,7 @@ impl OperatorAction {
         match self {
             Self::RetryNow => "retry_now",
             Self::Resubmit => "resubmit",
+            Self::ApproveResubmit => "approve_resubmit",
             Self::LookUpNow => "look_up_now",
             Self::RefreshIdvLink => "refresh_idv_link",
             Self::Fail => "fail",

@@ -2,12 +2,12 @@
 
 use crate::absence::Absence;
 use crate::attention::{Attention, AttentionReason, Discrepancy};
-use crate::event::{Event, EventBody, LookUpCause, OperatorAction};
+use crate::event::{Event, EventBody, LookUpCause, OperatorAct, OperatorAction};
 use crate::fact::ProviderIds;
 use crate::ids::{OrderId, Version};
 use crate::key::{Generation, Purpose};
 use crate::order::{
-    Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase,
+    Asked, Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase,
     SilenceCause, State, Submission, Watch,
 };
 use crate::time::Timestamp;
@@ -478,7 +478,7 @@ impl Order {
             EventBody::HostNotified { through } => {
                 self.notice.told = self.notice.told.max(*through)
             }
-            EventBody::OperatorActed { act } => self.act(act.action, version, at)?,
+            EventBody::OperatorActed { act } => self.act(act, version, at)?,
         }
         Some(self)
     }
@@ -544,7 +544,8 @@ impl Order {
         });
     }
 
-    fn act(&mut self, action: OperatorAction, version: Version, at: Timestamp) -> Option<()> {
+    fn act(&mut self, act: &OperatorAct, version: Version, at: Timestamp) -> Option<()> {
+        let action = act.action;
         if action != OperatorAction::Note {
             self.watch = Watch {
                 cause: version,
@@ -571,8 +572,16 @@ impl Order {
                 }
                 self.settle_attention(at);
             }
+            OperatorAction::Resubmit => {
+                if let State::Requested { submission } = &mut self.state {
+                    submission.resubmit_asked = Some(Asked {
+                        by: act.actor.clone(),
+                        at,
+                    });
+                }
+            }
             // What follows from these stands in the events after them.
-            OperatorAction::Resubmit
+            OperatorAction::ApproveResubmit
             | OperatorAction::LookUpNow
             | OperatorAction::Fail
             | OperatorAction::Cancel

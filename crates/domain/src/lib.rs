@@ -46,8 +46,8 @@ pub use ids::{
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase, SameError,
-    SilenceCause, State, Submission, Watch,
+    Asked, Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase,
+    SameError, SilenceCause, State, Submission, Watch,
 };
 pub use outbox::{
     AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox,

@@ -143,11 +143,23 @@ pub struct Submission {
     /// How far the proof is that nothing came of it.
     #[serde(default)]
     pub absence: Option<Absence>,
+    /// Who asked that the same is sent under a new key. It waits for a second person.
+    #[serde(default)]
+    pub resubmit_asked: Option<Asked>,
     /// An answer to it was another order's: the provider mixes things up, and only a person makes a new key.
     #[serde(default)]
     pub mismatched: bool,
     /// Where it stands.
     pub phase: Phase,
+}
+
+/// Something one person asked for and another has to approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who asked.
+    pub by: Box<str>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One server error, again and again (contract §6.4).
@@ -240,6 +252,7 @@ impl Submission {
             cardholder: None,
             same_error: None,
             absence: None,
+            resubmit_asked: None,
             mismatched: false,
             phase: Phase::Owed { due },
         }

@@ -89,7 +89,7 @@ pub enum Role {
     Viewer,
     /// Reads and acts on orders.
     Operator,
-    /// Reads; reserved for the second person that some actions will need.
+    /// Reads, and approves what an operator asked for; not their own asking.
     Approver,
 }
 
@@ -98,6 +98,15 @@ impl Role {
     #[must_use]
     pub fn allows(self, needed: Self) -> bool {
         self == needed || needed == Self::Viewer
+    }
+
+    /// Whether there is anything this role may do to an order.
+    #[must_use]
+    pub fn acts(self) -> bool {
+        match self {
+            Self::Viewer => false,
+            Self::Operator | Self::Approver => true,
+        }
     }
 }
 

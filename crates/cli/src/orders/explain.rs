@@ -185,7 +185,7 @@ fn suggestion(detail: &Detail) -> Option<String> {
     let wanted: &[&str] = match reason {
         "discrepancy" => &["resolve_discrepancy", "look_up_now"],
         "paused" => &["resume"],
-        "absence_proved" => &["resubmit", "look_up_now", "fail"],
+        "absence_proved" => &["approve_resubmit", "resubmit", "look_up_now", "fail"],
         "idv_expired" | "idv_link_missing" => &["refresh_idv_link", "look_up_now", "retry_now"],
         "capacity" | "refused" => &["retry_now", "fail"],
         _ => &["look_up_now", "retry_now", "resolve_discrepancy", "fail"],

@@ -49,6 +49,11 @@ enum Command {
     Retry(act::Order),
     /// End an order. A card that turns up later is a discrepancy.
     Fail(act::Order),
+    /// Ask that an order is sent under a new key, once it is proved that nothing came of the one before. A second person
+    /// approves it.
+    Resubmit(act::Order),
+    /// Approve what another person asked for; needs a token with the role `approver`, and `--expect`.
+    Approve(act::Order),
     /// Act on an order by any name that `show` lists.
     Act {
         #[command(flatten)]
@@ -70,6 +75,10 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
         },
         Command::Retry(order) => act::run(&api, &order, OperatorAction::RetryNow, output).await,
         Command::Fail(order) => act::run(&api, &order, OperatorAction::Fail, output).await,
+        Command::Resubmit(order) => act::run(&api, &order, OperatorAction::Resubmit, output).await,
+        Command::Approve(order) => {
+            act::run(&api, &order, OperatorAction::ApproveResubmit, output).await
+        }
         Command::Act { order, action } => act::run(&api, &order, action, output).await,
     }
     .map_err(|failure| match failure.exit {

@@ -172,11 +172,36 @@ fn resubmission(
     events
 }
 
-/// An operator sends it under a new key: with a proof, and only a fresh one.
-pub(super) fn resubmit_by_hand(
+/// Whether an operator may ask for a new key: with a proof, only a fresh one, and once.
+pub(super) fn may_resubmit(order: &Order, context: &Context<'_>) -> Result<(), &'static str> {
+    let (submission, _) = provably_nothing(order, context)?;
+    match submission.resubmit_asked {
+        Some(_) => Err("it is asked for already; a second person approves it"),
+        None => Ok(()),
+    }
+}
+
+/// Two people want it under a new key, and the proof is still fresh: it is sent.
+pub(super) fn resubmit_by_two(
     order: &Order,
+    second: &str,
     context: &Context<'_>,
 ) -> Result<Vec<EventBody>, &'static str> {
+    let (submission, scan) = provably_nothing(order, context)?;
+    match &submission.resubmit_asked {
+        None => Err("nobody asked for it"),
+        Some(asked) if &*asked.by == second => {
+            Err("whoever asked for it cannot approve it; a second person can")
+        }
+        Some(_) => Ok(resubmission(order, submission, scan, context.now)),
+    }
+}
+
+/// The spent create call and the fresh proof that nothing came of it.
+fn provably_nothing<'a>(
+    order: &'a Order,
+    context: &Context<'_>,
+) -> Result<(&'a Submission, &'a Scan), &'static str> {
     let State::Requested { submission } = &order.state else {
         return Err("the create call was answered");
     };
@@ -187,15 +212,11 @@ pub(super) fn resubmit_by_hand(
         Phase::Owed { .. } | Phase::InFlight { .. } | Phase::Done => {
             Err("its key can still be sent")
         }
-        Phase::Expired { .. } | Phase::Refused { .. } => {
-            let absence = submission.absence.as_ref();
-            let Some(scan) = absence.and_then(|absence| absence.proof(context.now, context.policy))
-            else {
-                return Err(
-                    "there is no fresh proof that nothing came of it; look it up, twice if need be",
-                );
-            };
-            Ok(resubmission(order, submission, scan, context.now))
-        }
+        Phase::Expired { .. } | Phase::Refused { .. } => submission
+            .absence
+            .as_ref()
+            .and_then(|absence| absence.proof(context.now, context.policy))
+            .map(|scan| (submission, scan))
+            .ok_or("there is no fresh proof that nothing came of it; look it up, twice if need be"),
     }
 }

@@ -16,6 +16,7 @@ pub fn allowed_actions(order: &Order, context: &Context<'_>) -> Vec<OperatorActi
     [
         OperatorAction::RetryNow,
         OperatorAction::Resubmit,
+        OperatorAction::ApproveResubmit,
         OperatorAction::LookUpNow,
         OperatorAction::RefreshIdvLink,
         OperatorAction::Fail,
@@ -32,7 +33,7 @@ pub fn allowed_actions(order: &Order, context: &Context<'_>) -> Vec<OperatorActi
             reason: "-".into(),
             action: *action,
         };
-        operate(order, act, None, context).is_ok()
+        operate(order, act, Some(order.version), context).is_ok()
     })
     .collect()
 }
@@ -54,11 +55,15 @@ pub(super) fn operate(
         return Err(no(act.action, "a reason is required"));
     }
     let action = act.action;
+    let actor = act.actor.clone();
     let mut events = vec![EventBody::OperatorActed { act }];
     events.extend(match action {
         OperatorAction::Note => Vec::new(),
         OperatorAction::RetryNow => retry_now(order)?,
-        OperatorAction::LookUpNow | OperatorAction::Resubmit | OperatorAction::RefreshIdvLink
+        OperatorAction::LookUpNow
+        | OperatorAction::Resubmit
+        | OperatorAction::ApproveResubmit
+        | OperatorAction::RefreshIdvLink
             if order.paused =>
         {
             return Err(no(action, "the order is paused; resume it"));
@@ -69,7 +74,14 @@ pub(super) fn operate(
             }]
         }
         OperatorAction::Resubmit => {
-            absence::resubmit_by_hand(order, context).map_err(|why| no(action, why))?
+            absence::may_resubmit(order, context).map_err(|why| no(action, why))?;
+            Vec::new()
+        }
+        OperatorAction::ApproveResubmit if expected.is_none() => {
+            return Err(no(action, "say which version was looked at"));
+        }
+        OperatorAction::ApproveResubmit => {
+            absence::resubmit_by_two(order, &actor, context).map_err(|why| no(action, why))?
         }
         OperatorAction::RefreshIdvLink => match &order.state {
             State::IdvPending { idv }

@@ -30,6 +30,11 @@ fn search(life: Given, minute: u64) -> crate::given::When {
     life.at(minutes(minute)).when(absent(scan(minutes(minute))))
 }
 
+fn approved(actor: &str) -> EventBody {
+    let act = act_of(actor, OperatorAction::ApproveResubmit);
+    EventBody::OperatorActed { act }
+}
+
 #[test]
 fn contract_6_5_two_searches_apart_prove_absence_and_only_then_a_new_key_is_owed() {
     // The last send can arrive until its deadline of a minute; ten minutes later a search counts.
@@ -123,7 +128,11 @@ fn contract_6_5_with_money_loaded_or_by_policy_a_person_decides() {
             .clone()
             .at(minutes(81))
             .when(operate(OperatorAction::Resubmit))
-            .then([operated(OperatorAction::Resubmit), due_now(2, 81)])
+            .then([operated(OperatorAction::Resubmit)])
+            // Until a second person approves, nothing is sent.
+            .needs(AttentionReason::AbsenceProved)
+            .approved_by("bob")
+            .then([approved("bob"), due_now(2, 81)])
             .needs(None)
             .owes([(CREATE, minutes(81))]);
         let stale = proved
@@ -134,8 +143,67 @@ fn contract_6_5_with_money_loaded_or_by_policy_a_person_decides() {
             .then([proof(21, 83)])
             .needs(AttentionReason::AbsenceProved)
             .when(operate(OperatorAction::Resubmit))
-            .then([operated(OperatorAction::Resubmit), due_now(2, 83)]);
+            .then([operated(OperatorAction::Resubmit)])
+            .approved_by("bob")
+            .then([approved("bob"), due_now(2, 83)]);
     }
+}
+
+#[test]
+fn f_115_a_new_key_by_hand_takes_two_people_and_a_proof_that_is_fresh_when_the_second_looks() {
+    let asked = |policy: &mut issuance_domain::Policy| policy.absence = AbsencePolicy::Attention;
+    let life = search(given(expired()).under(asked), 11).then_on();
+    let proved = search(life, 21).then_on();
+    // Nobody asked; then the one who asked; then without the version; then on an older one.
+    let asked = proved
+        .approved_by("bob")
+        .then_not_possible()
+        .when(operate(OperatorAction::Resubmit))
+        .then([operated(OperatorAction::Resubmit)])
+        .when(operate(OperatorAction::Resubmit))
+        .then_not_possible()
+        .approved_by("ada")
+        .then_not_possible();
+    let version = asked.order().version;
+    let expect = |seen| {
+        let act = act_of("bob", OperatorAction::ApproveResubmit);
+        move |life: Given| {
+            life.when(Command::Operate {
+                act: act.clone(),
+                expected: seen,
+            })
+        }
+    };
+    let asked = expect(None)(asked).then_not_possible();
+    let stale = issuance_domain::Rejection::StaleVersion {
+        order: order_id(),
+        expected: issuance_domain::Version(version.0 - 1),
+        actual: version,
+    };
+    let seen = Some(issuance_domain::Version(version.0 - 1));
+    let asked = expect(seen)(asked).then_rejected(stale);
+    // The proof was fresh when it was asked for, and is not any more.
+    let late = asked
+        .clone()
+        .at(minutes(82))
+        .approved_by("bob")
+        .then_not_possible();
+    search(late, 83)
+        .then([proof(21, 83)])
+        .approved_by("bob")
+        .then([approved("bob"), due_now(2, 83)]);
+    // Paused in between; and once approved it is over.
+    asked
+        .clone()
+        .when(operate(OperatorAction::Pause))
+        .then_on()
+        .approved_by("bob")
+        .then_not_possible();
+    asked
+        .approved_by("bob")
+        .then([approved("bob"), due_now(2, 21)])
+        .approved_by("eve")
+        .then_not_possible();
 }
 
 #[test]
@@ -337,7 +405,9 @@ fn a_key_conflict_is_freed_by_proof_and_a_person() {
         .then([proof(11, 21)])
         .needs(AttentionReason::KeyConflict)
         .when(operate(OperatorAction::Resubmit))
-        .then([operated(OperatorAction::Resubmit), due_now(2, 21)]);
+        .then([operated(OperatorAction::Resubmit)])
+        .approved_by("bob")
+        .then([approved("bob"), due_now(2, 21)]);
 }
 
 #[test]

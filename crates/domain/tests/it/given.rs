@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use issuance_domain::{
-    Action, AttentionReason, Command, Context, Event, EventBody, Order, Policy, Rejection,
-    Timestamp, decide, evolve, outbox,
+    Action, AttentionReason, Command, Context, Event, EventBody, OperatorAction, Order, Policy,
+    Rejection, Timestamp, decide, evolve, outbox,
 };
 
-use crate::sample::{order_id, start};
+use crate::sample::{act_of, order_id, start};
 
 /// A history, the time, and the policy.
 #[derive(Clone)]
@@ -71,6 +71,13 @@ impl Given {
         let said = decide(self.order.as_ref(), command, &self.context());
         let said = said.map(|events| events.into_iter().map(|event| event.body).collect());
         When { given: self, said }
+    }
+
+    /// Somebody approves a new key, on the version they see.
+    pub(crate) fn approved_by(self, actor: &str) -> When {
+        let expected = Some(self.order().version);
+        let act = act_of(actor, OperatorAction::ApproveResubmit);
+        self.when(Command::Operate { act, expected })
     }
 
     #[track_caller]

@@ -268,6 +268,7 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
     let acts = [
         OperatorAction::RetryNow,
         OperatorAction::Resubmit,
+        OperatorAction::ApproveResubmit,
         OperatorAction::LookUpNow,
         OperatorAction::RefreshIdvLink,
         OperatorAction::Fail,

@@ -162,6 +162,11 @@ impl Road {
             Step::Wait { seconds: count } => self.pass(self.life.now.after(seconds(count))),
             Step::Operate { action } => {
                 self.tell(operate(action));
+                if action == OperatorAction::Resubmit {
+                    let expected = Some(self.life.order().version);
+                    let act = act_of("bob", OperatorAction::ApproveResubmit);
+                    self.tell(Command::Operate { act, expected });
+                }
                 Ok(())
             }
             Step::Next { fate, search_takes } => {

@@ -174,14 +174,15 @@ impl Move {
             },
             Self::Cancel => Command::Cancel,
             Self::Operate { action } => {
+                let approves = action == OperatorAction::ApproveResubmit;
                 let act = OperatorAct {
-                    actor: "ada".into(),
+                    actor: if approves { "bob" } else { "ada" }.into(),
                     reason: "because".into(),
                     action,
                 };
                 Command::Operate {
                     act,
-                    expected: None,
+                    expected: approves.then_some(order.version),
                 }
             }
         }
@@ -315,6 +316,7 @@ fn any_action() -> impl Strategy<Value = OperatorAction> {
         OperatorAction::RetryNow,
         OperatorAction::RetryNow,
         OperatorAction::Resubmit,
+        OperatorAction::ApproveResubmit,
         OperatorAction::LookUpNow,
         OperatorAction::RefreshIdvLink,
         OperatorAction::Fail,

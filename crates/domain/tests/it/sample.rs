@@ -241,8 +241,12 @@ pub(crate) fn operate(action: OperatorAction) -> Command {
 }
 
 pub(crate) fn act(action: OperatorAction) -> OperatorAct {
+    act_of("ada", action)
+}
+
+pub(crate) fn act_of(actor: &str, action: OperatorAction) -> OperatorAct {
     OperatorAct {
-        actor: "ada".into(),
+        actor: actor.into(),
         reason: "asked by the host".into(),
         action,
     }

@@ -13,6 +13,7 @@ use serde::de::value::{Error, StrDeserializer};
 
 use super::{App, BODY, Principal};
 use crate::body;
+use crate::credentials::Role;
 use crate::listing;
 use crate::order_path::{etag, if_match};
 use crate::problem::{Code, FieldError, Problem};
@@ -37,8 +38,14 @@ pub(super) async fn act(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    if !principal.role.acts() {
+        return Err(Code::Forbidden.into());
+    }
     let id: OrderId = id.parse().map_err(|_| Problem::from(Code::OrderNotFound))?;
     let action = action_of(&action).ok_or(Code::NotFound)?;
+    if !principal.role.allows(role_for(action)) {
+        return Err(Code::Forbidden.into());
+    }
     body::declared_json(&headers)?;
     let ActBody {
         reason,
@@ -69,6 +76,23 @@ pub(super) async fn act(
         position: decision.position,
     };
     Ok(([(ETAG, etag(decision.order.version))], Json(view)).into_response())
+}
+
+/// Who may: whoever approves is not whoever acts.
+fn role_for(action: OperatorAction) -> Role {
+    match action {
+        OperatorAction::ApproveResubmit => Role::Approver,
+        OperatorAction::RetryNow
+        | OperatorAction::Resubmit
+        | OperatorAction::LookUpNow
+        | OperatorAction::RefreshIdvLink
+        | OperatorAction::Fail
+        | OperatorAction::Cancel
+        | OperatorAction::Pause
+        | OperatorAction::Resume
+        | OperatorAction::Note
+        | OperatorAction::ResolveDiscrepancy => Role::Operator,
+    }
 }
 
 /// The action of a path: the name it has in the log.

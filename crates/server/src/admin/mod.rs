@@ -53,13 +53,14 @@ impl FromRef<App> for Engine {
 /// The routes operators call.
 pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
     let acts = Router::new()
-        .route("/admin/v1/orders/{id}/actions/{action}", post(actions::act))
         .route("/admin/v1/reconciliation", post(reconciliation::start))
         .route_layer(from_fn(only_operators));
     let routes = Router::new()
         .route("/admin/v1/attention", get(orders::attention))
         .route("/admin/v1/orders", get(orders::list))
         .route("/admin/v1/orders/{id}", get(orders::show))
+        // Who may depends on the action.
+        .route("/admin/v1/orders/{id}/actions/{action}", post(actions::act))
         .route("/admin/v1/inbox", get(status::inbox))
         .route("/admin/v1/health", get(status::health))
         .route("/admin/v1/reconciliation", get(reconciliation::last))

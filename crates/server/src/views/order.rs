@@ -2,8 +2,8 @@
 
 use issuance::domain::{
     Account, Amount, Attention, AttentionReason, By, CardId, CardOrderId, CardholderId,
-    Compensation, Currency, Discrepancy, Failure, Idv, Order, OrderId, ProductId, Reference, State,
-    Timestamp, Version,
+    Compensation, Currency, Discrepancy, Failure, Idv, OperatorAction, Order, OrderId, ProductId,
+    Purpose, Reference, State, Timestamp, Version,
 };
 use issuance::store::TaskRow;
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub struct OrderView {
     pub compensation: Option<CompensationView>,
     /// An operator stopped it.
     pub paused: bool,
+    /// What one person asked for and another has to approve.
+    pub awaits_approval: Option<AskedView>,
     /// What is done for it next, and when. None: it is at rest.
     pub next_step: Option<NextStepView>,
 }
@@ -120,6 +122,17 @@ pub struct CompensationView {
     pub done: bool,
 }
 
+/// A send under a new key that waits for a second person.
+#[derive(Debug, Clone, Serialize)]
+pub struct AskedView {
+    /// The action that approves it.
+    pub action: &'static str,
+    /// Who asked; cannot approve.
+    pub asked_by: Box<str>,
+    /// When.
+    pub asked_at: Timestamp,
+}
+
 /// What is done for an order next.
 #[derive(Debug, Clone, Serialize)]
 pub struct NextStepView {
@@ -174,8 +187,21 @@ impl OrderView {
             discrepancy: order.discrepancy.as_ref().map(Into::into),
             compensation: order.compensation.as_ref().map(Into::into),
             paused: order.paused,
+            awaits_approval: AskedView::of(order),
             next_step: NextStepView::first_of(tasks),
         }
+    }
+}
+
+impl AskedView {
+    fn of(order: &Order) -> Option<Self> {
+        let submission = order.submission(Purpose::CreateCard)?;
+        let asked = submission.resubmit_asked.as_ref()?;
+        Some(Self {
+            action: OperatorAction::ApproveResubmit.name(),
+            asked_by: asked.by.clone(),
+            asked_at: asked.at,
+        })
     }
 }
 

@@ -19,6 +19,7 @@ fn routes(id: &str) -> Vec<(Method, String, bool)> {
     ];
     for action in [
         "retry_now",
+        "resubmit",
         "look_up_now",
         "refresh_idv_link",
         "fail",
@@ -72,6 +73,18 @@ async fn every_route_knows_who_may() {
             "{path}"
         );
     }
+    // Whoever approves is not whoever acts.
+    let approve = format!("/orders/{id}/actions/approve_resubmit");
+    for (token, code) in [
+        (NOBODY, Code::Unauthenticated),
+        (VIEWER, Code::Forbidden),
+        (OPERATOR, Code::Forbidden),
+    ] {
+        let asked = world.admin(Method::POST, &approve, token).json(&why);
+        problem(asked.send().await.unwrap(), code).await;
+    }
+    let asked = world.admin(Method::POST, &approve, APPROVER).json(&why);
+    problem(asked.send().await.unwrap(), Code::ActionNotPossible).await;
     // What does not exist says so only to those who may look.
     for path in ["/nothing", "/orders/x/actions/explode", ""] {
         problem(
