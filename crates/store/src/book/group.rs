@@ -21,7 +21,7 @@ pub(crate) struct Group {
     received: HashMap<MessageId, Box<str>>,
     settled: HashSet<MessageId>,
     /// The group before it, while that is not in the rows yet.
-    earlier: Option<Box<Self>>,
+    earlier: Option<Arc<Self>>,
 }
 
 /// What settling a message comes to.
@@ -36,16 +36,20 @@ pub(crate) enum Marked {
 impl Group {
     /// A group that follows one which is still on its way to the disk.
     #[cfg(feature = "embedded")]
-    pub(crate) fn after(earlier: Self) -> Self {
-        // What came before that one is in the rows.
-        let earlier = Self {
-            earlier: None,
-            ..earlier
-        };
+    pub(crate) fn after(earlier: Arc<Self>) -> Self {
         Self {
-            earlier: Some(Box::new(earlier)),
+            earlier: Some(earlier),
             ..Self::default()
         }
+    }
+
+    /// Nothing more goes in; what came before it will be in the rows when the next asks.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn whole(self) -> Arc<Self> {
+        Arc::new(Self {
+            earlier: None,
+            ..self
+        })
     }
 
     /// This group and the one before it.

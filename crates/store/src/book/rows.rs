@@ -137,8 +137,7 @@ impl Rows {
             .as_deref()
             .is_some_and(|row| row.order.attention.is_some());
         if was_noted != order.attention.is_some() {
-            self.attention
-                .set(key.clone(), order.attention.as_ref().map(|_| ()));
+            self.attention.toggle(key.clone(), !was_noted);
         }
         let places = self.add_places(&order, before.as_deref(), places);
         self.orders.put(
@@ -177,7 +176,7 @@ impl Rows {
 
     fn set_open(&mut self, key: &[u8], before: bool, after: bool) {
         if before != after {
-            self.open.set(key.to_vec(), after.then_some(()));
+            self.open.toggle(key.to_vec(), after);
         }
     }
 

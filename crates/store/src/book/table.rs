@@ -81,11 +81,6 @@ impl<V: Row> Table<V> {
         self.fresh.insert(key, None);
     }
 
-    /// Puts or removes.
-    pub(crate) fn set(&mut self, key: Vec<u8>, row: Option<V>) {
-        self.fresh.insert(key, row);
-    }
-
     /// Up to `limit` rows of a span.
     pub(crate) fn range(&self, span: &Span, limit: usize) -> Result<Vec<(Vec<u8>, V)>, StoreError> {
         let mut merged = Merge {
@@ -142,6 +137,15 @@ impl<V: Row> Table<V> {
         V::decode(bytes).ok_or_else(|| StoreError::Damaged {
             what: format!("a row of index table {:?}", self.id),
         })
+    }
+}
+
+impl Table<()> {
+    /// Puts a row that was not there, or removes one that was. If that undoes what waits for the ground, nothing does.
+    pub(crate) fn toggle(&mut self, key: Vec<u8>, there: bool) {
+        if self.fresh.remove(&key).is_none() {
+            self.fresh.insert(key, there.then_some(()));
+        }
     }
 }
 

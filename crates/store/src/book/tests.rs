@@ -1,6 +1,6 @@
 //! Layers and leases against models that cannot be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeBounds as _};
 use std::sync::{Arc, Mutex};
 
@@ -121,6 +121,39 @@ proptest! {
         }
         expected.truncate(limit);
         prop_assert_eq!(table.range(&span, limit).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_there_or_not(steps in steps()) {
+        let shelf = Arc::new(Shelf::default());
+        let mut table: Table<()> = Table::new(TableId::Open, shelf.clone(), 0);
+        let (mut model, mut frozen) = (BTreeSet::new(), None);
+        for step in steps {
+            match step {
+                Step::Put(key, _) | Step::Remove(key) => {
+                    let there = model.insert(key) || !model.remove(&key);
+                    table.toggle(vec![key], there);
+                }
+                Step::Freeze if frozen.is_none() => frozen = Some(table.freeze()),
+                Step::Thaw => if let Some(layer) = frozen.take() {
+                    let mut rows = shelf.0.lock().unwrap();
+                    for (key, row) in layer.iter() {
+                        // Nothing is written that changes nothing.
+                        let was = match row {
+                            Some(()) => rows.insert(key.clone(), Vec::new()),
+                            None => rows.remove(key),
+                        };
+                        prop_assert_eq!(was.is_some(), row.is_none());
+                    }
+                    drop(rows);
+                    table.thaw();
+                },
+                Step::Freeze => {}
+            }
+            for key in 0..24 {
+                prop_assert_eq!(table.get(&[key]).unwrap().is_some(), model.contains(&key));
+            }
+        }
     }
 
     #[test]

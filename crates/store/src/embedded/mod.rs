@@ -1,7 +1,8 @@
 //! The embedded store: journal, vault and index in one directory, owned by one process.
 //!
-//! - The *committer* thread owns the journal. It takes everything that waits, judges it, writes it, makes it durable with
-//!   one sync, moves the rows in memory, and answers all.
+//! - The *sequencer* thread takes everything that waits, judges it in order, and makes groups of it.
+//! - The *committer* thread owns the journal. It writes a group, makes it durable with one sync, moves the rows in memory,
+//!   and answers all. Meanwhile the next group is gathered.
 //! - The *keeper* thread owns the vault, and makes the personal data of a group durable before the group's events.
 //! - The *index* is those rows in sled, written behind by a thread of its own; every read sees memory first. It holds
 //!   nothing the journal does not imply, so whatever is wrong with it, it is made anew.
@@ -10,6 +11,7 @@
 //!
 //! The first storage error stops the store for good; only a full disk is waited out.
 
+mod answer;
 mod behind;
 mod committer;
 mod index;
@@ -19,6 +21,7 @@ mod options;
 mod prepare;
 mod read;
 mod replay;
+mod sequencer;
 mod shared;
 mod store;
 mod work;

@@ -1,8 +1,9 @@
 //! Opening: the directory is locked, the vault proves its key, the journal is believed or refused, the index catches up or
-//! is made anew, and three threads start.
+//! is made anew, and four threads start.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 use super::EmbeddedStore;
@@ -12,6 +13,7 @@ use super::index::{Index, IndexError, Meta};
 use super::keeper;
 use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
 use super::replay::{self, ReplayError};
+use super::sequencer::Sequencer;
 use super::shared::{Book, Shared, chain};
 use super::work;
 use crate::book::{Rows, Tasks};
@@ -144,24 +146,32 @@ impl EmbeddedStore {
             behind: Arc::clone(&behind),
             reflected,
         };
-        let committer = Committer {
+        let (groups, handed) = sync_channel(0);
+        let sequencer = Sequencer {
             shared: Arc::clone(&shared),
-            journal,
             keeper,
             waiting,
             behind: Arc::clone(&behind),
             limits,
+            groups,
+        };
+        let committer = Committer {
+            shared: Arc::clone(&shared),
+            journal,
+            groups: handed,
+            queue: Arc::clone(&queue),
+            behind: Arc::clone(&behind),
         };
         let store = Self {
             shared,
             sealer,
-            queue: Arc::new(queue),
+            queue,
             behind,
             threads: Arc::default(),
         };
         // The directory is ours until all threads have ended.
         let owned = Arc::new(owned);
-        let (also, too) = (Arc::clone(&owned), Arc::clone(&owned));
+        let [also, too, as_well] = std::array::from_fn(|_| Arc::clone(&owned));
         store.start("issuance-index", move || {
             writer.run();
             drop(also);
@@ -169,6 +179,10 @@ impl EmbeddedStore {
         store.start("issuance-vault", move || {
             keeping.run();
             drop(too);
+        })?;
+        store.start("issuance-order", move || {
+            sequencer.run();
+            drop(as_well);
         })?;
         store.start("issuance-commit", move || {
             committer.run();

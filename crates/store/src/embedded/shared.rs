@@ -1,6 +1,6 @@
 //! What callers and threads share: the rows, the tasks, the readers, and whether the store has stopped.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
@@ -25,6 +25,7 @@ pub(super) struct Shared {
     pub(super) messages_came: Signal,
     stopped: OnceLock<StoreError>,
     closed: AtomicBool,
+    refusals: AtomicU64,
 }
 
 /// The rows and the head of the journal they reflect.
@@ -53,6 +54,7 @@ impl Shared {
             messages_came: Signal::default(),
             stopped: OnceLock::new(),
             closed: AtomicBool::new(false),
+            refusals: AtomicU64::new(0),
         })
     }
 
@@ -96,6 +98,16 @@ impl Shared {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.wake_all();
+    }
+
+    /// How many groups could not be written.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Acquire)
+    }
+
+    /// One more.
+    pub(super) fn refused(&self) {
+        self.refusals.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Why an answer never came.

@@ -1,8 +1,7 @@
-//! The bounded queue to the committer.
+//! The bounded queue to the sequencer.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use issuance_domain::MessageId;
 use tokio::sync::oneshot;
@@ -17,7 +16,7 @@ use crate::vault::Change;
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) job: Job,
-    /// Lines for the journal; those of the inbox get their number from the committer.
+    /// Lines for the journal; those of the inbox get their number from the sequencer.
     pub(super) lines: Batch<'static>,
     /// Records for the vault.
     pub(super) sealed: Vec<Change>,
@@ -32,14 +31,6 @@ pub(super) enum Job {
     Settle(MessageId, Standing, oneshot::Sender<Result<(), StoreError>>),
 }
 
-/// What goes through the queue.
-#[derive(Debug)]
-enum Item {
-    Work(Work),
-    /// Everything before this is answered; nothing comes after it.
-    Close,
-}
-
 impl Work {
     fn bytes(&self) -> usize {
         self.lines
@@ -49,83 +40,123 @@ impl Work {
     }
 }
 
-/// The callers' end.
+/// The queue, as callers and the committer see it.
 #[derive(Debug)]
 pub(super) struct Queue {
-    sender: Mutex<Option<SyncSender<Item>>>,
-    bytes: Arc<AtomicUsize>,
+    line: Mutex<Line>,
+    /// The sequencer may go on.
+    ready: Condvar,
+    work_max: usize,
     bytes_max: usize,
 }
 
-/// The committer's end.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    receiver: Receiver<Item>,
-    bytes: Arc<AtomicUsize>,
-    next: Option<Work>,
+#[derive(Debug, Default)]
+struct Line {
+    work: VecDeque<Work>,
+    bytes: usize,
+    /// Nothing more comes in.
+    ends: Option<Ends>,
+    /// Groups handed to the committer, and those it is done with.
+    handed: u64,
+    done: u64,
+    /// Jobs of the newest group that was handed over: while it is under way, as many are gathered for the next. Their
+    /// callers come back when it is done.
+    enough: usize,
+    /// The sequencer sleeps until so many wait.
+    wakes: Option<usize>,
 }
 
+/// What comes behind the last work.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    /// The store is closed.
+    Closed,
+    /// Everybody left.
+    Left,
+}
+
+impl Line {
+    /// How many have to wait before a group is taken.
+    fn wanted(&self) -> usize {
+        if self.ends.is_some() || self.handed == self.done {
+            1
+        } else {
+            self.enough.max(1)
+        }
+    }
+}
+
+/// The sequencer's end.
+#[derive(Debug)]
+pub(super) struct Waiting(Arc<Queue>);
+
 /// A queue of at most so much work and so many bytes of it.
-pub(super) fn queue(work: usize, bytes_max: usize) -> (Queue, Waiting) {
-    let (sender, receiver) = sync_channel(work);
-    let bytes = Arc::new(AtomicUsize::new(0));
-    let waiting = Waiting {
-        receiver,
-        bytes: Arc::clone(&bytes),
-        next: None,
-    };
-    (
-        Queue {
-            sender: Mutex::new(Some(sender)),
-            bytes,
-            bytes_max,
-        },
-        waiting,
-    )
+pub(super) fn queue(work_max: usize, bytes_max: usize) -> (Arc<Queue>, Waiting) {
+    let queue = Arc::new(Queue {
+        line: Mutex::default(),
+        ready: Condvar::new(),
+        work_max,
+        bytes_max,
+    });
+    (Arc::clone(&queue), Waiting(queue))
 }
 
 impl Queue {
-    /// Hands work over, or refuses it at once.
-    pub(super) fn send(&self, work: Work) -> Result<(), StoreError> {
-        let size = work.bytes();
-        if self.bytes.fetch_add(size, Ordering::Relaxed) > self.bytes_max {
-            self.bytes.fetch_sub(size, Ordering::Relaxed);
-            return Err(StoreError::Overloaded);
-        }
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = match sender.as_ref() {
-            None => StoreError::Closed,
-            Some(sender) => match sender.try_send(Item::Work(work)) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_)) => StoreError::Overloaded,
-                Err(TrySendError::Disconnected(_)) => StoreError::Closed,
-            },
-        };
-        self.bytes.fetch_sub(size, Ordering::Relaxed);
-        Err(refused)
+    /// No step under this lock leaves it half done, so a poisoned one tells nothing.
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the committer end once it has answered everything; waits for room in the queue, not for the end.
-    pub(super) fn close(&self) {
-        let sender = self
-            .sender
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(sender) = sender {
-            // The committer may have ended already.
-            let _ = sender.send(Item::Close);
+    /// Hands work over, or refuses it at once.
+    pub(super) fn send(&self, work: Work) -> Result<(), StoreError> {
+        let bytes = work.bytes();
+        let mut line = self.lock();
+        if line.ends.is_some() {
+            return Err(StoreError::Closed);
         }
+        if line.work.len() >= self.work_max || line.bytes > self.bytes_max {
+            return Err(StoreError::Overloaded);
+        }
+        line.bytes += bytes;
+        line.work.push_back(work);
+        let waiting = line.work.len();
+        let wakes = line.wakes.take_if(|wakes| waiting >= *wakes);
+        drop(line);
+        if wakes.is_some() {
+            self.ready.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The committer is done with a group.
+    pub(super) fn done(&self) {
+        let mut line = self.lock();
+        line.done += 1;
+        self.wake(line);
+    }
+
+    /// Lets the sequencer end once it has handed over everything.
+    pub(super) fn close(&self) {
+        self.end_with(Ends::Closed);
     }
 
     /// Nobody hands over any more.
     pub(super) fn end(&self) {
-        drop(
-            self.sender
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        self.end_with(Ends::Left);
+    }
+
+    fn end_with(&self, ends: Ends) {
+        let mut line = self.lock();
+        line.ends.get_or_insert(ends);
+        self.wake(line);
+    }
+
+    fn wake(&self, mut line: MutexGuard<'_, Line>) {
+        let wakes = line.wakes.take();
+        drop(line);
+        if wakes.is_some() {
+            self.ready.notify_one();
+        }
     }
 }
 
@@ -135,47 +166,64 @@ pub(super) enum Next {
     Group(Vec<Work>),
     /// The store is closed, after this.
     Close(Vec<Work>),
-    /// Everybody left, after this.
+    /// Everybody left, after what was handed over.
     End,
 }
 
 impl Waiting {
-    /// Waits for work and takes everything that waits, as far as it fits one group.
+    /// Waits for work and takes everything that waits, as far as it fits one group. While a group is under way, it waits
+    /// until as many came as that one has.
     pub(super) fn take(&mut self, work_max: usize, bytes_max: usize) -> Next {
-        self.gather(true, work_max, bytes_max)
-    }
-
-    /// The same, but an empty group when nothing waits.
-    pub(super) fn poll(&mut self, work_max: usize, bytes_max: usize) -> Next {
-        self.gather(false, work_max, bytes_max)
-    }
-
-    fn gather(&mut self, wait: bool, work_max: usize, bytes_max: usize) -> Next {
-        let (mut group, mut bytes) = (Vec::new(), 0);
+        let mut line = self.0.lock();
         loop {
-            let item = match self.next.take() {
-                Some(work) => Ok(Item::Work(work)),
-                None if wait && group.is_empty() => {
-                    self.receiver.recv().map_err(|_| TryRecvError::Disconnected)
-                }
-                None => self.receiver.try_recv(),
-            };
-            let work = match item {
-                Ok(Item::Work(work)) => work,
-                Ok(Item::Close) => return Next::Close(group),
-                Err(TryRecvError::Disconnected) if group.is_empty() => return Next::End,
-                Err(TryRecvError::Disconnected | TryRecvError::Empty) => return Next::Group(group),
-            };
-            bytes += work.bytes();
-            if !group.is_empty() && bytes > bytes_max {
-                self.next = Some(work);
-                return Next::Group(group);
+            let wanted = line.wanted().min(work_max);
+            if line.work.len() >= wanted || line.bytes >= bytes_max {
+                break;
             }
-            self.bytes.fetch_sub(work.bytes(), Ordering::Relaxed);
-            group.push(work);
-            if group.len() >= work_max {
-                return Next::Group(group);
+            match line.ends {
+                Some(Ends::Closed) => return Next::Close(Vec::new()),
+                Some(Ends::Left) => return Next::End,
+                None => line.wakes = Some(wanted),
             }
+            line = self
+                .0
+                .ready
+                .wait(line)
+                .unwrap_or_else(PoisonError::into_inner);
         }
+        let mut group = Vec::with_capacity(line.work.len().min(work_max));
+        let mut bytes = 0;
+        while group.len() < work_max
+            && let Some(work) = line.work.pop_front_if(|work| {
+                bytes += work.bytes();
+                bytes <= bytes_max || group.is_empty()
+            })
+        {
+            line.bytes -= work.bytes();
+            group.push(work);
+        }
+        match line.ends {
+            Some(Ends::Closed) if line.work.is_empty() => Next::Close(group),
+            _ => Next::Group(group),
+        }
+    }
+
+    /// A group of so many jobs goes to the committer.
+    pub(super) fn handing_over(&mut self, jobs: usize) {
+        let mut line = self.0.lock();
+        line.handed += 1;
+        line.enough = jobs;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut line = self.0.lock();
+        line.ends.get_or_insert(Ends::Left);
+        // Who waits for an answer hears that none comes.
+        line.bytes = 0;
+        let left = std::mem::take(&mut line.work);
+        drop(line);
+        drop(left);
     }
 }
