@@ -12,6 +12,7 @@ mod bounds;
 mod faults;
 mod files;
 mod hands;
+mod pipeline;
 mod salvage;
 
 use std::path::Path;
