@@ -6,5 +6,6 @@
     reason = "a test that cannot go on should panic"
 )]
 
+pub mod judge;
 pub mod requests;
 pub mod world;

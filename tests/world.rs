@@ -1,7 +1,8 @@
 //! A world: simulator, store, engine and a webhook door, all real, all on loopback.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use issuance::domain::{Order, OrderId, Policy, Timestamp};
@@ -9,16 +10,48 @@ use issuance::store::Store;
 use issuance::uqpay::webhook::{Verifier, WebhookSecret};
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
 use issuance::{Clock, Engine, Limits, Retry, SystemClock};
+use issuance_audit::Invariant;
 use issuance_simulator::{
     Config, Endpoint, Fault, FaultMatch, FaultRule, Running, Simulator, WebhookTarget,
 };
 use serde_json::Value;
+
+use crate::judge::{CLIENT, Known, clocks, judge};
 
 pub const SECRET: &str = "whsec_tests_0123456789";
 
 pub struct World {
     pub simulator: Running,
     pub engine: Engine,
+    store: Arc<dyn Store>,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    untrue: Mutex<BTreeSet<Invariant>>,
+    forgotten: AtomicBool,
+    shared: AtomicBool,
+}
+
+/// Every world ends before the checker: it finds what the test made untrue on purpose, and nothing else.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let known = Known {
+            clocks: clocks(self.clock.now(), &self.simulator),
+            shared: self.shared.load(Ordering::Relaxed),
+            ..Known::default()
+        };
+        let provider = (!self.forgotten.load(Ordering::Relaxed)).then_some(&self.simulator);
+        let verdict = judge(&*self.store, provider, &self.policy, &known);
+        let untrue = self.untrue.lock().unwrap();
+        let found: BTreeSet<_> = verdict
+            .violations
+            .iter()
+            .map(|found| found.invariant)
+            .collect();
+        assert_eq!(found, *untrue, "{verdict}");
+    }
 }
 
 /// Waits short enough for a test.
@@ -89,7 +122,7 @@ impl Clock for Hands {
 }
 
 pub fn client(simulator: &Running) -> Client {
-    client_of(simulator, "tests")
+    client_of(simulator, CLIENT)
 }
 
 /// A client with a credential of its own.
@@ -134,10 +167,10 @@ impl World {
             .await
             .unwrap();
         let engine = Engine::builder()
-            .store(store)
+            .store(store.clone())
             .uqpay(client(&simulator))
-            .clock(clock)
-            .policy(policy)
+            .clock(clock.clone())
+            .policy(policy.clone())
             .limits(limits())
             .webhooks(verifier())
             .build()
@@ -149,7 +182,31 @@ impl World {
         }));
         let running = engine.clone();
         tokio::spawn(async move { running.run().await });
-        Self { simulator, engine }
+        Self {
+            simulator,
+            engine,
+            store,
+            policy,
+            clock,
+            untrue: Mutex::default(),
+            forgotten: AtomicBool::default(),
+            shared: AtomicBool::default(),
+        }
+    }
+
+    /// What this test makes untrue on purpose, by playing the provider or by hiding from it: the checker must find it.
+    pub fn makes_untrue(&self, invariant: Invariant) {
+        self.untrue.lock().unwrap().insert(invariant);
+    }
+
+    /// Others issue cards at the same provider, under credentials of their own.
+    pub fn shares_its_provider(&self) {
+        self.shared.store(true, Ordering::Relaxed);
+    }
+
+    /// The simulator it began with is gone with all it knew: the log is judged alone.
+    pub fn forgets_its_provider(&self) {
+        self.forgotten.store(true, Ordering::Relaxed);
     }
 
     /// A fault for the card whose metadata has `test` = this.

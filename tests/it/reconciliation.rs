@@ -10,6 +10,7 @@ use issuance::domain::{
 };
 use issuance::uqpay::{Answer, BaseUrl, Body, CardId, Client, Config as ClientConfig};
 use issuance::{Difference, Finding, Proposal, Reconciliation};
+use issuance_audit::Invariant;
 use issuance_simulator::{Config, Endpoint, Fault, FaultMatch, FaultRule, Running, product};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{person, simple};
@@ -131,6 +132,9 @@ fn reason(order: &Order) -> Option<&AttentionReason> {
 #[tokio::test]
 async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
     let world = with(policy()).await;
+    // The test makes the second card, under a key of its own.
+    world.makes_untrue(Invariant::S1);
+    world.makes_untrue(Invariant::S7);
     let order = settled(&world, 1).await;
     let first = order.ids.card.clone().unwrap();
     let made = world.simulator.ledger_without_requests().cards.remove(0);
@@ -188,6 +192,9 @@ async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
 #[tokio::test]
 async fn a_second_card_a_person_dealt_with_is_not_raised_by_every_run() {
     let world = with(policy()).await;
+    // The test makes the second card, under a key of its own.
+    world.makes_untrue(Invariant::S1);
+    world.makes_untrue(Invariant::S7);
     let order = settled(&world, 1).await;
     let holder = world.simulator.ledger_without_requests().cards[0].cardholder_id;
     let mark = json!({ "issuance_order": order.id.to_string() });
@@ -253,6 +260,8 @@ async fn a_card_without_a_mark_is_explained_by_no_order() {
 #[tokio::test]
 async fn a_card_with_the_mark_of_no_order_of_ours_is_unknown_here() {
     let world = with(policy()).await;
+    // Cards of somebody else's.
+    world.shares_its_provider();
     let order = settled(&world, 1).await;
     let before = story(&world, order.id).await;
     // An order that is not in this log, and a mark that is no order's name at all.

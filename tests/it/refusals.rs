@@ -95,11 +95,19 @@ async fn play(row: Row) -> Line {
     if matches!(row.does, Does::IsGone) {
         // The products are known by then.
         world.engine.place(simple(2)).await.unwrap();
-        let (address, gone) = (world.simulator.addr(), world.simulator);
+        let address = world.simulator.addr();
+        let elsewhere = Simulator::start(Config::default(), ([127, 0, 0, 1], 0).into());
+        let gone = std::mem::replace(&mut world.simulator, elsewhere.await.unwrap());
         gone.shutdown().await;
+        world.forgets_its_provider();
         let id = world.engine.place(simple(1)).await.unwrap().order.id;
         let seen = seen(&world.engine, id, usize::MAX).await;
-        world.simulator = Simulator::start(Config::default(), address).await.unwrap();
+        // Its ids are none that were given out before.
+        let another = Config {
+            seed: 2,
+            ..Config::default()
+        };
+        world.simulator = Simulator::start(another, address).await.unwrap();
         return finish(&world, row.signal, told, seen).await;
     }
     let id = world.engine.place(simple(1)).await.unwrap().order.id;

@@ -14,7 +14,7 @@ use issuance_simulator::{
 };
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{simple, with_idv};
-use issuance_tests::world::{SECRET, World, client, limits, policy, verifier};
+use issuance_tests::world::{SECRET, World, client, client_of, limits, policy, verifier};
 use serde_json::json;
 
 async fn world() -> World {
@@ -213,6 +213,7 @@ async fn f_031_credentials_that_fail_stop_all_calls_and_fail_no_order() {
 #[tokio::test]
 async fn reconciliation_finds_what_differs_and_touches_no_card_it_cannot_explain() {
     let world = world().await;
+    world.shares_its_provider();
     let known = world.engine.place(simple(1)).await.unwrap().order.id;
     world.until_state(known, "active").await;
     let clean = world.engine.reconcile().await.unwrap().unwrap();
@@ -226,7 +227,7 @@ async fn reconciliation_finds_what_differs_and_touches_no_card_it_cannot_explain
     };
     let other = Engine::builder()
         .store(Arc::new(SimulatedStore::new(late.clone())))
-        .uqpay(client(&world.simulator))
+        .uqpay(client_of(&world.simulator, "another"))
         .policy(late)
         .limits(limits())
         .build()
@@ -315,9 +316,10 @@ async fn f_053_f_054_old_news_is_a_hint_and_much_of_it_says_that_our_clock_is_wr
         ..policy()
     };
     let world = world().await;
+    world.shares_its_provider();
     let engine = Engine::builder()
         .store(Arc::new(SimulatedStore::new(late.clone())))
-        .uqpay(client(&world.simulator))
+        .uqpay(client_of(&world.simulator, "another"))
         .policy(late)
         .limits(limits())
         .clock(Arc::new(Ahead))

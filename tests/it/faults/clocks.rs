@@ -183,6 +183,7 @@ async fn contract_9_4_f_the_host_is_told_of_every_link_and_until_when_it_works()
         ..policy()
     };
     let world = world().await;
+    world.shares_its_provider();
     world.fault(1, Some(1), Fault::IdvLinkTtl { seconds: 1 });
     let host = Arc::new(Host::default());
     let engine = Engine::builder()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use issuance::WebhookError;
 use issuance::store::{Receipt, Standing, StoreError};
+use issuance_audit::Invariant;
 use issuance_simulator::{Endpoint, Fault};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::simple;
@@ -19,6 +20,8 @@ use super::webhooks::{STRANGER, accepted, standings};
 #[tokio::test]
 async fn f_051_what_nobody_with_our_secret_signed_leaves_no_trace() {
     let world = world().await;
+    // The test speaks for the provider, whose card is not active.
+    world.makes_untrue(Invariant::S18);
     let order = accepted(&world, 1).await;
     let (card, card_order) = ids(&order);
     let message = event(
@@ -81,6 +84,8 @@ async fn f_051_what_nobody_with_our_secret_signed_leaves_no_trace() {
 #[tokio::test]
 async fn f_052_a_genuine_delivery_played_again_is_a_repeat() {
     let world = world().await;
+    // The test speaks for the provider, whose card is not active.
+    world.makes_untrue(Invariant::S18);
     let order = accepted(&world, 1).await;
     let (card, card_order) = ids(&order);
     let message = event(
@@ -171,6 +176,8 @@ async fn f_059_what_is_not_durable_is_not_acknowledged() {
 async fn f_060_a_store_that_cannot_never_acknowledges() {
     let store = Arc::new(SimulatedStore::new(policy()));
     let world = World::start(store.clone()).await;
+    // The test speaks for the provider, whose card is not active.
+    world.makes_untrue(Invariant::S18);
     let order = accepted(&world, 1).await;
     let (card, card_order) = ids(&order);
     let message = event(

@@ -12,9 +12,10 @@ use issuance::store::{
     Page, Position, Query, Receipt, Recorded, Sealing, Standing, Store, StoreError, TaskRow,
 };
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
-use issuance::{Engine, Limits};
+use issuance::{Clock, Engine, Limits, SystemClock};
 use issuance_simulator::{Config, Running, Simulator};
 use issuance_store::{Alias, SimulatedStore};
+use issuance_tests::judge::{Known, clocks, judge};
 use issuance_tests::world::{limits, policy, verifier};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
@@ -316,6 +317,12 @@ impl Lives {
             assert_eq!(order.state.name(), state, "{order:#?}");
         }
         task.abort();
+        let known = Known {
+            clocks: clocks(SystemClock.now(), &last.simulator),
+            ..Known::default()
+        };
+        let verdict = judge(&*last.store, Some(&last.simulator), &last.policy, &known);
+        assert!(verdict.is_sound(), "{verdict}");
         last
     }
 }

@@ -348,8 +348,11 @@ fn judge_failure(
         FailureKind::OperatorFailed => tracked.act == Some(OperatorAction::Fail),
         FailureKind::Refused | FailureKind::Duplicate => !waiting && refused,
         FailureKind::Cancelled => read || (!waiting && !tracked.is_unknown()),
-        FailureKind::KycRejected | FailureKind::CancelledByProvider => read,
-        FailureKind::CreationFailed => read || (waiting && tracked.failure_reported),
+        FailureKind::CancelledByProvider => read,
+        // Reported by a message that no read could confirm or deny for long.
+        FailureKind::CreationFailed | FailureKind::KycRejected => {
+            read || (waiting && tracked.failure_reported)
+        }
         // Judged by its link.
         FailureKind::IdvExpired => true,
     };
