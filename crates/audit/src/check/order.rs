@@ -91,7 +91,9 @@ pub(super) struct Tracked {
     pub(super) sent: Vec<Sent>,
     /// A message said that there will be no card.
     pub(super) failure_reported: bool,
-    /// How often an operator sent it under a new key.
+    /// Who asked for a new key, until a second person approves it.
+    pub(super) asked: Option<Box<str>>,
+    /// How often two people sent it under a new key.
     pub(super) resubmitted: usize,
     /// It is known, in the log, that a live card stands behind the failure.
     pub(super) contradicted: bool,
@@ -115,6 +117,7 @@ impl Tracked {
             ended: None,
             sent: Vec::new(),
             failure_reported: false,
+            asked: None,
             resubmitted: 0,
             contradicted: false,
             expired_link: 0,
@@ -225,7 +228,22 @@ impl Tracked {
             EventBody::OperatorActed { act } => {
                 self.act = Some(act.action);
                 self.acts += 1;
-                self.resubmitted += usize::from(act.action == OperatorAction::Resubmit);
+                match act.action {
+                    OperatorAction::Resubmit => self.asked = Some(act.actor.clone()),
+                    OperatorAction::ApproveResubmit => {
+                        self.asked = None;
+                        self.resubmitted += 1;
+                    }
+                    OperatorAction::RetryNow
+                    | OperatorAction::LookUpNow
+                    | OperatorAction::RefreshIdvLink
+                    | OperatorAction::Fail
+                    | OperatorAction::Cancel
+                    | OperatorAction::Pause
+                    | OperatorAction::Resume
+                    | OperatorAction::Note
+                    | OperatorAction::ResolveDiscrepancy => {}
+                }
             }
             EventBody::OrderRequested { .. }
             | EventBody::SubmissionAnswered { .. }

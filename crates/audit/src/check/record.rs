@@ -265,6 +265,17 @@ fn judge_body(
                 let what = format!("{} without an actor or a reason", act.action.name());
                 (what, vec![seen.into()])
             });
+            if act.action == OperatorAction::ApproveResubmit {
+                let two = tracked
+                    .asked
+                    .as_ref()
+                    .is_some_and(|asked| *asked != act.actor);
+                verdicts.hold(Invariant::S25, Some(tracked.id), two, || {
+                    let what =
+                        "a new key was approved that no other person had asked for".to_owned();
+                    (what, [tracked.newest(), vec![seen.into()]].concat())
+                });
+            }
         }
         _ => {}
     }

@@ -223,6 +223,16 @@ fn s25_an_act_of_nobody() {
     let mut world = World::good();
     world.event(1, acted(OperatorAction::Note, " "));
     world.breaks(S25);
+    // What takes two takes two.
+    breaks(S25, |_| {
+        vec![
+            acted(OperatorAction::Resubmit, "mara"),
+            acted(OperatorAction::ApproveResubmit, "mara"),
+        ]
+    });
+    breaks(S25, |_| {
+        vec![acted(OperatorAction::ApproveResubmit, "mara")]
+    });
 }
 
 #[test]

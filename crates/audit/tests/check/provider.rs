@@ -15,10 +15,11 @@ fn s1_a_second_card() {
 }
 
 #[test]
-fn s1_a_second_card_may_be_where_an_operator_asked_for_it() {
+fn s1_a_second_card_may_be_where_two_people_asked_for_it() {
     let mut world = World::new();
     world.placed(1).start(1, 1, 1);
     world.event(1, acted(OperatorAction::Resubmit, "mara"));
+    world.event(1, acted(OperatorAction::ApproveResubmit, "ines"));
     world.request(1, CREATE, 1, 200).card(1, 1).card(2, 1);
     world.event(1, accepted(1));
     world.is_sound_so_far();
