@@ -82,6 +82,7 @@ fn run(command: Command, output: Output) -> Result<(), Failure> {
     let runtime = runtime
         .map_err(|error| Failure::new(Exit::Failed, "cannot start threads").because(&error))?;
     runtime.block_on(async {
+        signals::survive_file_size_limit();
         match command {
             Command::Demo(args) => demo::run(args, output).await,
             Command::Serve(args) => serve::run(args, output).await,

@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use super::answer::Answer;
 use super::behind::{Behind, End};
 use super::sequencer::{Handed, Staged};
-use super::shared::{Shared, chain};
+use super::shared::{Shared, chain, no_room};
 use super::work::{Job, Queue};
 use crate::book::{Change, OrderChange, Place};
 use crate::error::StoreError;
@@ -113,7 +113,7 @@ impl Committer {
             .write(batches)
             .and_then(|written| self.journal.sync().map(|_| written));
         written.map(Some).map_err(|error| match error {
-            JournalError::Full { .. } => StoreError::DiskFull,
+            JournalError::Full { source, .. } => no_room(&source),
             other => self.shared.stop(chain(&other)),
         })
     }

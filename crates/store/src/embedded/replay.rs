@@ -9,6 +9,7 @@ use super::prepare::{INBOX, MESSAGE_RECEIVED, MESSAGE_SETTLED, ORDER, SettledBod
 use super::shared::chain;
 use crate::book::{Change, Ground, OrderChange, Place, Rows, Tasks};
 use crate::error::StoreError;
+use crate::journal::disk::is_out_of_handles;
 use crate::journal::{Head, JournalError, Reader, Record};
 use crate::position::Position;
 use crate::projection::Projection;
@@ -32,8 +33,12 @@ pub(super) enum ReplayError {
     Index(#[from] IndexError),
 }
 
+/// What a caller hears when the journal could not be read.
 pub(super) fn damaged(error: &JournalError) -> StoreError {
-    StoreError::Damaged { what: chain(error) }
+    match error {
+        JournalError::Io { source, .. } if is_out_of_handles(source) => StoreError::Overloaded,
+        error => StoreError::Damaged { what: chain(error) },
+    }
 }
 
 /// Brings the index from what it reflects to `until`, and leaves the rows to go on with.

@@ -9,6 +9,7 @@ use issuance_domain::Policy;
 
 use crate::book::{Rows, Tasks};
 use crate::error::StoreError;
+use crate::journal::disk::is_out_of_handles;
 use crate::journal::{Head, Reader};
 use crate::signal::Signal;
 use crate::vault::VaultReader;
@@ -119,6 +120,16 @@ impl Shared {
         self.grown.raise();
         self.tasks_changed.raise();
         self.messages_came.raise();
+    }
+}
+
+/// What a caller hears when a file could not grow or be made, and nothing of it was.
+pub(super) fn no_room(source: &std::io::Error) -> StoreError {
+    tracing::warn!(%source, "no room to write");
+    if is_out_of_handles(source) {
+        StoreError::Overloaded
+    } else {
+        StoreError::DiskFull
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::disk::{DiskFile, is_full, write_full};
+use super::disk::{DiskFile, is_full, is_out_of_handles, write_full};
 
 /// A file open for appending.
 #[derive(Debug)]
@@ -20,6 +20,17 @@ pub(crate) enum Fault {
     Full(io::Error),
     /// Anything else. What the file holds is not known, and it must not be used again.
     Broken(io::Error),
+}
+
+impl Fault {
+    /// Of a file that could not be made. No file handle is like no room: nothing is there, and it can be tried again.
+    pub(crate) fn of_create(source: io::Error) -> Self {
+        if is_full(&source) || is_out_of_handles(&source) {
+            Self::Full(source)
+        } else {
+            Self::Broken(source)
+        }
+    }
 }
 
 impl AppendFile {

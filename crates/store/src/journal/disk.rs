@@ -67,6 +67,15 @@ pub(crate) fn write_full(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::
     Ok(())
 }
 
+/// Whether the error says that the process or the machine has no file handle left (`EMFILE`, `ENFILE`). Nothing was made then:
+/// the handle comes before the name.
+pub(crate) fn is_out_of_handles(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
 /// Whether the error says that there is no room (`ENOSPC`, `EDQUOT`, `EFBIG`).
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(

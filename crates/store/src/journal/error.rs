@@ -62,7 +62,7 @@ pub enum JournalError {
         position: u64,
     },
     /// The disk is full. Nothing of this write remains, the writer goes on when there is room.
-    #[error("no room on the disk for {file}; free some space and try again")]
+    #[error("no room for {file}; free some space, or file handles, and try again")]
     Full {
         /// The file that could not grow.
         file: String,

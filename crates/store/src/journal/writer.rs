@@ -240,15 +240,7 @@ impl Writer {
         let disk = &self.shared.disk;
         let file = match disk.create(&file_name(first)) {
             Ok(file) => file,
-            Err(source) => {
-                let full = super::disk::is_full(&source);
-                let fault = if full {
-                    Fault::Full(source)
-                } else {
-                    Fault::Broken(source)
-                };
-                return Err(self.fail("create", first, fault));
-            }
+            Err(source) => return Err(self.fail("create", first, Fault::of_create(source))),
         };
         let durable = file.sync().and_then(|()| disk.sync());
         durable.map_err(|source| self.fail("sync", first, Fault::Broken(source)))?;

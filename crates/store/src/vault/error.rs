@@ -80,7 +80,7 @@ pub enum VaultError {
         bytes: usize,
     },
     /// The disk is full. Nothing of what was not synced remains, the vault goes on when there is room.
-    #[error("no room on the disk for {file}; free some space and try again")]
+    #[error("no room for {file}; free some space, or file handles, and try again")]
     Full {
         /// The file that could not grow.
         file: String,

@@ -100,7 +100,7 @@ impl Sealer {
         };
         let file = disk
             .create(&name)
-            .map_err(|source| self.shared.fail("create", &name, fault(source)))?;
+            .map_err(|source| self.shared.fail("create", &name, Fault::of_create(source)))?;
         if let Err(source) = write_full(&*file, sealed, 0) {
             // Left behind, it would be swept at the next open; the room is wanted now.
             let _ = disk.remove(&name);

@@ -15,7 +15,7 @@ use super::record::{Change, encode};
 use super::sealer::Sealer;
 use super::shared::Shared;
 use crate::journal::append::{AppendFile, Fault};
-use crate::journal::disk::{Disk, is_full};
+use crate::journal::disk::Disk;
 
 /// Largest file; keeps every offset inside 32 bits.
 const FILE_MAX: u64 = 1 << 30;
@@ -258,14 +258,9 @@ impl Vault {
     fn create(&mut self) -> Result<(u32, AppendFile), VaultError> {
         let (number, name) = (self.next, file::records(self.next));
         let disk = &self.shared.disk;
-        let file = disk.create(&name).map_err(|source| {
-            let fault = if is_full(&source) {
-                Fault::Full(source)
-            } else {
-                Fault::Broken(source)
-            };
-            self.shared.fail("create", &name, fault)
-        })?;
+        let created = disk.create(&name);
+        let file = created
+            .map_err(|source| self.shared.fail("create", &name, Fault::of_create(source)))?;
         let synced = file.sync().and_then(|()| disk.sync());
         synced.map_err(|source| self.shared.fail("sync", &name, Fault::Broken(source)))?;
         self.next += 1;

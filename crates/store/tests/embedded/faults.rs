@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use issuance_store::journal::{SimulatedDisk, SimulatedFault};
+use issuance_store::journal::{Disk as _, SimulatedDisk, SimulatedFault};
 use issuance_store::{AppendError, EmbeddedStore, Field, Options, Store, StoreError};
 
 use super::hands::{follow, id, requested, sealing};
@@ -29,7 +29,14 @@ impl Disks {
     }
 
     fn open(&self, dir: &Path) -> Result<EmbeddedStore, issuance_store::OpenError> {
-        let mut options: Options = options(dir);
+        self.open_with(options(dir), dir)
+    }
+
+    fn open_with(
+        &self,
+        mut options: Options,
+        dir: &Path,
+    ) -> Result<EmbeddedStore, issuance_store::OpenError> {
         options.dir = dir.into();
         let opened = EmbeddedStore::open_on(
             options,
@@ -159,6 +166,66 @@ async fn a_full_disk_keeps_reads_alive_and_is_waited_out() {
         store.append(append).await.unwrap();
         drop(store);
         check(&disks, &(0..5).chain([100]).collect(), "after a full disk").await;
+    }
+}
+
+/// Files are made when segments roll and for large values. Without a handle nothing is made, so it is tried again.
+#[tokio::test]
+async fn no_handle_for_a_file_is_waited_out() {
+    const EMFILE: i32 = 24;
+    const COUNT: u64 = 24;
+    let small = |disks: &Disks, dir: &Path| {
+        let mut options = options(dir);
+        options.limits.segment_bytes = 4 << 10;
+        options.limits.vault_file_bytes = 1 << 10;
+        disks.open_with(options, dir).unwrap()
+    };
+    let fill = async |store: &EmbeddedStore| {
+        let (mut refused, mut stopped) = (Vec::new(), false);
+        for number in 0..COUNT {
+            let mut append = follow(id(number), None, vec![requested(number)]);
+            append.sealed = vec![sealing(&format!("sealed {number}"))];
+            match store.append(append.clone()).await {
+                Ok(_) => {}
+                Err(AppendError::Store(StoreError::Overloaded)) => {
+                    assert!(store.order(id(number)).await.unwrap().is_none());
+                    store.append(append).await.unwrap();
+                    refused.push(number);
+                }
+                Err(_) => {
+                    stopped = true;
+                    break;
+                }
+            }
+        }
+        (refused, stopped)
+    };
+    let disks = Disks::new();
+    let dir = tempfile::tempdir().unwrap();
+    let store = small(&disks, dir.path());
+    let begun = [disks.journal.calls(), disks.vault.calls()];
+    assert_eq!(fill(&store).await, (vec![], false));
+    drop(store);
+    let files = [&disks.journal, &disks.vault].map(|disk| disk.list().unwrap().len());
+    assert!(files.iter().all(|files| *files > 2), "{files:?}");
+    let ends = [disks.journal.calls(), disks.vault.calls()];
+    for disk in 0..2 {
+        let mut waited = 0;
+        for call in begun[disk]..ends[disk] {
+            let disks = Disks::new();
+            [&disks.journal, &disks.vault][disk].arm(call, SimulatedFault::Errno(EMFILE));
+            let dir = tempfile::tempdir().unwrap();
+            let store = small(&disks, dir.path());
+            let (refused, stopped) = fill(&store).await;
+            assert!(refused.len() < 2 && (!stopped || refused.is_empty()));
+            waited += refused.len();
+            drop(store);
+            if !refused.is_empty() {
+                check(&disks, &(0..COUNT).collect(), "after no handle").await;
+            }
+        }
+        // The first file and every further one.
+        assert_eq!(waited, files[disk], "disk {disk}");
     }
 }
 
