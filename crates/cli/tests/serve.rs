@@ -188,6 +188,55 @@ async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
         "{}",
         String::from_utf8_lossy(&verified.stderr)
     );
+    let checked = run(&[
+        "--json",
+        "audit",
+        "check",
+        data.to_str().unwrap(),
+        "--config",
+        config,
+        "--ledger",
+        &format!("{}/_sim/ledger", api.trim_end_matches("/api")),
+        "--clocks",
+        "2",
+        "--at-rest",
+    ]);
+    let said: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert!(checked.status.success(), "{said:#}");
+    for invariant in [
+        "S1", "S2", "S6", "S7", "S9", "S18", "S20", "S30", "L1", "L2", "L3", "X5",
+    ] {
+        let all = said["judgements"].as_array().unwrap();
+        let found = all
+            .iter()
+            .find(|judged| judged["invariant"] == invariant)
+            .unwrap();
+        let judged = ["held", "not_judged"].contains(&found["outcome"].as_str().unwrap());
+        assert!(
+            judged && (invariant == "S30" || found["outcome"] == "held"),
+            "{found}"
+        );
+    }
+    // A card that no order of this log explains.
+    let strangers = dir.path().join("cards.json");
+    std::fs::write(
+        &strangers,
+        json!([{ "card_id": "card-1", "metadata": { "issuance_order": "01920000-0000-7000-8000-000000000001" } }]).to_string(),
+    )
+    .unwrap();
+    let checked = run(&[
+        "audit",
+        "check",
+        data.to_str().unwrap(),
+        "--ledger",
+        strangers.to_str().unwrap(),
+    ]);
+    assert_eq!(checked.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(
+        said.contains("S6 (intent before effect) is violated"),
+        "{said}"
+    );
     let exported = dir.path().join("export.jsonl");
     let export = run(&[
         "audit",

@@ -88,7 +88,9 @@ impl Checker {
     fn judge_event(&mut self, recorded: &Recorded, seen: Seen) {
         let id = recorded.order;
         let body = &recorded.event.body;
-        if let Some(source) = body.source() {
+        // A reason to read is no effect: an old message may give one each time it comes (F-053).
+        let is_reading = matches!(body, EventBody::LookUpRequested { .. });
+        if let Some(source) = body.source().filter(|_| !is_reading) {
             self.judge_source(id, source, seen);
         }
         match body {

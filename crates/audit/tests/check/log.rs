@@ -170,11 +170,17 @@ fn s14_a_message_or_a_timer_has_its_effect_twice() {
     let source = succeeded();
     world.event(
         1,
-        EventBody::LookUpRequested {
-            cause: issuance_domain::LookUpCause::Confirm { source },
+        EventBody::ProviderIdsLearned {
+            ids: ids(1),
+            source: source.clone(),
         },
     );
     world.breaks(S14);
+    // A reason to read may be given again.
+    let mut world = World::good();
+    let cause = issuance_domain::LookUpCause::Confirm { source };
+    world.event(1, EventBody::LookUpRequested { cause });
+    world.is_sound();
 
     let mut world = World::good();
     let again = world

@@ -1,6 +1,7 @@
 //! `issuance audit`: prove a log, travel in it, hand it out. It reads files only, so it works on a running directory, on a
 //! copy, and on a machine that never saw the engine.
 
+mod check;
 mod salvage;
 
 use std::fs::OpenOptions;
@@ -40,6 +41,10 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         archive: Option<PathBuf>,
     },
+    /// Hold the log against every invariant that it shows, alone or with the provider's side and what the outside was told.
+    ///
+    /// Prints what was judged, what is broken, and what could not be judged from what was given.
+    Check(check::Args),
     /// Copy what still verifies of a damaged log, and say what is lost. The damaged one is only read.
     ///
     /// OUT gets `prefix`, which the chain proves from the log's beginning, and `run-…` for what comes after damage: each run
@@ -88,8 +93,9 @@ enum ExportFormat {
     Csv,
 }
 
-pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
+pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
     match args.command {
+        Command::Check(args) => check::run(args, output).await,
         Command::Verify { dir, head, archive } => match Salvaged::read(&dir) {
             Ok(None) => verify(&dir, head, archive.as_deref(), output),
             Ok(Some(salvaged)) => salvage::verify(&dir, &salvaged, output),
