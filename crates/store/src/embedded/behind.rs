@@ -90,6 +90,12 @@ impl Behind {
         self.changed.notify_all();
     }
 
+    /// The thread hangs: nobody may wait for it.
+    pub(super) fn hangs(&self, shared: &Shared) {
+        let why = "its index hangs; it is made anew or goes on at the next start";
+        self.set_stuck(Some(shared.stop(why.into())));
+    }
+
     fn set_stuck(&self, stuck: Option<StoreError>) {
         self.lock().stuck = stuck;
         self.changed.notify_all();

@@ -24,6 +24,7 @@ mod replay;
 mod sequencer;
 mod shared;
 mod store;
+mod watch;
 mod work;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,6 +15,7 @@ use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
 use super::replay::{self, ReplayError};
 use super::sequencer::Sequencer;
 use super::shared::{Book, Shared, chain};
+use super::watch::Watch;
 use super::work;
 use crate::book::{Rows, Tasks};
 use crate::journal::{self, DataDir, Disk, Head, WithArchive};
@@ -75,7 +76,7 @@ impl EmbeddedStore {
                 file_bytes: limits.vault_file_bytes,
             },
         )?;
-        let index = Index::new(&dir, limits.index_cache_bytes, &policy);
+        let index = Index::new(&dir, &limits, &policy);
         let found = index.open().and_then(|meta| Ok((meta.head()?, meta)));
         let mut found = found.map_err(|error| (chain(&error), None));
 
@@ -146,6 +147,7 @@ impl EmbeddedStore {
             behind: Arc::clone(&behind),
             reflected,
         };
+        let watch = writer.index.watch();
         let (groups, handed) = sync_channel(0);
         let sequencer = Sequencer {
             shared: Arc::clone(&shared),
@@ -172,9 +174,19 @@ impl EmbeddedStore {
         // The directory is ours until all threads have ended.
         let owned = Arc::new(owned);
         let [also, too, as_well] = std::array::from_fn(|_| Arc::clone(&owned));
-        store.start("issuance-index", move || {
+        let indexing = store.spawn("issuance-index", move || {
+            let ends = Ends(writer.index.watch());
             writer.run();
-            drop(also);
+            drop((also, ends));
+        })?;
+        let (behind, shared) = (Arc::clone(&store.behind), Arc::clone(&store.shared));
+        store.start("issuance-watch", move || {
+            if watch.ends() {
+                // If it panicked, it has stopped the store.
+                let _ = indexing.join();
+            } else {
+                behind.hangs(&shared);
+            }
         })?;
         store.start("issuance-vault", move || {
             keeping.run();
@@ -198,19 +210,31 @@ impl EmbeddedStore {
         Ok((store, report))
     }
 
+    /// Starts a thread that the store's end waits for.
     fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        let started: Result<JoinHandle<()>, _> =
-            thread::Builder::new().name(name.into()).spawn(run);
-        match started {
-            Ok(thread) => {
-                self.threads.add(thread);
-                Ok(())
-            }
-            Err(error) => {
-                self.behind.end(behind::End::AsItIs);
-                Err(OpenError::Thread(error))
-            }
-        }
+        self.threads.add(self.spawn(name, run)?);
+        Ok(())
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<JoinHandle<()>, OpenError> {
+        let started = thread::Builder::new().name(name.into()).spawn(run);
+        started.map_err(|error| {
+            self.behind.end(behind::End::AsItIs);
+            OpenError::Thread(error)
+        })
+    }
+}
+
+/// Says that the index's thread has ended, however it did.
+struct Ends(Arc<Watch>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use issuance_domain::Policy;
 
@@ -56,6 +57,8 @@ pub struct Limits {
     pub unindexed_rows: usize,
     /// Bytes sled may keep in memory.
     pub index_cache_bytes: u64,
+    /// One write of the index that takes longer than this stops the store: sled hangs.
+    pub index_patience: Duration,
 }
 
 impl Default for Limits {
@@ -70,6 +73,7 @@ impl Default for Limits {
             orders_at_hand: 20_000,
             unindexed_rows: 20_000,
             index_cache_bytes: 32 << 20,
+            index_patience: Duration::from_secs(60),
         }
     }
 }

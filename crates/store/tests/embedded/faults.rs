@@ -340,3 +340,63 @@ async fn an_index_that_cannot_be_written_is_mended() {
     assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
     assert_eq!(super::hands::look(&store, 0..number).await, found);
 }
+
+/// A named pipe nobody reads is where the next write of the index waits for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_hangs_stops_the_store_and_is_not_waited_for() {
+    const LONG: std::time::Duration = std::time::Duration::from_secs(30);
+    let dir = tempfile::tempdir().unwrap();
+    let mut impatient = options(dir.path());
+    impatient.limits.index_patience = std::time::Duration::from_millis(200);
+    let (store, _) = EmbeddedStore::open(impatient).unwrap();
+    super::hands::fill(&store, 0..10).await;
+    let redo = dir.path().join("data/index.redo");
+    let pipe = || {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &redo, rustix::fs::FileType::Fifo, mode, 0)
+    };
+    while pipe().is_err() {
+        tokio::task::yield_now().await;
+    }
+    let mut number = 10;
+    let stopped = tokio::time::timeout(LONG, async {
+        loop {
+            let mut append = follow(id(number), None, vec![requested(number)]);
+            append.sealed = vec![sealing(&format!("sealed {number}"))];
+            match store.append(append).await {
+                Ok(_) => number += 1,
+                Err(error) => return error,
+            }
+        }
+    });
+    let stopped = stopped.await.unwrap().to_string();
+    assert!(stopped.contains("index hangs"), "{stopped}");
+    assert!(matches!(
+        store.head().await,
+        Err(StoreError::Stopped { .. })
+    ));
+    assert!(
+        tokio::time::timeout(LONG, store.close())
+            .await
+            .unwrap()
+            .is_err()
+    );
+    drop(store);
+    // Let go, it gives the directory back, and nothing acknowledged is lost.
+    let let_go = std::thread::spawn(move || std::fs::read(redo).map(drop));
+    let opened = tokio::time::timeout(LONG, async {
+        loop {
+            match EmbeddedStore::open(options(dir.path())) {
+                Ok((store, _)) => return store,
+                Err(issuance_store::OpenError::DataDir(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    });
+    let store = opened.await.unwrap();
+    let_go.join().unwrap().unwrap();
+    assert_eq!(
+        super::hands::look(&store, 0..number).await.len() as u64,
+        number
+    );
+}

@@ -156,13 +156,39 @@ async fn a_damaged_index_is_made_anew() {
     // Not even a directory.
     std::fs::remove_dir_all(dir.path().join("data/index")).unwrap();
     std::fs::write(dir.path().join("data/index"), "a file").unwrap();
-    assert!(matches!(
-        EmbeddedStore::open(options(dir.path())),
-        Err(OpenError::Index { .. })
-    ));
-    std::fs::remove_file(dir.path().join("data/index")).unwrap();
-    let (store, _) = open(dir.path());
+    let (store, report) = open(dir.path());
+    assert!(report.index.rebuilt.is_some());
     assert_eq!(look(&store, 0..40).await, found);
+}
+
+/// The row about all rows has key 0 and says which form orders have in it.
+#[tokio::test]
+async fn an_index_of_orders_of_another_form_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    fill(&store, 0..10).await;
+    let found = look(&store, 0..10).await;
+    store.close().await.unwrap();
+    drop(store);
+    for (from, to, why) in [
+        ("\"shape\":\"", "\"shape\":\"0", "form"),
+        ("\"format\":", "\"format\":9", "version"),
+    ] {
+        let index = sled::open(dir.path().join("data/index")).unwrap();
+        let row = index.get([0]).unwrap().unwrap();
+        let row = String::from_utf8(row.to_vec()).unwrap();
+        assert!(row.contains(from), "{row}");
+        index.insert([0], row.replace(from, to).as_bytes()).unwrap();
+        index.flush().unwrap();
+        drop(index);
+        let (store, report) = open(dir.path());
+        let rebuilt = report.index.rebuilt.unwrap();
+        assert!(rebuilt.contains(why), "{rebuilt}");
+        assert_eq!(look(&store, 0..10).await, found);
+        store.close().await.unwrap();
+        drop(store);
+        assert_eq!(open(dir.path()).1.index.rebuilt, None);
+    }
 }
 
 #[tokio::test]

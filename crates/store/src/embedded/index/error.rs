@@ -17,6 +17,9 @@ pub(in super::super) enum IndexError {
         /// Its number.
         found: u32,
     },
+    /// Orders have another form by now.
+    #[error("orders have another form in it than today")]
+    Shape,
     /// It reflects a journal that is not there.
     #[error("it reflects event {position}, which the journal does not hold")]
     Ahead {

@@ -5,16 +5,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::IndexError;
+use super::shape::SHAPE;
 use crate::book::Totals;
 use crate::journal::{ChainHash, Head};
 
-/// Raised whenever a row's stored form changes, which includes the form of an order.
-const FORMAT: u32 = 1;
+/// Raised whenever a row's stored form changes. The form of an order tells of itself: see [`SHAPE`].
+const FORMAT: u32 = 2;
 
 /// The one row about all rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct Meta {
     format: u32,
+    shape: String,
     position: u64,
     hash: String,
     pub(in super::super) totals: Totals,
@@ -26,6 +28,7 @@ impl Meta {
     pub(super) fn new(head: Head, totals: Totals, policy: String) -> Self {
         Self {
             format: FORMAT,
+            shape: SHAPE.clone(),
             position: head.position,
             hash: head.hash.to_string(),
             totals,
@@ -50,7 +53,12 @@ impl Meta {
         if format != FORMAT {
             return Err(IndexError::Format { found: format });
         }
-        serde_json::from_slice(bytes).map_err(|_| IndexError::Row)
+        let meta: Self = serde_json::from_slice(bytes).map_err(|_| IndexError::Row)?;
+        if meta.shape == *SHAPE {
+            Ok(meta)
+        } else {
+            Err(IndexError::Shape)
+        }
     }
 
     /// The journal's head it reflects.

@@ -8,6 +8,7 @@ mod error;
 mod mark;
 mod meta;
 mod redo;
+mod shape;
 mod sled;
 mod values;
 
@@ -15,9 +16,12 @@ pub(super) use self::sled::Sled;
 pub(super) use error::IndexError;
 pub(super) use meta::Meta;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::options::Limits;
+use super::watch::Watch;
 use crate::book::Frozen;
 use crate::journal::Head;
 
@@ -29,14 +33,16 @@ pub(super) struct Index {
     /// Stands for the policy by which orders are open.
     policy: String,
     ground: Arc<Sled>,
+    watch: Arc<Watch>,
 }
 
 impl Index {
     /// Nothing is opened yet.
-    pub(super) fn new(dir: &Path, cache_bytes: u64, policy: &issuance_domain::Policy) -> Self {
+    pub(super) fn new(dir: &Path, limits: &Limits, policy: &issuance_domain::Policy) -> Self {
         Self {
             dir: dir.into(),
-            cache_bytes,
+            cache_bytes: limits.index_cache_bytes,
+            watch: Arc::new(Watch::new(limits.index_patience)),
             policy: meta::policy_mark(policy),
             ground: Arc::default(),
         }
@@ -45,6 +51,11 @@ impl Index {
     /// The rows to read through.
     pub(super) fn ground(&self) -> Arc<Sled> {
         Arc::clone(&self.ground)
+    }
+
+    /// Tells when a write of it hangs.
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
     }
 
     /// Opens what is there and finishes an interrupted write. An error means: make it anew.
@@ -66,8 +77,14 @@ impl Index {
     pub(super) fn begin(&self) -> Result<Meta, IndexError> {
         self.ground.close();
         redo::remove(&self.redo())?;
-        match std::fs::remove_dir_all(self.path()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        let removed = match std::fs::remove_dir_all(self.path()) {
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                std::fs::remove_file(self.path())
+            }
+            removed => removed,
+        };
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         mark::set(&self.dir)?;
@@ -77,6 +94,7 @@ impl Index {
 
     /// Makes the rows those of this head.
     pub(super) fn write(&self, frozen: &Frozen, head: Head) -> Result<(), IndexError> {
+        let _busy = self.watch.busy();
         let meta = Meta::new(head, frozen.totals.clone(), self.policy.clone());
         let note = redo::note(frozen, &meta)?;
         redo::write(&self.redo(), &note)?;
@@ -98,7 +116,9 @@ impl Index {
 
     /// Lets go of the files; what they hold survives a power cut.
     pub(super) fn close(&self) -> Result<(), IndexError> {
+        let flushing = self.watch.busy();
         self.ground.flush()?;
+        drop(flushing);
         self.ground.close();
         mark::clear(&self.dir, &self.path())
     }

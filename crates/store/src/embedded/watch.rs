@@ -1,0 +1,82 @@
+//! Watches the thread that writes the index. sled has been seen to hang, and whoever waits for it would never hear why.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What the watched thread says of itself.
+#[derive(Debug)]
+pub(super) struct Watch {
+    state: Mutex<State>,
+    changed: Condvar,
+    patience: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Counts what was begun.
+    turn: u64,
+    busy: bool,
+    ended: bool,
+}
+
+/// Something that must not take long is under way.
+#[derive(Debug)]
+pub(super) struct Busy<'a>(&'a Watch);
+
+impl Watch {
+    /// Nothing that is begun may take longer than `patience`.
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            patience,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins something.
+    pub(super) fn busy(&self) -> Busy<'_> {
+        let mut state = self.lock();
+        state.turn += 1;
+        state.busy = true;
+        self.changed.notify_all();
+        Busy(self)
+    }
+
+    /// The watched thread ends.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end of the watched thread; false when it hangs.
+    pub(super) fn ends(&self) -> bool {
+        let mut state = self.lock();
+        while !state.ended {
+            if !state.busy {
+                let waited = self.changed.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let turn = state.turn;
+            let same = |state: &mut State| !state.ended && state.busy && state.turn == turn;
+            let waited = self.changed.wait_timeout_while(state, self.patience, same);
+            let (after, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                return false;
+            }
+            state = after;
+        }
+        true
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.lock().busy = false;
+        self.0.changed.notify_all();
+    }
+}
