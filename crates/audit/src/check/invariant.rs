@@ -50,9 +50,9 @@ impl Input {
 /// By what an invariant is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// Here, from these inputs at the least; more of them show more.
-    Here(&'static [Input]),
-    /// Not here.
+    /// Here, from these inputs at the least, in this way; more of them show more.
+    Here(&'static [Input], &'static str),
+    /// Not here, but by whom.
     Elsewhere(&'static str),
 }
 
@@ -90,40 +90,67 @@ macro_rules! invariants {
 }
 
 invariants! {
-    S1 "one card for each order", Here(&[Log, Cards]);
-    S2 "one cardholder for each order", Here(&[Log, Cards]);
-    S3 "an acknowledged command is durable", Here(&[Log, Outside]);
-    S4 "an acknowledged webhook is durable", Here(&[Inbox, Outside]);
-    S5 "no webhook is taken without authenticity", Here(&[Outside]);
-    S6 "intent before effect", Here(&[Log]);
-    S7 "one key for one intended effect, one body for one key", Here(&[Log]);
-    S8 "a new key only after a refusal or a proof", Here(&[Log]);
-    S9 "no old key is sent", Here(&[Log]);
-    S10 "what is derived is the fold of the events", Here(&[Log, Projections]);
-    S11 "only published transitions", Here(&[Log]);
-    S12 "ends absorb", Here(&[Log]);
-    S13 "positions rise, versions have no gap", Here(&[Log]);
-    S14 "a message or a timer has its effect once", Here(&[Log]);
-    S15 "one order for each reference", Here(&[Log]);
+    S1 "one card for each order", Here(&[Log, Cards],
+        "cards whose metadata names the order; one more for each new key that two people approved");
+    S2 "one cardholder for each order", Here(&[Log, Cards],
+        "people its create calls made and its cards belong to; on the two-step road the person it names and nobody else");
+    S3 "an acknowledged command is durable", Here(&[Log, Outside],
+        "orders, operators' commands and notices that were acknowledged, and what a start found, are in the log");
+    S4 "an acknowledged webhook is durable", Here(&[Inbox, Outside],
+        "each acknowledged message is in the inbox");
+    S5 "no webhook is taken without authenticity", Here(&[Outside],
+        "no delivery that the provider did not sign is acknowledged, and none changes an order");
+    S6 "intent before effect", Here(&[Log],
+        "no answer, no call and no card without the record that came before it; by times where clocks can be compared");
+    S7 "one key for one intended effect, one body for one key", Here(&[Log],
+        "key and effect belong to each other alone, in the log and at the provider; one body under a key; each card under its order's key");
+    S8 "a new key only after a refusal or a proof", Here(&[Log],
+        "a new key follows a refusal that leaves nothing behind, a person found again, or two searches that are a proof");
+    S9 "no old key is sent", Here(&[Log],
+        "by our clock when it is recorded, by the provider's when it arrives, two hours later at the most");
+    S10 "what is derived is the fold of the events", Here(&[Log, Projections],
+        "order and tasks as a store has them against the fold of the events");
+    S11 "only published transitions", Here(&[Log],
+        "the table of `docs/lifecycle.md`, and the fold agrees with it");
+    S12 "ends absorb", Here(&[Log],
+        "what follows an end is in the table too, and the end stays");
+    S13 "positions rise, versions have no gap", Here(&[Log],
+        "over the whole log and for each order");
+    S14 "a message or a timer has its effect once", Here(&[Log],
+        "a message's facts come from one append, it is settled by one append; each link's end is acted on once");
+    S15 "one order for each reference", Here(&[Log],
+        "in the log, and in what hosts were told");
     S16 "tenants stay apart", Elsewhere("accounts in the store's and the adapter's own tests");
     S17 "only the leaseholder writes", Elsewhere("one process owns a log (S23); the store's conformance suite");
-    S18 "no active order without its active card", Here(&[Log]);
-    S19 "no silent contradiction", Here(&[Log, Cards, Rest]);
-    S20 "the chain verifies", Here(&[Chain]);
+    S18 "no active order without its active card", Here(&[Log],
+        "called active by a read or by the message that announces a card; the card is its own and was active by then");
+    S19 "no silent contradiction", Here(&[Log, Cards, Rest],
+        "a live card behind a failed or cancelled order stands in the log as a contradiction");
+    S20 "the chain verifies", Here(&[Chain],
+        "line by line to the end");
     S21 "nothing personal or secret leaks", Elsewhere("the demo's test reads every file and line it left; tests of domain and server");
     S22 "the first storage error is the last", Elsewhere("fault tests of journal, vault and embedded store");
     S23 "one owner of a data directory", Elsewhere("tests of the journal's ownership");
-    S24 "an identity check expires by its own link's time, after a read", Here(&[Log]);
-    S25 "an operator's act has a name and a reason, and happens once", Here(&[Log]);
-    S26 "the provider's budget is kept", Here(&[Requests]);
+    S24 "an identity check expires by its own link's time, after a read", Here(&[Log],
+        "not before the newest link's end and its grace; and the provider answered a read in between");
+    S25 "an operator's act has a name and a reason, and happens once", Here(&[Log],
+        "actor and reason are there; a new key takes two");
+    S26 "the provider's budget is kept", Here(&[Requests],
+        "calls in any minute of the provider's clock, where a limit is given");
     S27 "old logs read the same", Elsewhere("golden events and the tests that read them");
-    S28 "ended orders are quiet", Here(&[Log]);
+    S28 "ended orders are quiet", Here(&[Log],
+        "it owes nothing but notices, look-ups and its cancel; no create call is recorded, and none arrives long after");
     S29 "everything is bounded", Elsewhere("tests of the server's limits and of the store's bounds");
-    S30 "unknown is not failed", Here(&[Log]);
-    L1 "an open order has a next step, or a person is called", Here(&[Log]);
-    L2 "every order comes to an end or to a person", Here(&[Log, Rest]);
-    L3 "the inbox drains", Here(&[Inbox, Rest]);
-    L4 "no webhook is needed", Here(&[OtherRun]);
+    S30 "unknown is not failed", Here(&[Log],
+        "each failure against what ended it: the provider's definite word, a read, proof, a person, or that nothing was sent");
+    L1 "an open order has a next step, or a person is called", Here(&[Log],
+        "after each append: a task other than a notice, or a place on the attention list");
+    L2 "every order comes to an end or to a person", Here(&[Log, Rest],
+        "ended and cancelled, or a person is called, or whoever holds the card is waited for");
+    L3 "the inbox drains", Here(&[Inbox, Rest],
+        "no message of a known order is pending or parked");
+    L4 "no webhook is needed", Here(&[OtherRun],
+        "the ends of two runs by the hosts' references");
     L5 "one bad order does not hold up the others", Elsewhere("tests of the executor with poisoned orders");
     L6 "timers fire in time", Elsewhere("tests of the executor and of restarts");
     L7 "the token settles after a storm of refusals", Elsewhere("tests of the token's faults");
@@ -136,7 +163,8 @@ invariants! {
     X2 "operators' routes deny by default", Elsewhere("tests of the server's admin routes");
     X3 "ids are opaque and bounded", Elsewhere("the types of the domain, which parse them");
     X4 "every parser is bounded", Elsewhere("tests of each parser, fuzzed");
-    X5 "the provider's card is what was asked for", Here(&[Log, Cards]);
+    X5 "the provider's card is what was asked for", Here(&[Log, Cards],
+        "product, currency, limit and person of each card against what was asked");
     X6 "calls go only where they may", Elsewhere("tests of the client's base address");
     X7 "no header or log injection", Elsewhere("the types of the domain, and tests of the server");
     X8 "files are private", Elsewhere("tests of the store's files");

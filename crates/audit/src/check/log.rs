@@ -24,9 +24,12 @@ impl Log {
     ) -> Result<(), AuditError> {
         let end = self.opened().head.position;
         checker.messages_are_known();
+        let mut read = 0;
         for record in self.records() {
             let record = match record {
                 Ok(record) => record,
+                // Its beginning is elsewhere: nothing can be judged.
+                Err(missing) if read == 0 => return Err(missing.into()),
                 Err(damage) => {
                     checker.chain(false, &damage.to_string());
                     return Ok(());
@@ -45,6 +48,7 @@ impl Log {
                 }
                 None => inbox(checker, &record)?,
             }
+            read = record.position;
             if record.position.is_multiple_of(4096) || record.position == end {
                 progress(record.position, end);
             }

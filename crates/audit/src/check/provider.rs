@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use issuance_domain::{
-    CardId, CardStatus, CardholderId, FailureKind, OrderId, ProviderIds, State, Timestamp,
-};
+use issuance_domain::{CardId, CardStatus, CardholderId, OrderId, ProviderIds, State, Timestamp};
 use rust_decimal::Decimal;
 
 use super::Checker;
@@ -328,26 +326,27 @@ impl Provider {
         let Some(order) = &tracked.order else {
             return;
         };
-        let State::Failed { failure, .. } = &order.state else {
-            return;
+        let cancelled =
+            (order.compensation.as_ref()).is_some_and(|over| over.done && over.ended.is_some());
+        let (why, told) = match &order.state {
+            _ if cancelled => ("was cancelled".to_owned(), order.discrepancy.is_some()),
+            State::Failed { failure, .. } => {
+                (format!("failed ({:?})", failure.kind), tracked.contradicted)
+            }
+            State::Requested { .. }
+            | State::Accepted { .. }
+            | State::IdvPending { .. }
+            | State::Active { .. } => return,
         };
         for card in self.by_order.get(&tracked.id).into_iter().flatten() {
-            let live = self.cards.get(card).and_then(|known| known.history.last());
-            let live = live.is_some_and(|(status, _)| is_live(status));
-            verdicts.hold(
-                Invariant::S19,
-                Some(tracked.id),
-                !live || tracked.contradicted,
-                || {
-                    let what = format!(
-                        "it failed ({:?}), its card is live, and nobody was told",
-                        FailureKind::clone(&failure.kind)
-                    );
-                    let ended = tracked.ended.map(Evidence::from).into_iter();
-                    let card = Evidence::Card { card: card.clone() };
-                    (what, ended.chain([card]).collect())
-                },
-            );
+            let newest = self.cards.get(card).and_then(|known| known.history.last());
+            let live = newest.is_some_and(|(status, _)| is_live(status));
+            verdicts.hold(Invariant::S19, Some(tracked.id), !live || told, || {
+                let what = format!("it {why}, its card is live, and nobody was told");
+                let ended = tracked.ended.map(Evidence::from).into_iter();
+                let card = Evidence::Card { card: card.clone() };
+                (what, ended.chain([card]).collect())
+            });
         }
     }
 

@@ -88,7 +88,7 @@ fn standing(invariant: Invariant, verdicts: &Verdicts) -> Outcome {
         return Outcome::Violated { times };
     }
     let needs = match invariant.basis() {
-        Basis::Here(needs) => needs,
+        Basis::Here(needs, _) => needs,
         Basis::Elsewhere(whom) => {
             let why = format!("not here: {whom}");
             return Outcome::NotJudged { why };

@@ -8,5 +8,6 @@
 mod log;
 mod mutated;
 mod outside;
+mod page;
 mod provider;
 mod world;

@@ -2,7 +2,7 @@
 
 use issuance_audit::Invariant::*;
 use issuance_audit::{Call, Ledger, Outcome, ProviderFact};
-use issuance_domain::{CardStatus, FailureKind, OperatorAction, Source};
+use issuance_domain::{By, CardStatus, EventBody, FailureKind, OperatorAction, Source};
 use serde_json::json;
 
 use crate::world::*;
@@ -148,6 +148,16 @@ fn s19_a_live_card_behind_a_failed_order_and_nobody_knows() {
         },
     );
     world.is_sound();
+}
+
+#[test]
+fn s19_a_live_card_behind_a_cancelled_order() {
+    let mut world = World::good();
+    world.event(1, EventBody::CompensationStarted { by: By::Host });
+    let status = Some(CardStatus::PreCancel);
+    world.event(1, EventBody::CompensationCompleted { status });
+    world.breaks(S19);
+    world.status(1, CardStatus::PreCancel).is_sound();
 }
 
 #[test]

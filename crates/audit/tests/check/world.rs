@@ -480,7 +480,7 @@ impl World {
     #[track_caller]
     pub(crate) fn breaks(&self, invariant: Invariant) {
         let at_rest =
-            matches!(invariant.basis(), Basis::Here(needs) if needs.contains(&Input::Rest));
+            matches!(invariant.basis(), Basis::Here(needs, _) if needs.contains(&Input::Rest));
         let ending = if at_rest { Ending::AtRest } else { Ending::Cut };
         let verdict = self.seen().report(ending);
         assert_eq!(broken(&verdict), [invariant.id()].into(), "{verdict}");

@@ -21,6 +21,9 @@ const MAX_LEDGER: usize = 1 << 30;
 pub(crate) struct Args {
     /// The data directory, or a copy of its journal.
     dir: PathBuf,
+    /// Where `issuance archive` moved the log's beginning.
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
     /// The provider's side: its list of cards as JSON, page after page, or a simulator's ledger; a file, or the address
     /// of a running simulator's ledger.
     #[arg(long, value_name = "FILE_OR_URL")]
@@ -48,7 +51,11 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
         sole: !args.shared,
         ..Rules::of(policy(args.config.as_deref())?)
     };
-    let log = Log::open(&args.dir).map_err(failed)?;
+    let log = match &args.archive {
+        Some(archive) => Log::open_with_archive(&args.dir, archive),
+        None => Log::open(&args.dir),
+    };
+    let log = log.map_err(failed)?;
     let mut checker = Checker::new(rules);
     let bar = progress(log.opened().head.position);
     log.feed(&mut checker, |done, _| bar.set_position(done))

@@ -2,6 +2,7 @@
 //! that issues the orders of a file while everything goes wrong that can.
 
 mod host;
+mod judge;
 mod report;
 mod run;
 mod script;
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
-use issuance_audit::Log;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -20,6 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use crate::{logging, signals};
 
+use judge::Judged;
 use report::Row;
 use run::Host;
 use script::Line;
@@ -52,14 +53,16 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
         issued = issue(&world, &lines, Duration::from_secs(args.patience), output) => issued,
         () = signals::interrupted() => return world.end().await,
     };
-    let rows = match issued {
+    let mut rows = match issued {
         Ok(rows) => rows,
         Err(failure) => {
             world.end().await?;
             return Err(failure);
         }
     };
-    let verdict = tell(&world, &rows, output)?;
+    let judged = judge::judge(&world).await?;
+    judged.tell(&world, &mut rows);
+    let verdict = tell(&world, &rows, &judged, output)?;
     if !args.exit {
         if !output.json {
             try_this(&world, &rows, output)?;
@@ -91,26 +94,27 @@ async fn issue(
     };
     let rows = host.issue(lines, &progress).await;
     progress.finish_and_clear();
-    let mut rows = rows?;
-    report::hold_against(&world.simulator.ledger_without_requests(), &mut rows);
-    Ok(rows)
+    rows
 }
 
 /// What became of it, for people or for programs; and the verdict.
-fn tell(world: &World, rows: &[Row], output: Output) -> Result<Result<(), Failure>, Failure> {
-    let log = Log::open(&world.data.join("store")).and_then(|log| log.verify(|_, _| {}));
-    let log =
-        log.map_err(|error| Failure::new(Exit::Failed, "the log cannot be read").because(&error))?;
+fn tell(
+    world: &World,
+    rows: &[Row],
+    judged: &Judged,
+    output: Output,
+) -> Result<Result<(), Failure>, Failure> {
     let ended = rows.iter().filter(|row| row.order_id.is_some()).count();
     let calls = world.simulator.ledger().requests.len();
     let calls_each = calls as f64 / ended.max(1) as f64;
     let wrong: Vec<_> = rows.iter().filter(|row| !row.is_as_expected()).collect();
-    let ok = wrong.is_empty() && log.is_sound();
+    let ok = wrong.is_empty() && judged.verdict.is_sound();
     if output.json {
         output.document(&json!({
             "ok": ok,
             "orders": rows,
-            "log": { "sound": log.is_sound(), "records": log.head.position, "hash": log.head.hash.to_string() },
+            "log": { "records": judged.head.position, "hash": judged.head.hash.to_string() },
+            "checker": judged.verdict,
             "provider_calls": calls,
             "provider_calls_per_order": (calls_each * 100.0).round() / 100.0,
             "host_told_of": world.told.count(),
@@ -146,22 +150,32 @@ fn tell(world: &World, rows: &[Row], output: Output) -> Result<Result<(), Failur
         output.table(&head, rows.iter().map(cells))?;
         output.line(&format!(
             "\n{} of {} orders as expected. {calls} calls to the provider, {calls_each:.1} for each order sent; the host \
-             was told of {} since this start.\nThe log: {} records, hash chain {}.",
+             was told of {} since this start.\nThe checker held {} records and the provider's ledger against {} invariants: \
+             {}.",
             rows.len() - wrong.len(),
             rows.len(),
             world.told.count(),
-            log.head.position,
-            if log.is_sound() { "sound" } else { "BROKEN" },
+            judged.head.position,
+            judged.held(),
+            match judged.verdict.wrong {
+                0 => "all of them hold".to_owned(),
+                wrong => format!("{wrong} VIOLATIONS"),
+            },
         ))?;
+        for violation in &judged.verdict.violations {
+            output.line(&violation.to_string())?;
+        }
     }
     if ok {
         return Ok(Ok(()));
     }
     let names: Vec<_> = wrong.iter().map(|row| row.reference.as_str()).collect();
-    let failure = Failure::new(
-        Exit::Failed,
-        format!("not as expected: {}", names.join(", ")),
-    );
+    let what = if names.is_empty() {
+        format!("{} violations", judged.verdict.wrong)
+    } else {
+        format!("not as expected: {}", names.join(", "))
+    };
+    let failure = Failure::new(Exit::Failed, what);
     Ok(Err(failure.hint(format!(
         "everything is kept in {}",
         world.data.display()

@@ -1,7 +1,6 @@
-//! How every order of the demo ended, and whether the provider's ledger agrees.
+//! How every order of the demo ended, and whether that is what its line expects.
 
 use issuance::domain::{EventBody, Order, State};
-use issuance_simulator::{CardStatus, Ledger};
 use serde::Serialize;
 
 use super::run::links;
@@ -123,27 +122,6 @@ pub(crate) fn how(
             .count(),
         cards: 0,
         complaints,
-    }
-}
-
-/// Holds every row against the provider's own ledger: one live card for an active order, none for any other.
-pub(crate) fn hold_against(ledger: &Ledger, rows: &mut [Row]) {
-    let by_order = ledger.cards_by_metadata("issuance_order");
-    for row in rows {
-        let Some(id) = &row.order_id else { continue };
-        let cards = by_order.get(id).map(Vec::as_slice).unwrap_or_default();
-        row.cards = cards.len();
-        let usable = cards
-            .iter()
-            .filter(|card| card.status == CardStatus::Active)
-            .count();
-        let wanted = usize::from(row.end == "active" && row.why.is_empty());
-        if cards.len() > 1 || usable != wanted {
-            row.complaints.push(format!(
-                "{} cards at the provider, {usable} of them usable",
-                cards.len()
-            ));
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use issuance::Clock as _;
+use issuance::domain::Policy;
 use issuance_server::NoticeSecret;
 use issuance_simulator::{Config, FaultRule, Running, Simulator, WebhookTarget};
 use secrecy::ExposeSecret as _;
@@ -18,6 +19,8 @@ use crate::serve::Serving;
 
 use super::host::{self, Told};
 
+/// The engine's credential; `config/demo.toml` says the same.
+pub(crate) const CLIENT: &str = "demo";
 /// What the demo lays over the standard configuration.
 const SETTINGS: &str = include_str!("../../../../config/demo.toml");
 
@@ -28,6 +31,8 @@ pub(crate) struct World {
     pub(crate) serving: Serving,
     /// What the host was told.
     pub(crate) told: Told,
+    /// What the orders live under.
+    pub(crate) policy: Policy,
     /// Where everything is kept.
     pub(crate) data: PathBuf,
 }
@@ -62,11 +67,13 @@ impl World {
             (file.as_path(), text.as_str()),
         ];
         let checked = config::layered(&layers, &variables)?.check(&variables)?;
+        let policy = checked.engine.policy.clone();
         let serving = Serving::start(checked).await?;
         Ok(Self {
             simulator,
             serving,
             told,
+            policy,
             data,
         })
     }
