@@ -158,7 +158,7 @@ invariants! {
     L9 "a start is bounded or says why not", Elsewhere("tests of the store's opening");
     L10 "a stop is bounded", Elsewhere("tests of the executor's drain and of `serve`");
     L11 "a full disk needs only space", Elsewhere("fault tests of the embedded store");
-    L12 "speed returns after overload", Elsewhere("load runs of the whole");
+    L12 "speed returns after overload", Elsewhere("nowhere yet; load runs measure it");
     X1 "secrets are strong and there", Elsewhere("tests of the configuration");
     X2 "operators' routes deny by default", Elsewhere("tests of the server's admin routes");
     X3 "ids are opaque and bounded", Elsewhere("the types of the domain, which parse them");

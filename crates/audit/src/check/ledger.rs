@@ -1,12 +1,13 @@
 //! The provider's side as a file: a simulator's ledger, or the provider's own list of cards. Read by the names that stand
 //! in the documents, and by nothing of whoever wrote it.
 
-use issuance_domain::{CardId, CardStatus, CardholderId, METADATA_ORDER_KEY, Timestamp};
+use issuance_domain::{CardId, CardStatus, CardholderId, METADATA_ORDER_KEY, MessageId, Timestamp};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Checker;
+use super::outside::Outside;
 use super::provider::{Call, Card, ProviderFact, Request};
 
 /// What cannot be read as the provider's side.
@@ -18,6 +19,8 @@ pub struct LedgerError(#[from] serde_json::Error);
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     facts: Vec<ProviderFact>,
+    /// Webhooks that were acknowledged, as the one who sent them knows.
+    deliveries: Vec<Outside>,
     /// When it was taken, by the provider's clock.
     pub taken_at: Option<Timestamp>,
 }
@@ -47,6 +50,9 @@ impl Ledger {
         for card in kept.cards {
             self.facts.extend(card.facts());
         }
+        let deliveries = kept.deliveries.into_iter();
+        self.deliveries
+            .extend(deliveries.flat_map(KeptDelivery::facts));
         let requests = kept.requests.into_iter().map(KeptRequest::fact);
         self.facts.extend(requests);
     }
@@ -63,6 +69,7 @@ impl Checker {
     pub fn ledger(&mut self, ledger: &Ledger) {
         self.cards_are_known();
         ledger.facts.iter().for_each(|fact| self.provider(fact));
+        ledger.deliveries.iter().for_each(|fact| self.outside(fact));
     }
 }
 
@@ -80,6 +87,8 @@ struct Kept {
     cards: Vec<KeptCard>,
     #[serde(default)]
     requests: Vec<KeptRequest>,
+    #[serde(default)]
+    deliveries: Vec<KeptDelivery>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +163,33 @@ impl KeptRequest {
             effect: self.effect,
             card: self.card_id,
             cardholder: self.cardholder_id,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct KeptDelivery {
+    event_id: MessageId,
+    attempts: Vec<KeptAttempt>,
+}
+
+#[derive(Deserialize)]
+struct KeptAttempt {
+    at: i64,
+    status: Option<u16>,
+}
+
+impl KeptDelivery {
+    /// Every try that was answered.
+    fn facts(self) -> impl Iterator<Item = Outside> {
+        let answered =
+            |attempt: KeptAttempt| Some((Timestamp::from_millis(attempt.at), attempt.status?));
+        let answered = self.attempts.into_iter().filter_map(answered);
+        answered.map(move |(at, status)| Outside::Delivered {
+            message: Some(self.event_id.clone()),
+            genuine: true,
+            taken: (200..300).contains(&status),
+            at,
         })
     }
 }

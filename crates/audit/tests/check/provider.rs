@@ -1,8 +1,8 @@
 //! What the provider's side shows against the log.
 
 use issuance_audit::Invariant::*;
-use issuance_audit::{Call, Ledger, Outcome, ProviderFact};
-use issuance_domain::{By, CardStatus, EventBody, FailureKind, OperatorAction, Source};
+use issuance_audit::{Call, Checker, Ending, Ledger, Outcome, ProviderFact, Rules};
+use issuance_domain::{By, CardStatus, EventBody, FailureKind, OperatorAction, Policy, Source};
 use serde_json::json;
 
 use crate::world::*;
@@ -233,7 +233,10 @@ fn without_the_providers_side_nothing_of_it_holds() {
 fn ledgers_are_read_from_json() {
     let mark = json!({ "issuance_order": order(1).to_string() });
     let kept = json!({
-        "seed": 1, "now": 1_767_225_600_000_i64, "card_orders": [], "deliveries": [], "cardholders": [],
+        "seed": 1, "now": 1_767_225_600_000_i64, "card_orders": [], "cardholders": [],
+        "deliveries": [{ "number": 1, "event_id": "event-9", "state": "delivered", "attempts": [
+            { "at": 1, "status": null }, { "at": 2, "status": 200 },
+        ]}],
         "cards": [{
             "card_id": "card-1", "card_order_id": "o", "cardholder_id": "person-1", "product_id": "product-1",
             "account": null, "currency": "USD", "limit": "20.50", "status": "ACTIVE", "metadata": mark,
@@ -248,6 +251,14 @@ fn ledgers_are_read_from_json() {
     });
     let ledger = Ledger::parse(kept.to_string().as_bytes()).unwrap();
     assert_eq!(ledger.facts().len(), 4);
+    let mut checker = Checker::new(Rules::of(Policy::standard()));
+    checker.messages_are_known();
+    checker.ledger(&ledger);
+    let verdict = checker.report(Ending::Cut);
+    assert!(
+        broken(&verdict).contains("S4"),
+        "acknowledged, and not in the inbox: {verdict}"
+    );
     let page = json!({ "data": [
         { "card_id": "card-1", "card_status": "ACTIVE", "metadata": mark, "mode_type": "SHARE" },
         { "card_id": "card-2" },

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use issuance_audit::{Log, Until};
-use issuance_domain::OrderId;
+use issuance_audit::{Checker, Ending, Ledger as Side, Log, Outside, Rules, Until};
+use issuance_domain::{OrderId, Policy, Timestamp};
 use issuance_simulator::{DeliveryState, Ledger};
+use issuance_store::HostReference;
 use issuance_store::journal::{Directory, Reader};
 use serde_json::Value;
 
@@ -100,7 +102,39 @@ pub(super) fn end(
         verdict.violation("a card of the ledger names no order");
     }
     webhooks(data, ledger, &mut judged, verdict);
+    check(data, known, ledger, verdict);
     judged
+}
+
+/// The checker's verdict on log, ledger and what hosts were told.
+fn check(data: &Path, known: &BTreeMap<String, String>, ledger: &Ledger, verdict: &mut Verdict) {
+    let mut checker = Checker::new(Rules {
+        // One machine's clock for both.
+        clocks: Some(Duration::from_secs(2)),
+        ..Rules::of(Policy::standard())
+    });
+    let fed = Log::open(data).and_then(|log| log.feed(&mut checker, |_, _| {}));
+    if let Err(error) = fed {
+        verdict.violation(format!("the log cannot be judged: {error}"));
+        return;
+    }
+    let side = serde_json::to_vec(ledger).expect("a ledger is JSON");
+    checker.ledger(&Side::parse(&side).expect("a ledger of ours"));
+    for (reference, id) in known {
+        checker.outside(&Outside::Placed {
+            order: id.parse().expect("an order id"),
+            reference: Some(HostReference {
+                account: None,
+                reference: reference.parse().expect("a reference"),
+            }),
+            at: Timestamp::from_millis(ledger.now),
+        });
+    }
+    let found = checker.report(Ending::Cut);
+    for violation in &found.violations {
+        verdict.violation(violation.to_string());
+    }
+    verdict.note(found.to_string());
 }
 
 /// A webhook that was answered 200 is in the log.
