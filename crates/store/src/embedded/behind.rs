@@ -140,7 +140,7 @@ impl Writer {
             if end == Some(End::AsItIs) {
                 return self.index.drop_files();
             }
-            let written = self.write_behind();
+            let written = self.renew() && self.write_behind();
             if end == Some(End::Written) {
                 return self.close(written);
             }
@@ -159,6 +159,15 @@ impl Writer {
         }
     }
 
+    /// Makes the index anew if it could not be read. False when it was told to end first.
+    fn renew(&self) -> bool {
+        if !self.index.is_unreadable() || self.shared.has_stopped() {
+            return true;
+        }
+        tracing::error!("the index cannot be read; it is made anew");
+        self.mend(IndexError::Row, true)
+    }
+
     /// Writes what waits. False when it was told to end first.
     fn write_behind(&mut self) -> bool {
         let (frozen, head) = {
@@ -171,7 +180,7 @@ impl Writer {
         };
         while let Err(error) = self.index.write(&frozen, head) {
             tracing::error!(error = %chain(&error), "the index cannot be written; it will be mended");
-            if !self.mend(error) {
+            if !self.mend(error, false) {
                 return false;
             }
         }
@@ -184,7 +193,7 @@ impl Writer {
     }
 
     /// Opens the index again, or makes it anew, up to what had been written. False when it was told to end first.
-    fn mend(&self, mut error: IndexError) -> bool {
+    fn mend(&self, mut error: IndexError, anew: bool) -> bool {
         loop {
             let stuck = if error.is_full() {
                 StoreError::DiskFull
@@ -200,7 +209,7 @@ impl Writer {
             if !self.index.has_room() {
                 continue;
             }
-            match self.reopen() {
+            match self.reopen(anew) {
                 Ok(()) => {
                     tracing::info!("the index is mended");
                     self.behind.set_stuck(None);
@@ -216,11 +225,12 @@ impl Writer {
         }
     }
 
-    fn reopen(&self) -> Result<(), ReplayError> {
+    fn reopen(&self, anew: bool) -> Result<(), ReplayError> {
         let at_hand = 0;
         let catch_up = |meta| {
             catch_up(
                 &self.index,
+                &self.index.inside(),
                 &meta,
                 &self.shared.journal,
                 self.reflected,
@@ -230,11 +240,17 @@ impl Writer {
             .map(drop)
         };
         {
-            // Nobody reads while the files change hands; until it is open again, cold reads are refused.
+            // Nobody reads while the files change hands; until all rows are right again, cold reads are refused.
             let _book = self.shared.book_mut();
+            self.index.shut(true);
             self.index.drop_files();
         }
-        let opened = self.index.open().and_then(|meta| {
+        let opened = if anew {
+            Err(IndexError::Row)
+        } else {
+            self.index.open()
+        };
+        let opened = opened.and_then(|meta| {
             let known = meta.head()?.position <= self.reflected.position;
             if known {
                 Ok(meta)
@@ -244,15 +260,13 @@ impl Writer {
                 })
             }
         });
-        match opened.map_err(ReplayError::from).and_then(catch_up) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "the index is made anew");
-                let _book = self.shared.book_mut();
-                self.index.drop_files();
-                drop(_book);
-                catch_up(self.index.begin()?)
-            }
-        }
+        let opened = opened.map_err(ReplayError::from).and_then(catch_up);
+        opened.or_else(|error| {
+            tracing::warn!(error = %chain(&error), "the index is made anew");
+            self.index.drop_files();
+            catch_up(self.index.begin()?)
+        })?;
+        self.index.shut(false);
+        Ok(())
     }
 }

@@ -114,6 +114,7 @@ impl EmbeddedStore {
         let bring_up = |meta: &Meta| {
             let (rows, replayed) = replay::catch_up(
                 &index,
+                &index.door(),
                 meta,
                 &reader,
                 reader.head(),

@@ -41,19 +41,19 @@ pub(super) fn damaged(error: &JournalError) -> StoreError {
     }
 }
 
-/// Brings the index from what it reflects to `until`, and leaves the rows to go on with.
+/// Brings the index from what it reflects to `until`, and leaves the rows, over `ground`, to go on with.
 pub(super) fn catch_up(
     index: &Index,
+    ground: &Arc<dyn Ground>,
     meta: &Meta,
     journal: &Reader,
     until: Head,
     policy: &Policy,
     orders_at_hand: usize,
 ) -> Result<(Rows, u64), ReplayError> {
-    let ground: Arc<dyn Ground> = index.ground();
     let mut head = meta.head()?;
     let mut rows = Rows::new(
-        &ground,
+        ground,
         meta.totals.clone(),
         Position(head.position),
         orders_at_hand,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use issuance_store::copies::{Before, CopyError, archive, backup, restore};
 use issuance_store::journal::DataDir;
@@ -153,6 +153,7 @@ async fn a_backup_under_load_restores_to_the_same_projections() {
 
 #[test]
 fn the_vault_is_copied_whole_while_it_is_compacted() {
+    const ROUNDS_MAX: u32 = 500;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let data = DataDir::open(&path).unwrap();
@@ -176,11 +177,14 @@ fn the_vault_is_copied_whole_while_it_is_compacted() {
         vault.sync().unwrap();
     };
     (0..40).for_each(|number| put(&mut vault, number, 0));
-    let done = AtomicBool::new(false);
-    let (copies, compactions) = std::thread::scope(|scope| {
+    let (done, compactions) = (AtomicBool::new(false), AtomicU64::new(0));
+    let copies = std::thread::scope(|scope| {
         let copier = scope.spawn(|| {
             let mut copies = 0;
-            for round in 0..12 {
+            for round in 0..ROUNDS_MAX {
+                if copies > 3 && compactions.load(Ordering::Relaxed) > 3 {
+                    break;
+                }
                 let out = dir.path().join(format!("copy-{round}"));
                 match backup(&path, &out) {
                     Ok(copied) => {
@@ -194,20 +198,21 @@ fn the_vault_is_copied_whole_while_it_is_compacted() {
             done.store(true, Ordering::Relaxed);
             copies
         });
-        let mut compactions = 0;
         for round in 1.. {
             if done.load(Ordering::Relaxed) {
                 break;
             }
             // The first twenty are left alone, the others change all the time.
             (20..40).for_each(|number| put(&mut vault, number, round));
-            compactions += u64::from(vault.compaction().unwrap().run().unwrap().removed > 0);
+            let compacted = vault.compaction().unwrap().run().unwrap();
+            compactions.fetch_add(u64::from(compacted.removed > 0), Ordering::Relaxed);
         }
-        (copier.join().unwrap(), compactions)
+        copier.join().unwrap()
     });
+    let compactions = compactions.into_inner();
     assert!(copies > 3 && compactions > 3, "{copies}, {compactions}");
     drop((vault, data));
-    for round in 0..12 {
+    for round in 0..ROUNDS_MAX {
         let out = dir.path().join(format!("copy-{round}"));
         if !out.exists() {
             continue;

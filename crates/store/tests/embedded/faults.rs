@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use issuance_store::journal::{Disk as _, SimulatedDisk, SimulatedFault};
-use issuance_store::{AppendError, EmbeddedStore, Field, Options, Store, StoreError};
+use issuance_store::{
+    AppendError, EmbeddedStore, Field, HostReference, Options, Store, StoreError,
+};
 
 use super::hands::{follow, id, requested, sealing};
 use super::options;
@@ -399,4 +401,61 @@ async fn an_index_that_hangs_stops_the_store_and_is_not_waited_for() {
         super::hands::look(&store, 0..number).await.len() as u64,
         number
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_cannot_be_read_is_made_anew_while_the_store_runs() {
+    const ORDERS: u64 = 30;
+    let dir = tempfile::tempdir().unwrap();
+    let cold = || {
+        let mut cold = options(dir.path());
+        cold.limits.orders_at_hand = 0;
+        EmbeddedStore::open(cold).unwrap()
+    };
+    let (store, _) = cold();
+    super::hands::fill(&store, 0..ORDERS).await;
+    store.close().await.unwrap();
+    drop(store);
+    {
+        // Table 6 has the hosts' references; an open does not read it.
+        let index = sled::open(dir.path().join("data/index")).unwrap();
+        let rows: Vec<_> = index.scan_prefix([6]).map(|row| row.unwrap().0).collect();
+        assert_eq!(rows.len() as u64, ORDERS);
+        for key in rows {
+            index.insert(key, &[7, 7, 7]).unwrap();
+        }
+        index.flush().unwrap();
+    }
+    let (store, report) = cold();
+    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
+    let mut failed = 0;
+    let whole = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        loop {
+            let mut bad = 0;
+            for number in 0..ORDERS {
+                let reference = HostReference {
+                    account: None,
+                    reference: format!("r-{number}").parse().unwrap(),
+                };
+                match store.find_reference(&reference).await {
+                    Ok(order) => assert_eq!(order, Some(id(number))),
+                    Err(StoreError::Damaged { .. } | StoreError::Overloaded) => bad += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            failed += bad;
+            if bad == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    whole.await.unwrap();
+    assert!(failed > 0);
+    super::hands::fill(&store, ORDERS..ORDERS + 5).await;
+    store.close().await.unwrap();
+    drop(store);
+    let (store, report) = cold();
+    assert_eq!(report.index.rebuilt, None);
+    super::hands::look(&store, 0..ORDERS + 5).await;
 }

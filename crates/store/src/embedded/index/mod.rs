@@ -4,6 +4,7 @@
 //! note of all of them (the *redo* file) was written; a *mark* beside the index says under which boot of the machine it
 //! was opened, and after another boot without a farewell the index is made anew from the journal.
 
+mod door;
 mod error;
 mod mark;
 mod meta;
@@ -12,7 +13,6 @@ mod shape;
 mod sled;
 mod values;
 
-pub(super) use self::sled::Sled;
 pub(super) use error::IndexError;
 pub(super) use meta::Meta;
 
@@ -20,9 +20,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::sled::Sled;
+use door::Door;
+
 use super::options::Limits;
 use super::watch::Watch;
-use crate::book::Frozen;
+use crate::book::{Frozen, Ground};
 use crate::journal::Head;
 
 /// Where the index lies and how much memory it may use.
@@ -33,24 +36,42 @@ pub(super) struct Index {
     /// Stands for the policy by which orders are open.
     policy: String,
     ground: Arc<Sled>,
+    door: Arc<Door>,
     watch: Arc<Watch>,
 }
 
 impl Index {
     /// Nothing is opened yet.
     pub(super) fn new(dir: &Path, limits: &Limits, policy: &issuance_domain::Policy) -> Self {
+        let ground = Arc::<Sled>::default();
         Self {
+            door: Arc::new(Door::of(Arc::clone(&ground))),
             dir: dir.into(),
             cache_bytes: limits.index_cache_bytes,
             watch: Arc::new(Watch::new(limits.index_patience)),
             policy: meta::policy_mark(policy),
-            ground: Arc::default(),
+            ground,
         }
     }
 
-    /// The rows to read through.
-    pub(super) fn ground(&self) -> Arc<Sled> {
-        Arc::clone(&self.ground)
+    /// The rows as readers see them.
+    pub(super) fn door(&self) -> Arc<dyn Ground> {
+        Arc::clone(&self.door) as Arc<dyn Ground>
+    }
+
+    /// The rows as they are, for whoever brings them up to date behind the door.
+    pub(super) fn inside(&self) -> Arc<dyn Ground> {
+        Arc::clone(&self.ground) as Arc<dyn Ground>
+    }
+
+    /// Shows readers nothing until the rows are right again; what they ask for is refused meanwhile.
+    pub(super) fn shut(&self, shut: bool) {
+        self.door.shut(shut);
+    }
+
+    /// Whether a read of it failed: nothing but making it anew helps then.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.ground.is_unreadable()
     }
 
     /// Tells when a write of it hangs.

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use sled::{Config, Db, Mode};
@@ -15,8 +16,10 @@ use crate::error::StoreError;
 
 /// The rows in sled. Closed while the index is made anew.
 #[derive(Debug, Default)]
-pub(in super::super) struct Sled {
+pub(super) struct Sled {
     db: RwLock<Option<Db>>,
+    /// A read failed for what is in the files.
+    unreadable: AtomicBool,
 }
 
 fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
@@ -40,6 +43,7 @@ impl Sled {
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
         let db = guarded(|| config.open())?;
+        self.unreadable.store(false, Ordering::Release);
         *self.db.write().unwrap_or_else(PoisonError::into_inner) = Some(db);
         Ok(())
     }
@@ -58,6 +62,18 @@ impl Sled {
         if let Err(error) = closed {
             tracing::warn!(%error, "the index did not close");
         }
+    }
+
+    /// Whether a read failed since it was opened. What is in the files is wrong then, or sled's idea of it.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Acquire)
+    }
+
+    fn read_failed(&self, error: IndexError) -> StoreError {
+        if !matches!(error, IndexError::Closed) {
+            self.unreadable.store(true, Ordering::Release);
+        }
+        error.into()
     }
 
     fn db(&self) -> Result<Db, IndexError> {
@@ -99,10 +115,9 @@ impl Ground for Sled {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let db = self.db()?;
         let key = values::key(table, key);
-        let Some(held) = guarded(|| db.get(&key))? else {
-            return Ok(None);
-        };
-        Ok(Some(Self::row(&db, &key, &held)?))
+        let read = guarded(|| db.get(&key))
+            .and_then(|held| held.map(|held| Self::row(&db, &key, &held)).transpose());
+        read.map_err(|error| self.read_failed(error))
     }
 
     fn range(&self, table: TableId, span: &Span) -> Entries<'_> {
@@ -135,7 +150,7 @@ impl Ground for Sled {
                 let value = Self::row(&db, &key, &held)?;
                 Ok((key[1..].to_vec(), value))
             });
-            Some(next.map_err(StoreError::from))
+            Some(next.map_err(|error| self.read_failed(error)))
         }))
     }
 }
