@@ -18,6 +18,7 @@ mod index;
 mod keeper;
 mod open;
 mod options;
+mod orphans;
 mod prepare;
 mod read;
 mod replay;

@@ -12,6 +12,7 @@ use super::committer::Committer;
 use super::index::{Index, IndexError, Meta};
 use super::keeper;
 use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
+use super::orphans;
 use super::replay::{self, ReplayError};
 use super::sequencer::Sequencer;
 use super::shared::{Book, Shared, chain};
@@ -20,6 +21,9 @@ use super::work;
 use crate::book::{Rows, Tasks};
 use crate::journal::{self, DataDir, Disk, Head, WithArchive};
 use crate::vault::{Vault, VaultOptions};
+
+/// Groups whose personal data can be durable while their events are not.
+const GROUPS_UNDER_WAY: usize = 2;
 
 impl EmbeddedStore {
     /// Opens a data directory, or begins one.
@@ -69,7 +73,7 @@ impl EmbeddedStore {
             limits,
             past,
         } = options;
-        let (vault, vault_report) = Vault::open(
+        let (mut vault, vault_report) = Vault::open(
             vault,
             keys,
             &VaultOptions {
@@ -131,6 +135,11 @@ impl EmbeddedStore {
         };
         let (ready, mut index_report) = make_ready(&index, found, bring_up)?;
         index_report.ahead_of = index_report.ahead_of.max(ahead_of);
+
+        // Only an index that was there and is in the log shows that the log is the newest.
+        if known.is_some() && index_report.rebuilt.is_none() && index_report.ahead_of.is_none() {
+            orphans::erase(&mut vault, &ready.rows, GROUPS_UNDER_WAY * limits.group)?;
+        }
 
         let book = Book {
             rows: ready.rows,

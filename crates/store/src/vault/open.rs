@@ -3,7 +3,7 @@
 //! Unlike the journal, a damaged record does not keep the vault shut: the others do not depend on it. It is
 //! reported, and reads that could have meant it say so.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -18,6 +18,8 @@ use crate::journal::{Cut, Damage, tail};
 
 /// Damaged records the report names one by one.
 const NAMED_MAX: usize = 100;
+/// Last records whose owners are remembered: more than one crash can leave behind the log.
+const RECENT_MAX: usize = 8 << 10;
 
 /// What an open found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ pub(super) struct Loaded {
     /// The last record under the current key.
     pub(super) proof: Option<Place>,
     sealed_files: HashMap<Uuid, Vec<(FieldHash, String)>>,
+    /// Whose the last records are, the newest last.
+    pub(super) recent: VecDeque<Uuid>,
 }
 
 pub(super) fn names(disk: &dyn Disk) -> Result<Vec<Name>, VaultError> {
@@ -201,6 +205,10 @@ impl Loaded {
                 return;
             }
         };
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(record.order);
         let field = FieldHash::of(&record.field);
         self.index.put(record.order, field, place);
         if let Some(files) = self.sealed_files.get_mut(&record.order) {

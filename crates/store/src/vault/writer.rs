@@ -1,5 +1,7 @@
 //! The one writer of a vault: owned by the committer's thread, blocking, stopped by its first failure.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -50,6 +52,7 @@ pub struct Vault {
     /// Closed files, the oldest first, with their lengths.
     closed: Vec<(u32, u64)>,
     buffer: Vec<u8>,
+    recent: VecDeque<Uuid>,
 }
 
 impl Vault {
@@ -114,6 +117,7 @@ impl Vault {
             pending: Vec::new(),
             closed,
             buffer: Vec::new(),
+            recent: loaded.recent,
         };
         vault.shared.master_key(&key)?;
         if let Some(place) = loaded.proof
@@ -122,6 +126,14 @@ impl Vault {
             return Err(VaultError::WrongKey { name: key });
         }
         Ok((vault, report))
+    }
+
+    /// Whose the last few thousand records were at open, each once.
+    pub(crate) fn take_recent(&mut self) -> Vec<Uuid> {
+        let mut recent = Vec::from(mem::take(&mut self.recent));
+        recent.sort_unstable();
+        recent.dedup();
+        recent
     }
 
     /// Seals values for this vault on any thread.

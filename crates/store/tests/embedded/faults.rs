@@ -231,6 +231,88 @@ async fn no_handle_for_a_file_is_waited_out() {
     }
 }
 
+/// The vault's part of an append is there and the log has no room for the rest.
+#[tokio::test]
+async fn sealed_data_of_an_order_that_never_was_is_erased_at_the_next_open() {
+    let disks = Disks::new();
+    let dir = tempfile::tempdir().unwrap();
+    let store = disks.open(dir.path()).unwrap();
+    load(&store, 5).await;
+    let message = super::hands::message(1);
+    let body = |text: &str| issuance_store::Sealing {
+        field: Field::Body(super::hands::message(1).id),
+        ..sealing(text)
+    };
+    store
+        .receive(message.clone(), Some(body("a body")))
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    drop(store);
+
+    let store = disks.open(dir.path()).unwrap();
+    disks.journal.set_capacity(Some(10));
+    let large = "large ".repeat(20_000);
+    for (number, text) in [(100, "never was"), (101, &*large)] {
+        let mut append = follow(id(number), None, vec![requested(number)]);
+        append.sealed = vec![sealing(text)];
+        store.append(append).await.unwrap_err();
+    }
+    let orphan = |store: EmbeddedStore, number| async move {
+        let found = store.open_sealed(id(number), &Field::Request).await;
+        (found.unwrap().is_some(), store)
+    };
+    let (there, store) = orphan(store, 100).await;
+    assert!(there, "nothing is left to be found");
+    drop(store);
+    // It harms nobody while there is still no room.
+    let sealed_files = || {
+        let names = disks.vault.list().unwrap();
+        names
+            .iter()
+            .filter(|name| name.starts_with("sealed-"))
+            .count()
+    };
+    assert_eq!(sealed_files(), 1);
+    let store = disks.open(dir.path()).unwrap();
+    for number in [100, 101] {
+        assert!(
+            store
+                .open_sealed(id(number), &Field::Request)
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(store.order(id(number)).await.unwrap().is_none());
+    }
+    let of_message = store
+        .open_sealed(id(0), &Field::Body(message.id.clone()))
+        .await;
+    assert_eq!(of_message.unwrap().unwrap().to_vec(), b"a body");
+    disks.journal.set_capacity(None);
+    drop(store);
+    check(&disks, &(0..5).collect(), "the others").await;
+    let store = disks.open(dir.path()).unwrap();
+    assert_eq!(sealed_files(), 0, "the large value is swept");
+    let mut again = follow(id(100), None, vec![requested(100)]);
+    again.sealed = vec![sealing("it came after all")];
+    store.append(again).await.unwrap();
+    drop(store);
+    let (there, store) = orphan(disks.open(dir.path()).unwrap(), 100).await;
+    assert!(there);
+    drop(store);
+    // Without an index that knows the log's end, nothing is erased.
+    disks.journal.set_capacity(Some(10));
+    let store = disks.open(dir.path()).unwrap();
+    let mut append = follow(id(102), None, vec![requested(102)]);
+    append.sealed = vec![sealing("never was")];
+    store.append(append).await.unwrap_err();
+    drop(store);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (there, _store) = orphan(disks.open(elsewhere.path()).unwrap(), 102).await;
+    assert!(there);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn power_cuts_under_load_lose_nothing_acknowledged() {
     for seed in 0..20 {
