@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use issuance_store::copies::{CopyError, Salvaged, salvage};
-use issuance_store::journal::{Directory, Reader};
+use issuance_store::journal::{ChainHash, Directory, Reader};
 use issuance_store::{EmbeddedStore, OpenError, Options, Past, Store};
 
 use super::hands::{fill, look, open, swap};
@@ -214,4 +214,95 @@ async fn a_start_from_the_prefix_must_be_asked_for() {
     assert_eq!(report.journal.head.position, found.parts[0].last);
     assert!(report.index.ahead_of.is_some());
     assert_eq!(look(&store, 0..1).await[&0], before[&0]);
+}
+
+/// A line that says what it should not, under a hash that is right.
+fn forged(line: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let text = String::from_utf8(line.to_vec()).unwrap();
+    let (covered, _) = text.rsplit_once(",\"hash\":").unwrap();
+    let covered = covered.replacen(from, to, 1);
+    let hash = ChainHash::of(covered.as_bytes());
+    format!("{covered},\"hash\":\"{hash}\"}}\n").into_bytes()
+}
+
+#[tokio::test]
+async fn forged_and_shuffled_lines_are_never_taken_for_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = files(&log(dir.path()).await);
+    let all = lines(&whole).len();
+    let (name, bytes) = whole.iter().nth(1).unwrap();
+    let own: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let first: u64 = name[8..28].parse().unwrap();
+    let position = format!("\"position\":{}", first + 2);
+    let claims = [
+        (&*position, "\"position\":18446744073709551615"),
+        (&*position, "\"position\":9223372036854775807"),
+        (&*position, "\"position\":0"),
+        (&*position, "\"position\":1"),
+        (&*position, "\"position\":100000"),
+        (",\"body\"", ",\"part\":1,\"parts\":4294967295,\"body\""),
+        (",\"body\"", ",\"part\":0,\"parts\":2,\"body\""),
+        (",\"body\"", ",\"unknown\":1,\"body\""),
+        ("\"schema\":1", "\"schema\":70000"),
+        ("\"stream\":\"", "\"stream\":\"\\ud800"),
+    ];
+    for (from, to) in claims {
+        let forge = |files: &mut Files| {
+            let mut lines: Vec<Vec<u8>> = own.iter().map(|line| line.to_vec()).collect();
+            lines[2] = forged(&lines[2], from, to);
+            files.insert(name.clone(), lines.concat());
+        };
+        let mut left = whole.clone();
+        forge(&mut left);
+        let damaged = dir.path().join("forged");
+        let _ = std::fs::remove_dir_all(&damaged);
+        std::fs::create_dir(&damaged).unwrap();
+        for (name, bytes) in &left {
+            std::fs::write(damaged.join(name), bytes).unwrap();
+        }
+        let disk = Arc::new(Directory::open(&damaged).unwrap());
+        let proved = Reader::open(disk, None).and_then(|(reader, _)| reader.verify_all());
+        assert!(proved.is_err(), "{to}");
+        let out = dir.path().join("out");
+        let _ = std::fs::remove_dir_all(&out);
+        let found = salvage(&damaged, &out).unwrap_or_else(|error| panic!("{to}: {error}"));
+        // What the chain proves ends before it, and everything else is found again.
+        assert!(!found.is_whole(), "{to}");
+        assert!(found.parts[0].last <= first + 1, "{to}: {found:?}");
+        let kept: u64 = found
+            .parts
+            .iter()
+            .map(|part| part.last + 1 - part.first)
+            .sum();
+        assert!(kept as usize + 45 > all, "{to}: {kept} of {all}");
+    }
+
+    // Pieces of the log in any order, some twice, some not at all.
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below as u64) as usize
+    };
+    for round in 0..40 {
+        let mut shuffled: Vec<Vec<u8>> = own.iter().map(|line| line.to_vec()).collect();
+        for _ in 0..=next(6) {
+            let (at, other) = (next(shuffled.len()), next(own.len()));
+            match next(5) {
+                0 => shuffled.swap(at, other % own.len().min(at + 1)),
+                1 => shuffled.insert(at, own[other].to_vec()),
+                2 => drop(shuffled.remove(at)),
+                3 => shuffled[at].fill(0),
+                _ => {
+                    let byte = next(shuffled[at].len());
+                    shuffled[at][byte] ^= 1 << next(8);
+                }
+            }
+        }
+        let shuffle = |files: &mut Files| drop(files.insert(name.clone(), shuffled.concat()));
+        let what = format!("round {round}");
+        // Every part that is kept is of the log, line by line.
+        check(dir.path(), &whole, &shuffle, &what);
+    }
 }
