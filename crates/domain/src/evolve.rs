@@ -416,6 +416,8 @@ impl Order {
                     return None;
                 }
                 let card_may_come = failure.kind.is_our_decision() && self.may_have_a_card();
+                // There is nothing left to be paused but the looks for a card that may come all the same.
+                let was_paused = std::mem::take(&mut self.paused);
                 self.enter(
                     State::Failed {
                         failure: failure.clone(),
@@ -430,6 +432,9 @@ impl Order {
                         at,
                         at_once: false,
                     });
+                }
+                if was_paused {
+                    self.settle_attention(at);
                 }
                 self.owe_notice(version, at);
             }

@@ -72,6 +72,28 @@ fn contract_9_2_everything_else_is_a_no_op() {
     }
 }
 
+/// Found by simulation: the looks for a card that may come all the same were paused for ever.
+#[test]
+fn a_paused_order_that_is_failed_by_hand_is_looked_after() {
+    given(and(accepted(), [operated(OperatorAction::Pause)]))
+        .when(operate(OperatorAction::Fail))
+        .then([
+            operated(OperatorAction::Fail),
+            ended(
+                FailureKind::OperatorFailed,
+                issuance_domain::Who::Nobody,
+                None,
+                None,
+            ),
+        ])
+        .is("failed")
+        .needs(None)
+        .owes([(Action::LookUp, minutes(30))])
+        .when(read(Fact::Card(CardStatus::Active)))
+        .then([late(Source::LookUp)])
+        .needs(AttentionReason::Discrepancy);
+}
+
 #[test]
 fn a_late_answer_leaves_its_ids_so_that_the_card_is_recognised() {
     let given_up = and(
