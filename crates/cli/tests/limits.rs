@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
 /// Starts one that goes on, and reads its first line, which says where it listens.
 async fn start(args: &[&str]) -> (Child, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_issuance"))
@@ -22,6 +24,7 @@ async fn start(args: &[&str]) -> (Child, Value) {
         .env("UQPAY_API_KEY", "tests-key")
         .env("UQPAY_WEBHOOK_SECRET", "whsec_limits_test_0123456789")
         .env("ISSUANCE_VAULT_KEY", "a5".repeat(32))
+        .env("OPERATOR_TOKEN", TOKEN)
         .arg("--json")
         .args(args)
         .stdout(Stdio::piped())
@@ -35,16 +38,28 @@ async fn start(args: &[&str]) -> (Child, Value) {
     (child, first)
 }
 
-async fn serve(dir: &Path, provider: &str) -> (Child, String) {
+async fn serve(dir: &Path, provider: &str) -> (Child, String, String) {
     let config = dir.join("issuance.toml");
     let text = format!(
         "environment = \"local\"\n[provider]\nbase_url = \"{provider}\"\n[store]\ndata_dir = \"{}\"\n\
-         [server]\nlisten = \"127.0.0.1:0\"\nallow_anonymous_loopback = true\n",
+         [server]\nlisten = \"127.0.0.1:0\"\nallow_anonymous_loopback = true\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\ntokens = [{{ name = \"tester\", role = \"operator\", env = \"OPERATOR_TOKEN\" }}]\n",
         dir.join("data").display(),
     );
     std::fs::write(&config, text).unwrap();
     let (child, first) = start(&["serve", "--config", config.to_str().unwrap()]).await;
-    (child, first["server"].as_str().unwrap().to_owned())
+    let url = |name: &str| first[name].as_str().unwrap().to_owned();
+    (child, url("server"), url("admin"))
+}
+
+/// What an operator is told of the store.
+async fn trouble(admin: &str) -> Value {
+    let health = reqwest::Client::new()
+        .get(format!("{admin}/admin/v1/health"))
+        .bearer_auth(TOKEN);
+    let health: Value = health.send().await.unwrap().json().await.unwrap();
+    assert_eq!(health["ready"], true);
+    health["store_problem"].clone()
 }
 
 async fn place(server: &str, number: usize) -> u16 {
@@ -86,7 +101,7 @@ async fn files_that_may_not_grow_refuse_writes_and_end_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (_simulator, simulated) = start(&["simulate", "--listen", "127.0.0.1:0"]).await;
     let provider = simulated["api_base"].as_str().unwrap();
-    let (mut child, server) = serve(dir.path(), provider).await;
+    let (mut child, server, admin) = serve(dir.path(), provider).await;
     for number in 0..5 {
         let status = place(&server, number).await;
         assert!((200..300).contains(&status), "{status}");
@@ -103,6 +118,8 @@ async fn files_that_may_not_grow_refuse_writes_and_end_nothing() {
         }
     }
     assert!(refused > 20, "{refused}");
+    let told = trouble(&admin).await;
+    assert!(told.as_str().unwrap().contains("no room"), "{told}");
     let listed = reqwest::get(format!("{server}/v1/orders?limit=200"))
         .await
         .unwrap();
@@ -130,6 +147,7 @@ async fn files_that_may_not_grow_refuse_writes_and_end_nothing() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!((200..300).contains(&status), "{status}");
+    assert_eq!(trouble(&admin).await, Value::Null);
     child.kill().await.unwrap();
     let data = dir.path().join("data");
     let verified = std::process::Command::new(env!("CARGO_BIN_EXE_issuance"))

@@ -16,6 +16,8 @@ pub struct Health {
     pub ready: bool,
     /// Why not, if the store is the reason.
     pub store: Result<Position, StoreError>,
+    /// What the store cannot do just now although it has not stopped, such as writing to a full disk.
+    pub store_trouble: Option<String>,
     /// Why calls to the provider wait, and until when.
     pub breaker: Option<(String, Timestamp)>,
     /// Products whose orders wait for cards, money or quota.
@@ -83,6 +85,7 @@ impl Engine {
         let health = Health {
             ready,
             store,
+            store_trouble: self.store().trouble(),
             breaker: parts.breaker.why_open(),
             pools: parts.pools.open(),
             budget: parts.budget.usage(now),

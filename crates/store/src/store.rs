@@ -109,6 +109,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Orders that match, newest first.
     async fn list(&self, query: &Query) -> Result<Page, StoreError>;
 
+    /// What keeps it from answering everything just now although it has not stopped, in words for an operator; none when
+    /// nothing does.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// How many orders stand where.
     async fn counts(&self) -> Result<Counts, StoreError>;
 

@@ -39,7 +39,7 @@ pub(super) async fn inbox(
 pub(super) async fn health(State(engine): State<Engine>) -> Json<HealthView> {
     let health = engine.health().await;
     let (head, store_problem) = match health.store {
-        Ok(head) => (Some(head), None),
+        Ok(head) => (Some(head), health.store_trouble),
         Err(error) => (None, Some(error.to_string())),
     };
     Json(HealthView {

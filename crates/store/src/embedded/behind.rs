@@ -96,6 +96,11 @@ impl Behind {
         self.set_stuck(Some(shared.stop(why.into())));
     }
 
+    /// Whether it is being mended just now.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.lock().stuck.is_some()
+    }
+
     fn set_stuck(&self, stuck: Option<StoreError>) {
         self.lock().stuck = stuck;
         self.changed.notify_all();

@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use super::answer::Answer;
 use super::behind::{Behind, End};
 use super::sequencer::{Handed, Staged};
-use super::shared::{Shared, chain, no_room};
+use super::shared::{Shared, chain};
 use super::work::{Job, Queue};
 use crate::book::{Change, OrderChange, Place};
 use crate::error::StoreError;
@@ -112,8 +112,11 @@ impl Committer {
             .journal
             .write(batches)
             .and_then(|written| self.journal.sync().map(|_| written));
+        if written.is_ok() {
+            *self.shared.room() = None;
+        }
         written.map(Some).map_err(|error| match error {
-            JournalError::Full { source, .. } => no_room(&source),
+            JournalError::Full { source, .. } => self.shared.no_room(&source),
             other => self.shared.stop(chain(&other)),
         })
     }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::EmbeddedStore;
-use super::shared::{chain, no_room};
+use super::shared::chain;
 use crate::error::StoreError;
 use crate::journal::{Batch, Entry, MAX_LINE};
 use crate::message::{Message, Standing};
@@ -156,7 +156,7 @@ impl EmbeddedStore {
 
     fn vault_error(&self, error: VaultError) -> StoreError {
         match error {
-            VaultError::Full { source, .. } => no_room(&source),
+            VaultError::Full { source, .. } => self.shared.no_room(&source),
             VaultError::Io { .. } | VaultError::Poisoned => self.shared.stop(chain(&error)),
             other => StoreError::Damaged {
                 what: chain(&other),

@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::behind::{Behind, End};
 use super::keeper::Keeper;
 use super::options::Limits;
-use super::shared::{Shared, chain, no_room};
+use super::shared::{Shared, chain};
 use super::work::{Job, Next, Waiting, Work};
 use crate::book::{Group, Marked, Rows};
 use crate::error::StoreError;
@@ -131,7 +131,7 @@ impl Sequencer {
         }
         self.keeper.keep(sealed);
         self.keeper.kept().map_err(|error| match error {
-            VaultError::Full { source, .. } => no_room(&source),
+            VaultError::Full { source, .. } => self.shared.no_room(&source),
             other => self.shared.stop(chain(&other)),
         })
     }

@@ -24,6 +24,7 @@ pub(super) struct Shared {
     pub(super) grown: Signal,
     pub(super) tasks_changed: Signal,
     pub(super) messages_came: Signal,
+    room: Mutex<Option<String>>,
     stopped: OnceLock<StoreError>,
     closed: AtomicBool,
     refusals: AtomicU64,
@@ -53,6 +54,7 @@ impl Shared {
             grown: Signal::default(),
             tasks_changed: Signal::default(),
             messages_came: Signal::default(),
+            room: Mutex::default(),
             stopped: OnceLock::new(),
             closed: AtomicBool::new(false),
             refusals: AtomicU64::new(0),
@@ -91,6 +93,22 @@ impl Shared {
         error.clone()
     }
 
+    /// What a caller hears when a file could not grow or be made, and nothing of it was.
+    pub(super) fn no_room(&self, source: &std::io::Error) -> StoreError {
+        tracing::warn!(%source, "no room to write");
+        *self.room() = Some(source.to_string());
+        if is_out_of_handles(source) {
+            StoreError::Overloaded
+        } else {
+            StoreError::DiskFull
+        }
+    }
+
+    /// Why the last write found no room; none since one did.
+    pub(super) fn room(&self) -> MutexGuard<'_, Option<String>> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a storage error stopped the store. From then on the rows may lack what is durable.
     pub(super) fn has_stopped(&self) -> bool {
         self.stopped.get().is_some()
@@ -120,16 +138,6 @@ impl Shared {
         self.grown.raise();
         self.tasks_changed.raise();
         self.messages_came.raise();
-    }
-}
-
-/// What a caller hears when a file could not grow or be made, and nothing of it was.
-pub(super) fn no_room(source: &std::io::Error) -> StoreError {
-    tracing::warn!(%source, "no room to write");
-    if is_out_of_handles(source) {
-        StoreError::Overloaded
-    } else {
-        StoreError::DiskFull
     }
 }
 

@@ -230,6 +230,15 @@ impl Store for EmbeddedStore {
         .await?
     }
 
+    fn trouble(&self) -> Option<String> {
+        let room = self.shared.room().clone();
+        let room = room
+            .map(|why| format!("no room to write ({why}); nothing new is taken until there is"));
+        let index =
+            || "the index is being mended; old orders cannot be read until it is".to_owned();
+        room.or_else(|| self.behind.is_stuck().then(index))
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.shared.alive()?;
         let counts = self.shared.book().rows.totals().counts.clone();

@@ -161,11 +161,13 @@ async fn a_full_disk_keeps_reads_alive_and_is_waited_out() {
             matches!(refused, Err(AppendError::Store(StoreError::DiskFull))),
             "{refused:?}"
         );
+        assert!(store.trouble().unwrap().contains("no room"));
         assert!(store.order(id(3)).await.unwrap().is_some());
         assert_eq!(store.history(id(3)).await.unwrap().len(), 1);
         assert!(store.order(id(100)).await.unwrap().is_none());
         [&disks.journal, &disks.vault][full].set_capacity(None);
         store.append(append).await.unwrap();
+        assert_eq!(store.trouble(), None);
         drop(store);
         check(&disks, &(0..5).chain([100]).collect(), "after a full disk").await;
     }
@@ -510,7 +512,7 @@ async fn an_index_that_cannot_be_read_is_made_anew_while_the_store_runs() {
     }
     let (store, report) = cold();
     assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
-    let mut failed = 0;
+    let (mut failed, mut mending) = (0, false);
     let whole = tokio::time::timeout(std::time::Duration::from_secs(60), async {
         loop {
             let mut bad = 0;
@@ -526,6 +528,9 @@ async fn an_index_that_cannot_be_read_is_made_anew_while_the_store_runs() {
                 }
             }
             failed += bad;
+            mending |= store
+                .trouble()
+                .is_some_and(|trouble| trouble.contains("index"));
             if bad == 0 {
                 return;
             }
@@ -533,7 +538,7 @@ async fn an_index_that_cannot_be_read_is_made_anew_while_the_store_runs() {
         }
     });
     whole.await.unwrap();
-    assert!(failed > 0);
+    assert!(failed > 0 && mending);
     super::hands::fill(&store, ORDERS..ORDERS + 5).await;
     store.close().await.unwrap();
     drop(store);
