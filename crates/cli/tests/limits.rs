@@ -106,6 +106,7 @@ async fn files_that_may_not_grow_refuse_writes_and_end_nothing() {
         let status = place(&server, number).await;
         assert!((200..300).contains(&status), "{status}");
     }
+    assert_eq!(trouble(&admin).await, Value::Null);
     limit_files(
         &child,
         Some(largest(&dir.path().join("data/journal")) + 300),

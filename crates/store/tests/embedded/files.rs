@@ -192,6 +192,25 @@ async fn an_index_of_orders_of_another_form_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_lock_that_is_held_a_little_longer_costs_no_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    fill(&store, 0..10).await;
+    store.close().await.unwrap();
+    drop(store);
+    let db = std::fs::File::open(dir.path().join("data/index/db")).unwrap();
+    rustix::fs::flock(&db, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(db);
+    });
+    let (store, report) = open(dir.path());
+    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
+    holder.join().unwrap();
+    drop(store);
+}
+
+#[tokio::test]
 async fn an_index_open_when_the_machine_stopped_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
 
 use sled::{Config, Db, Mode};
 
@@ -20,6 +22,15 @@ pub(super) struct Sled {
     db: RwLock<Option<Db>>,
     /// A read failed for what is in the files.
     unreadable: AtomicBool,
+}
+
+/// Threads of a sled that was closed hold its lock a little longer. Nobody else can: the directory is ours.
+const LOCK_TRIES: u32 = 250;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+fn is_locked(error: &IndexError) -> bool {
+    // It has no kind of its own.
+    matches!(error, IndexError::Sled(sled::Error::Io(io)) if io.to_string().contains("acquire lock"))
 }
 
 fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
@@ -42,7 +53,14 @@ impl Sled {
             .mode(Mode::HighThroughput)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
-        let db = guarded(|| config.open())?;
+        let mut tries = 0;
+        let db = loop {
+            tries += 1;
+            match guarded(|| config.open()) {
+                Err(error) if is_locked(&error) && tries < LOCK_TRIES => thread::sleep(LOCK_PAUSE),
+                opened => break opened?,
+            }
+        };
         self.unreadable.store(false, Ordering::Release);
         *self.db.write().unwrap_or_else(PoisonError::into_inner) = Some(db);
         Ok(())
