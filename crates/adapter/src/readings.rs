@@ -1,4 +1,4 @@
-//! Due look-ups, expiries and alarms → commands. An expiry asks the provider before it decides anything: time alone
+//! Due look-ups, expiries, alarms and erasures → commands. An expiry asks the provider before it decides anything: time alone
 //! never fails an order.
 
 use std::sync::Arc;
@@ -64,6 +64,11 @@ impl Performer for Readings {
                 self.command(&order, Command::Escalate).await?;
                 Ok(Done::Finished)
             }
+            // Requested first; that it then is done is another task.
+            Action::ErasePersonalData => {
+                self.command(&order, Command::ErasePersonalData).await?;
+                Ok(Done::Finished)
+            }
             Action::LookUp => match self.look_up(&order).await? {
                 Ok(()) => {
                     // One look is enough for an order that has ended; of an open one this changes nothing.
@@ -110,12 +115,17 @@ impl Readings {
             let wait = reopens.since(self.clock.now());
             return Ok(Err(Silence::held_back(wait)));
         }
-        let sealed = self
+        // Reading does without it, so what is damaged in the vault keeps no order from being looked up.
+        let sealed = match self
             .handler
             .store()
             .open_sealed(order.id, &Field::Request)
-            .await?;
-        let sealed = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok());
+            .await
+        {
+            Ok(sealed) => sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok()),
+            Err(StoreError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
         match self.provider.look_up(order, sealed.as_ref()).await {
             Outcome::Heard(facts) => {
                 self.breaker.succeeded();

@@ -64,7 +64,7 @@ pub(crate) fn engine(
     Ok((engine, report))
 }
 
-fn not_opened(error: OpenError) -> Failure {
+pub(crate) fn not_opened(error: OpenError) -> Failure {
     let hint = match &error {
         OpenError::DataDir(_) => {
             "`store.data_dir` must be a private directory on a local disk; its parent must exist"

@@ -1,4 +1,4 @@
-//! The one binary, `issuance`: serve, issue, orders, audit, config, demo and simulate.
+//! The one binary, `issuance`: serve, issue, orders, erase, rekey, audit, config, demo and simulate.
 //!
 //! Here live the command line, the configuration and what is printed. One file per command; [`exit`] says how a command
 //! ends, [`output`] how it prints, `config` what it is told, `assemble` makes an engine of that. What must not live here:
@@ -20,6 +20,7 @@ mod reconcile;
 mod serve;
 mod signals;
 mod simulate;
+mod vault;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Command {
     Restore(copies::Restore),
     Archive(copies::Archive),
     Reconcile(reconcile::Args),
+    Erase(vault::EraseArgs),
+    Rekey(vault::RekeyArgs),
     Config(config::Args),
     /// Run the false UQPAY alone.
     Simulate(simulate::Args),
@@ -93,6 +96,8 @@ fn run(command: Command, output: Output) -> Result<(), Failure> {
             Command::Restore(args) => copies::restore(args, output),
             Command::Archive(args) => copies::archive(args, output),
             Command::Reconcile(args) => reconcile::run(args, output).await,
+            Command::Erase(args) => vault::erase(args, output).await,
+            Command::Rekey(args) => vault::rekey(args, output).await,
             Command::Config(args) => config::run(args, output),
             Command::Simulate(args) => simulate::run(args, output).await,
         }
@@ -148,6 +153,10 @@ mod tests {
             "issuance orders act ref-1 pause --reason r",
             "issuance reconcile --server http://127.0.0.1:1 --patience 5",
             "issuance reconcile --last",
+            "issuance erase ref-1 --reason r --expect 3 --now",
+            "issuance erase ref-1 --reason r --offline --config a.toml --actor ada",
+            "issuance rekey --patience 5",
+            "issuance rekey --offline --config a.toml",
             "issuance audit verify data",
             "issuance audit check data --ledger http://127.0.0.1:1/_sim/ledger --history h.jsonl --at-rest",
             "issuance audit check data --ledger cards.json --config a.toml --clocks 2 --shared",
@@ -173,6 +182,9 @@ mod tests {
             "issuance",
             "issuance serve",
             "issuance orders fail ref-1",
+            "issuance erase ref-1",
+            "issuance erase ref-1 --reason r --offline",
+            "issuance rekey --config a.toml",
             "issuance orders act ref-1 --reason r",
             "issuance orders act ref-1 teleport --reason r",
             "issuance issue",

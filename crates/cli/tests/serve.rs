@@ -176,10 +176,56 @@ async fn bulk_orders_survive_a_kill_and_nothing_is_placed_twice() {
         Some(3)
     );
 
+    let said = |output: Output| {
+        let (out, error) = (output.stdout, output.stderr);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&error)
+        );
+        String::from_utf8(out).unwrap()
+    };
+    let erase = ["erase", "bulk-7", "--reason", "asked to", "--now"];
+    said(run(&[&erase[..], &["--server", &admin]].concat()));
+    let shown = said(run(&["orders", "--server", &admin, "show", "bulk-7"]));
+    assert!(
+        shown.contains("erased at") && shown.contains("personal_data_erased"),
+        "{shown}"
+    );
+    let again = run(&[&erase[..], &["--server", &admin]].concat());
+    assert_eq!(again.status.code(), Some(4), "{again:?}");
+    let rekeyed = said(run(&["--json", "rekey", "--server", &admin]));
+    assert!(
+        rekeyed.contains("\"resealed\": 0") || rekeyed.contains("\"resealed\":0"),
+        "{rekeyed}"
+    );
+
     terminate(&serving.0);
     assert!(
         serving.0.wait().await.unwrap().success(),
         "ends in order when asked to"
+    );
+    let offline = ["--offline", "--config", config];
+    let erase = ["erase", "bulk-8", "--reason", "asked to", "--actor", "ada"];
+    said(run(&[&erase[..], &offline].concat()));
+    let again = run(&[&erase[..], &offline].concat());
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    let rekeyed = binary()
+        .env("ISSUANCE_OLD_KEY", "a5".repeat(32))
+        .env("ISSUANCE_VAULT_KEY", "b7".repeat(32))
+        .env("ISSUANCE__STORE__VAULT_KEY_NAME", "k2")
+        .env(
+            "ISSUANCE__STORE__OLD_VAULT_KEYS",
+            "[{ name = \"k1\", env = \"ISSUANCE_OLD_KEY\" }]",
+        )
+        .arg("rekey")
+        .args(offline)
+        .output();
+    let rekeyed = said(rekeyed.unwrap());
+    assert!(rekeyed.contains("no other key is needed"), "{rekeyed}");
+    assert!(
+        rekeyed.starts_with(&format!("{} ", ORDERS - 2)),
+        "{rekeyed}"
     );
     let data = dir.path().join("data");
     let verified = run(&["--json", "audit", "verify", data.to_str().unwrap()]);

@@ -68,6 +68,8 @@ pub enum Command {
     },
     /// It takes too long.
     Escalate,
+    /// The next step of an erasure that is due: first it is requested, then it is done.
+    ErasePersonalData,
     /// The host confirmed every notice up to a version.
     ConfirmNotified {
         /// Up to which.

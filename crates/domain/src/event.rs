@@ -240,6 +240,16 @@ pub enum EventBody {
         /// Who, why, what.
         act: OperatorAct,
     },
+    /// An ended state: what the vault holds of the order is to be erased. Durable before anything is.
+    ErasureRequested {
+        /// Who wants it.
+        by: By,
+    },
+    /// An ended state: the vault holds nothing of the order any more, from before this event was durable.
+    PersonalDataErased {
+        /// The version that requested it.
+        requested: Version,
+    },
 }
 
 /// Why something is read at the provider.
@@ -257,7 +267,7 @@ pub enum LookUpCause {
     Leftover,
 }
 
-/// Who started a compensation.
+/// Who started a compensation, or an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -307,6 +317,8 @@ pub enum OperatorAction {
     Note,
     /// The discrepancy, or whatever an ended order still stands on the attention list for, is dealt with.
     ResolveDiscrepancy,
+    /// Erase what the vault holds of an ended order. Nothing brings it back.
+    ErasePersonalData,
 }
 
 impl OperatorAction {
@@ -325,6 +337,7 @@ impl OperatorAction {
             Self::Resume => "resume",
             Self::Note => "note",
             Self::ResolveDiscrepancy => "resolve_discrepancy",
+            Self::ErasePersonalData => "erase_personal_data",
         }
     }
 }
@@ -362,6 +375,8 @@ impl EventBody {
             Self::CompensationCompleted { .. } => "compensation_completed",
             Self::HostNotified { .. } => "host_notified",
             Self::OperatorActed { .. } => "operator_acted",
+            Self::ErasureRequested { .. } => "erasure_requested",
+            Self::PersonalDataErased { .. } => "personal_data_erased",
         }
     }
 
@@ -401,7 +416,9 @@ impl EventBody {
             | Self::CompensationStarted { .. }
             | Self::CompensationCompleted { .. }
             | Self::HostNotified { .. }
-            | Self::OperatorActed { .. } => None,
+            | Self::OperatorActed { .. }
+            | Self::ErasureRequested { .. }
+            | Self::PersonalDataErased { .. } => None,
         }
     }
 

@@ -7,8 +7,8 @@ use crate::fact::ProviderIds;
 use crate::ids::{OrderId, Version};
 use crate::key::{Generation, Purpose};
 use crate::order::{
-    Asked, Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase,
-    SilenceCause, State, Submission, Watch,
+    Asked, Claimed, Compensation, Erasure, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order,
+    Phase, SilenceCause, State, Submission, Watch,
 };
 use crate::time::Timestamp;
 
@@ -87,6 +87,7 @@ fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
         },
         paused: false,
         late_looks: None,
+        erasure: None,
     })
 }
 
@@ -484,6 +485,24 @@ impl Order {
                 self.notice.told = self.notice.told.max(*through)
             }
             EventBody::OperatorActed { act } => self.act(act, version, at)?,
+            EventBody::ErasureRequested { by } => {
+                if !self.is_closed() || self.erasure.is_some() {
+                    return None;
+                }
+                self.erasure = Some(Erasure {
+                    by: by.clone(),
+                    requested: version,
+                    requested_at: at,
+                    done_at: None,
+                });
+            }
+            EventBody::PersonalDataErased { requested } => {
+                let erasure = self.erasure.as_mut()?;
+                if erasure.requested != *requested || erasure.done_at.is_some() {
+                    return None;
+                }
+                erasure.done_at = Some(at);
+            }
         }
         Some(self)
     }
@@ -551,7 +570,11 @@ impl Order {
 
     fn act(&mut self, act: &OperatorAct, version: Version, at: Timestamp) -> Option<()> {
         let action = act.action;
-        if action != OperatorAction::Note {
+        let moves = !matches!(
+            action,
+            OperatorAction::Note | OperatorAction::ErasePersonalData
+        );
+        if moves {
             self.watch = Watch {
                 cause: version,
                 since: at,
@@ -590,6 +613,7 @@ impl Order {
             | OperatorAction::LookUpNow
             | OperatorAction::Fail
             | OperatorAction::Cancel
+            | OperatorAction::ErasePersonalData
             | OperatorAction::Note => {}
         }
         Some(())

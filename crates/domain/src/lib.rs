@@ -46,11 +46,12 @@ pub use ids::{
 pub use key::{Generation, IdempotencyKey, Purpose};
 pub use money::{Amount, Currency, InvalidMoney};
 pub use order::{
-    Asked, Claimed, Compensation, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order, Phase,
-    SameError, SilenceCause, State, Submission, Watch,
+    Asked, Claimed, Compensation, Erasure, ExpiryCause, FailureClaim, Idv, LookUp, Notice, Order,
+    Phase, SameError, SilenceCause, State, Submission, Watch,
 };
 pub use outbox::{
-    AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Task, TaskId, outbox,
+    AbsencePolicy, Action, Activation, IdvExpired, LateSuccess, Policy, Retention, Task, TaskId,
+    outbox,
 };
 pub use product::{Field, FieldKind, Problem, Product};
 pub use request::{

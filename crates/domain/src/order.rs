@@ -59,6 +59,9 @@ pub struct Order {
     /// How often an order that we ended ourselves was looked up since; none when no card can come any more.
     #[serde(default)]
     pub late_looks: Option<u32>,
+    /// The end of its personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<Erasure>,
 }
 
 /// Where an order stands. `Active` and `Failed` absorb: later facts are recorded, never silently applied.
@@ -425,6 +428,19 @@ pub struct Compensation {
     pub ended: Option<CardStatus>,
 }
 
+/// The end of what the vault held of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// Who wanted it.
+    pub by: By,
+    /// The version that requested it: its task's name.
+    pub requested: Version,
+    /// When that was.
+    pub requested_at: Timestamp,
+    /// When it was done.
+    pub done_at: Option<Timestamp>,
+}
+
 /// What the host is owed and was told, by version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
@@ -484,6 +500,20 @@ impl Order {
             &self.discrepancy,
             Some(Discrepancy::Mismatched { card: Some(card), .. }) if self.ids.card.as_ref() == Some(card)
         )
+    }
+
+    /// Whether it has ended and no call of it can follow by itself.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state.is_terminal() && !self.is_compensating()
+    }
+
+    /// Whether the vault holds nothing of it any more, nor may.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.erasure
+            .as_ref()
+            .is_some_and(|erasure| erasure.done_at.is_some())
     }
 
     /// Whether it waits for a person and for nothing else: paused, or behind a definite refusal of its create call. An

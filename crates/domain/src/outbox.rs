@@ -1,8 +1,10 @@
 //! What an order owes now, each with a time. A function of the order, so recovery is: fold, call this, replace the rows.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::absence::Absence;
 use crate::attention::AttentionReason;
@@ -48,6 +50,8 @@ pub enum Action {
     Escalate,
     /// Tell the host.
     NotifyHost,
+    /// Erase what the vault holds of it.
+    ErasePersonalData,
 }
 
 impl Action {
@@ -68,6 +72,7 @@ impl Action {
             Self::ExpireIdv => "expire_idv",
             Self::Escalate => "escalate",
             Self::NotifyHost => "notify_host",
+            Self::ErasePersonalData => "erase_personal_data",
         }
     }
 }
@@ -148,8 +153,39 @@ pub struct Policy {
     /// The first of these; then doubling.
     #[serde(with = "crate::time::duration")]
     pub late_look_up_first: Duration,
+    /// How long the vault keeps an order's personal data once it is closed.
+    pub retention: Retention,
     /// Whether there is a host to be told over HTTP.
     pub notify_host: bool,
+}
+
+/// How long personal data is kept: `"forever"`, or a duration such as `"30d"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// Until an operator erases it.
+    Forever,
+    /// Erased this long after an order closed, or an operator last acted on it.
+    For(Duration),
+}
+
+impl Serialize for Retention {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Forever => serializer.serialize_str("forever"),
+            Self::For(time) => crate::time::duration::serialize(time, serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Retention {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        if text == "forever" {
+            return Ok(Self::Forever);
+        }
+        let time = crate::time::duration::deserialize(text.into_deserializer())?;
+        Ok(Self::For(time))
+    }
 }
 
 /// Once it is proved that nothing came of a create call.
@@ -225,6 +261,7 @@ impl Policy {
             order_success_alarm: minutes(10),
             late_look_ups: 6,
             late_look_up_first: minutes(30),
+            retention: Retention::Forever,
             notify_host: true,
         }
     }
@@ -247,6 +284,9 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
     };
     if policy.notify_host && order.notice.owed > order.notice.told {
         owe(Action::NotifyHost, order.notice.owed, order.notice.owed_at);
+    }
+    if let Some((cause, due)) = erasure_due(order, policy) {
+        owe(Action::ErasePersonalData, cause, due);
     }
     if order.paused {
         return tasks;
@@ -294,6 +334,28 @@ pub fn outbox(order: &Order, policy: &Policy) -> Vec<Task> {
         }
     }
     tasks
+}
+
+/// An erasure that was requested is owed at once; one by retention when its time is over.
+fn erasure_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
+    match &order.erasure {
+        Some(erasure) => (erasure.done_at.is_none() && order.is_closed())
+            .then_some((erasure.requested, erasure.requested_at)),
+        None => Some((order.watch.cause, retention_ends(order, policy)?)),
+    }
+}
+
+/// When retention alone erases: not while anything is still to be read, cancelled or answered by a person.
+pub(crate) fn retention_ends(order: &Order, policy: &Policy) -> Option<Timestamp> {
+    let Retention::For(time) = policy.retention else {
+        return None;
+    };
+    let at_rest = order.is_closed()
+        && look_up_due(order, policy).is_none()
+        && order.attention.is_none()
+        && order.discrepancy.is_none()
+        && !order.paused;
+    (at_rest && order.erasure.is_none()).then(|| order.watch.since.after(time))
 }
 
 /// The look-up that is owed, by cause and time.

@@ -227,7 +227,7 @@ pub struct Terms {
 }
 
 /// The part of a request that is sealed in the vault and never written to the log.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Personal {
     /// Whoever is to hold the card; empty on the two-step road without supplement.
     #[serde(default)]

@@ -102,9 +102,10 @@ pub fn transition(from: Option<StateKind>, event: &EventBody) -> Option<StateKin
         EventBody::IdvPassed { .. } => leads(&[Accepted, IdvPending], Accepted),
         EventBody::CardActivated { .. } => leads(&[Accepted, IdvPending], Active),
         EventBody::OrderFailed { .. } => leads(&[Requested, Accepted, IdvPending], Failed),
-        EventBody::LookedUp { .. } | EventBody::CompensationCompleted { .. } => {
-            stays_in(&[Active, Failed])
-        }
+        EventBody::LookedUp { .. }
+        | EventBody::CompensationCompleted { .. }
+        | EventBody::ErasureRequested { .. }
+        | EventBody::PersonalDataErased { .. } => stays_in(&[Active, Failed]),
         EventBody::LookUpRequested { .. }
         | EventBody::AttentionRaised { .. }
         | EventBody::DiscrepancyNoted { .. }

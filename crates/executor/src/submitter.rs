@@ -82,8 +82,7 @@ impl Performer for Submitter {
         if let Err(silence) = self.provider.warm_up().await {
             return Ok(Done::Later(self.back_off(&order, purpose, &silence)));
         }
-        let sealed = store.open_sealed(order.id, &Field::Request).await?;
-        let Some(sealed) = sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok()) else {
+        let Some(sealed) = self.sealed_request(&order, purpose).await? else {
             return self
                 .tell(
                     order.id,
@@ -192,6 +191,30 @@ impl Performer for Submitter {
 }
 
 impl Submitter {
+    /// The personal part of a call's body; none when it is gone or cannot be read, and waiting would not bring it back.
+    async fn sealed_request(
+        &self,
+        order: &Order,
+        purpose: Purpose,
+    ) -> Result<Option<SealedRequest>, StoreError> {
+        if purpose == Purpose::CancelCard && order.is_erased() {
+            return Ok(Some(SealedRequest::erased()));
+        }
+        match self
+            .handler
+            .store()
+            .open_sealed(order.id, &Field::Request)
+            .await
+        {
+            Ok(sealed) => Ok(sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok())),
+            Err(StoreError::Damaged { what }) => {
+                tracing::error!(order_id = %order.id, what, "an order's personal data cannot be read");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn send(
         &self,
         order: &Order,

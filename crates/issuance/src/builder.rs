@@ -14,6 +14,7 @@ use issuance_uqpay::webhook::Verifier;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Parts};
+use crate::erasing::Compacting;
 use crate::reconciling::Reconciling;
 
 /// How much at once, and how often again.
@@ -40,6 +41,9 @@ pub struct Limits {
     /// Our orders against the provider's lists so often; zero for never by itself.
     #[serde(with = "duration")]
     pub reconcile_every: Duration,
+    /// What was erased leaves the disk so often; zero for never by itself.
+    #[serde(with = "duration")]
+    pub compact_every: Duration,
 }
 
 impl Limits {
@@ -65,6 +69,7 @@ impl Limits {
             },
             search_pages: 50,
             reconcile_every: seconds(6 * 3_600),
+            compact_every: seconds(3_600),
         }
     }
 }
@@ -268,6 +273,8 @@ impl Builder {
                 .webhooks
                 .map(|verifier| Webhooks::new(verifier, handler.clone(), clock.clone())),
             reconciliation,
+            compacting: Compacting::default(),
+            compact_every: limits.compact_every,
             handler,
             provider,
             uqpay,

@@ -19,6 +19,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::builder::Builder;
+use crate::erasing::Compacting;
 use crate::error::EngineError;
 use crate::feed::Feed;
 use crate::reconciling::Reconciling;
@@ -41,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) breaker: Arc<Breaker>,
     pub(crate) pools: Arc<ProductBreaker>,
     pub(crate) reconciliation: Reconciling,
+    pub(crate) compacting: Compacting,
+    pub(crate) compact_every: Duration,
     pub(crate) submitter: Worker<Submitter>,
     pub(crate) readings: Worker<Readings>,
     pub(crate) notices: Option<Worker<Notices>>,
@@ -237,7 +240,8 @@ impl Engine {
             .await
     }
 
-    /// An operator acts. With a version, only if the order is still what they saw.
+    /// An operator acts. With a version, only if the order is still what they saw. An erasure is recorded, then done,
+    /// and recorded as done, before this returns; [`Engine::start_compaction`] takes it off the disk.
     ///
     /// # Errors
     /// A rejection, or a store that could not.
@@ -247,10 +251,17 @@ impl Engine {
         act: OperatorAct,
         expected: Option<Version>,
     ) -> Result<Decision, HandleError> {
+        let erases = act.action == OperatorAction::ErasePersonalData;
         let command = Command::Operate { act, expected };
-        self.handler()
+        let decision = self
+            .handler()
             .handle(Request::new(id, command, self.clock().now()))
-            .await
+            .await?;
+        if erases {
+            self.erase_requested(id, decision).await
+        } else {
+            Ok(decision)
+        }
     }
 
     /// What an operator can do to an order now.
@@ -284,6 +295,7 @@ impl Engine {
                 notices,
                 parts.inbox.run(self.stop.clone()),
                 self.reconcile_by_schedule(),
+                self.compact_by_schedule(),
             )
         };
         let ended = work.await;

@@ -5,6 +5,7 @@
 
 mod builder;
 mod engine;
+mod erasing;
 mod error;
 mod feed;
 mod health;
@@ -13,6 +14,7 @@ mod reconciling;
 
 pub use builder::{BuildError, Builder, Limits};
 pub use engine::{Engine, IdvLink};
+pub use erasing::Compaction;
 pub use error::EngineError;
 pub use feed::Feed;
 pub use health::{Health, WebhookFlow};

@@ -46,8 +46,9 @@ pub use public::{PublicOptions, public};
 pub use serve::{ServeError, ServeOptions, Server, Stopping};
 pub use views::{
     ActionView, AttentionGroupView, AttentionListView, AttentionOrderView, AttentionView,
-    BreakerView, BudgetView, CompensationView, CountsView, DiscrepancyView, EventData, EventView,
-    EvidenceView, FailureView, HealthView, IdvView, InboxView, MessageView, NextStepView,
-    OrderDetailView, OrderPageView, OrderView, PoolView, ReconciliationView, TaskView,
-    TimelineEntryView, TokenView, WebhookView,
+    BreakerView, BudgetView, CompactionRunView, CompactionView, CompensationView, CountsView,
+    DiscrepancyView, EventData, EventView, EvidenceView, FailureView, HealthView, IdvView,
+    InboxView, MessageView, NextStepView, OrderDetailView, OrderPageView, OrderView,
+    PersonalDataView, PoolView, ReconciliationView, TaskView, TimelineEntryView, TokenView,
+    WebhookView,
 };

@@ -16,6 +16,7 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
     tracing::warn!(%error, "the store could not do what a request asked");
     match error {
         StoreError::Overloaded => Problem::from(Code::Overloaded).retry_after(SHORTLY),
+        StoreError::NoKey { .. } => Problem::from(Code::Overloaded).retry_after(LATER),
         StoreError::DiskFull => Problem::from(Code::StorageFull).retry_after(LATER),
         StoreError::Stopped { .. } | StoreError::Closed => {
             Problem::from(Code::StorageStopped).retry_after(LATER)

@@ -28,6 +28,12 @@ pub enum StoreError {
         /// What and where.
         what: String,
     },
+    /// The key that personal data is sealed with cannot be had now. What is sealed stays as it is.
+    #[error("the vault's key cannot be had: {why}")]
+    NoKey {
+        /// What is in the way.
+        why: String,
+    },
     /// An event this engine does not know.
     #[error(transparent)]
     Unreadable(#[from] UnreadableEvent),
@@ -47,7 +53,7 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Overloaded | Self::DiskFull => true,
+            Self::Overloaded | Self::DiskFull | Self::NoKey { .. } => true,
             Self::Stopped { .. }
             | Self::Closed
             | Self::Damaged { .. }

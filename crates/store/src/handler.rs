@@ -149,12 +149,14 @@ impl CommandHandler {
                     position: None,
                 });
             }
+            // What comes late for an order that was erased is not kept again.
+            let erased = before.as_deref().is_some_and(Order::is_erased);
             let append = Append {
                 order: id,
                 expected: before.map_or(issuance_domain::Version::NONE, |before| before.version),
                 events: events.clone(),
                 projection,
-                sealed: sealed.clone(),
+                sealed: if erased { Vec::new() } else { sealed.clone() },
                 settles: settles.clone(),
             };
             match self.store.append(append).await {

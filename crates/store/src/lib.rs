@@ -8,6 +8,7 @@
 
 #[cfg(any(test, feature = "testing", feature = "embedded"))]
 mod book;
+mod compacted;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 #[cfg(feature = "embedded")]
@@ -32,6 +33,7 @@ mod store;
 #[cfg(feature = "embedded")]
 pub mod vault;
 
+pub use compacted::Compacted;
 #[cfg(feature = "embedded")]
 pub use embedded::{EmbeddedReport, EmbeddedStore, IndexReport, Limits, OpenError, Options, Past};
 pub use error::{AppendError, StoreError};

@@ -45,6 +45,15 @@ pub struct SealedRequest {
 }
 
 impl SealedRequest {
+    /// What is left of an order that was erased: nothing. Good for calls whose body has nothing personal in it.
+    #[must_use]
+    pub fn erased() -> Self {
+        Self {
+            salt: Salt::new([0; 32]),
+            personal: Personal::default(),
+        }
+    }
+
     /// Ready for the vault.
     ///
     /// # Errors

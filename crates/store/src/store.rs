@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use issuance_domain::{Action, Event, MessageId, Order, OrderId, Task, TaskId, Timestamp, Version};
+use issuance_domain::{
+    Action, Event, EventBody, MessageId, Order, OrderId, Task, TaskId, Timestamp, Version,
+};
 use zeroize::Zeroizing;
 
+use crate::compacted::Compacted;
 use crate::error::{AppendError, StoreError};
 use crate::message::{Alias, HostReference, Message, Receipt, Standing};
 use crate::position::Position;
@@ -19,6 +22,10 @@ use crate::record::Recorded;
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Appends events of one order. The events, the rows they imply, the sealed data and the inbox mark become durable
     /// together, or none of them does; they are durable when this returns.
+    ///
+    /// With [`PersonalDataErased`](issuance_domain::EventBody::PersonalDataErased) among the events, what was sealed of the
+    /// order before is erased, and is gone before the event is durable: a crash between the two leaves an order that still
+    /// owes its erasure, never an event that is not true.
     async fn append(&self, append: Append) -> Result<Appended, AppendError>;
 
     /// The order as its last durable append left it.
@@ -125,6 +132,11 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         field: &Field,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
 
+    /// Removes what was erased or replaced from wherever it is stored; until then it is only out of reach. With `rekey`,
+    /// also seals anew what another key than the current one sealed. One runs at a time; a second waits. Reads and
+    /// appends go on meanwhile.
+    async fn compact(&self, rekey: bool) -> Result<Compacted, StoreError>;
+
     /// Finishes what is under way and makes everything derived durable too. No call may follow.
     async fn close(&self) -> Result<(), StoreError>;
 }
@@ -164,6 +176,20 @@ pub struct Sealing {
     pub plaintext: Zeroizing<Vec<u8>>,
 }
 
+impl Append {
+    /// Whether it ends what is sealed of its order.
+    pub(crate) fn erases(&self) -> bool {
+        erases(&self.events)
+    }
+}
+
+/// Whether one of the events says that personal data is gone.
+pub(crate) fn erases(events: &[Event]) -> bool {
+    events
+        .iter()
+        .any(|event| matches!(event.body, EventBody::PersonalDataErased { .. }))
+}
+
 impl fmt::Debug for Sealing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Sealing").field(&self.field).finish()
@@ -200,7 +226,7 @@ pub enum Kind {
     Submissions,
     /// Notices to the host.
     Notices,
-    /// What is read inward: look-ups, expiries and alarms.
+    /// What is read inward: look-ups, expiries and alarms; and the end of personal data.
     Readings,
 }
 
@@ -211,7 +237,9 @@ impl Kind {
         match action {
             Action::Submit { .. } => Self::Submissions,
             Action::NotifyHost => Self::Notices,
-            Action::LookUp | Action::ExpireIdv | Action::Escalate => Self::Readings,
+            Action::LookUp | Action::ExpireIdv | Action::Escalate | Action::ErasePersonalData => {
+                Self::Readings
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Death at every step between an order and its card (F-014 to F-024).
 
-use issuance::domain::{EventBody, Generation};
+use issuance::domain::{EventBody, Generation, Policy, Retention};
 use issuance::store::Receipt;
 use issuance_simulator::{Answer, Endpoint, Fault, IdvOutcome};
 use issuance_tests::requests::{simple, with_idv};
@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::mortal::{At, Death, Lives, brief};
 use super::support::{
-    calls, count, deliver, event, fault_everywhere, judge, judge_one_key, keys, names, story,
+    calls, count, deliver, event, fault_everywhere, judge, judge_one_key, keys, millis, names,
+    story,
 };
 
 #[tokio::test]
@@ -247,4 +248,52 @@ async fn f_074_a_timer_that_fired_before_its_event_was_durable_fires_again_once(
         .collect();
     assert_eq!(renewals.len(), 1, "one renewal for one expiry");
     judge(&last.simulator, id, 1);
+}
+
+#[tokio::test]
+async fn f_122_an_erasure_survives_death_at_every_step() {
+    for event in ["erasure_requested", "personal_data_erased"] {
+        for death in [
+            Death::Before,
+            Death::Unsynced,
+            Death::Surviving,
+            Death::After,
+        ] {
+            let policy = Policy {
+                retention: Retention::For(millis(100)),
+                ..brief()
+            };
+            let first = Lives::begin(policy, death, At::Event(event)).await;
+            let id = first.place(simple(1)).await;
+            first.run().await;
+            let second = first.again(Death::Before, At::Nothing);
+            let told = names(&second.engine, id).await;
+            let held = second.holds_data_of(id).await;
+            let done = told.contains(&"personal_data_erased");
+            let asked = told.contains(&"erasure_requested");
+            assert!(
+                !(done && held),
+                "{event} {death:?}: an event that is not true"
+            );
+            assert!(asked || held, "{event} {death:?}: gone without a trace");
+
+            let engine = second.engine.clone();
+            let task = tokio::spawn(async move { engine.run().await });
+            for _ in 0..400 {
+                if names(&second.engine, id)
+                    .await
+                    .contains(&"personal_data_erased")
+                {
+                    break;
+                }
+                tokio::time::sleep(millis(20)).await;
+            }
+            task.abort();
+            let told = names(&second.engine, id).await;
+            for name in ["erasure_requested", "personal_data_erased"] {
+                assert_eq!(count(&told, name), 1, "{event} {death:?}");
+            }
+            assert!(!second.holds_data_of(id).await);
+        }
+    }
 }

@@ -8,8 +8,9 @@ use std::task::Poll;
 use async_trait::async_trait;
 use issuance::domain::{CardRequest, MessageId, Order, OrderId, Policy, Timestamp};
 use issuance::store::{
-    Append, AppendError, Appended, Counts, Field, HostReference, Kind, Lease, LeaseAsk, Message,
-    Page, Position, Query, Receipt, Recorded, Sealing, Standing, Store, StoreError, TaskRow,
+    Append, AppendError, Appended, Compacted, Counts, Field, HostReference, Kind, Lease, LeaseAsk,
+    Message, Page, Position, Query, Receipt, Recorded, Sealing, Standing, Store, StoreError,
+    TaskRow,
 };
 use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
 use issuance::{Clock, Engine, Limits, SystemClock};
@@ -225,6 +226,9 @@ impl Store for Mortal {
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.inner.open_sealed(order, field).await
     }
+    async fn compact(&self, rekey: bool) -> Result<Compacted, StoreError> {
+        self.inner.compact(rekey).await
+    }
     async fn close(&self) -> Result<(), StoreError> {
         self.inner.close().await
     }
@@ -266,6 +270,12 @@ impl Lives {
 
     pub(super) async fn place(&self, request: CardRequest) -> OrderId {
         self.engine.place(request).await.unwrap().order.id
+    }
+
+    /// Whether the store holds anything of the person.
+    pub(super) async fn holds_data_of(&self, id: OrderId) -> bool {
+        let opened = self.store.open_sealed(id, &Field::Request).await;
+        opened.unwrap().is_some()
     }
 
     /// Runs this life to its end.

@@ -261,7 +261,9 @@ impl Tracked {
             | EventBody::OrderFailed { .. }
             | EventBody::AttentionRaised { .. }
             | EventBody::CompensationCompleted { .. }
-            | EventBody::HostNotified { .. } => {}
+            | EventBody::HostNotified { .. }
+            | EventBody::ErasureRequested { .. }
+            | EventBody::PersonalDataErased { .. } => {}
         }
     }
 

@@ -416,7 +416,7 @@ fn rests_or_goes_on(tracked: &Tracked, rules: &Rules, verdicts: &mut Verdicts) {
     let tasks = outbox(order, &rules.policy);
     if order.state.is_terminal() {
         let loud = tasks.iter().find(|task| match task.id.action {
-            Action::NotifyHost | Action::LookUp => false,
+            Action::NotifyHost | Action::LookUp | Action::ErasePersonalData => false,
             Action::Submit { purpose } => purpose != Purpose::CancelCard,
             Action::ExpireIdv | Action::Escalate => true,
         });

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use issuance::domain::{Policy, Timestamp};
-use issuance::store::Past;
 use issuance::store::vault::{Keyring as VaultKeys, MasterKey};
+use issuance::store::{Options, Past};
 use issuance::uqpay::webhook::{InvalidVerifier, Verifier, WebhookSecret};
 use issuance::uqpay::{AccountId, BaseUrl, Client, Config};
 use issuance::{Notifier, Retry, SystemClock};
@@ -250,6 +250,23 @@ impl Settings {
             notifier,
             log: self.log,
             warnings,
+        })
+    }
+
+    /// The store alone, for work on a directory nobody serves: no other secret is read.
+    pub(crate) fn check_store(self, variables: &Variables) -> Result<Options, ConfigError> {
+        self.rules()?;
+        let keys = Arc::new(self.vault_keys(variables)?);
+        let policy = Policy {
+            notify_host: self.notify.url.is_some(),
+            ..self.policy
+        };
+        Ok(Options {
+            dir: self.store.data_dir,
+            keys,
+            policy,
+            limits: issuance::store::Limits::default(),
+            past: Past::default(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::view::{Attention, Detail, Order};
+use super::view::{Attention, Detail, Order, PersonalData};
 
 /// What an operator wants to know first.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(super) struct Explanation {
     pub(super) why: String,
     pub(super) next: String,
     pub(super) last_error: Option<String>,
+    /// What is kept of the person.
+    pub(super) personal_data: Option<String>,
     /// A command to copy.
     pub(super) suggestion: Option<String>,
 }
@@ -20,6 +22,7 @@ pub(super) fn explain(detail: &Detail) -> Explanation {
         why: why(order),
         next: next(order),
         last_error: last_error(detail),
+        personal_data: order.personal_data.as_ref().map(personal_data),
         suggestion: suggestion(detail),
     }
 }
@@ -160,6 +163,17 @@ fn next(order: &Order) -> String {
         }
         None if order.is_at_rest() => "nothing: it is at rest".into(),
         None => "nothing happens by itself; see what is possible".into(),
+    }
+}
+
+fn personal_data(kept: &PersonalData) -> String {
+    let by = kept.by.as_deref().unwrap_or("nobody");
+    match (kept.state.as_str(), kept.at) {
+        ("kept", None) => "kept until somebody erases it".into(),
+        ("kept", Some(at)) => format!("kept until {at}"),
+        ("erasing", _) => format!("being erased, as the {by} wished"),
+        ("erased", Some(at)) => format!("erased at {at}, as the {by} wished"),
+        (other, _) => other.into(),
     }
 }
 

@@ -94,7 +94,7 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
 }
 
 /// The id behind what an operator typed: an id, or a host's reference.
-async fn find(api: &Api, order: &str, account: Option<&str>) -> Result<String, Failure> {
+pub(crate) async fn find(api: &Api, order: &str, account: Option<&str>) -> Result<String, Failure> {
     if let Ok(id) = order.parse::<OrderId>() {
         return Ok(id.to_string());
     }

@@ -50,6 +50,11 @@ fn print(detail: &Detail, output: Output) -> Result<(), Failure> {
     ];
     let card = order.card_id.clone().map(|card| ("card", card));
     rows.extend(card);
+    rows.extend(
+        explanation
+            .personal_data
+            .map(|kept| ("personal data", kept)),
+    );
     rows.push(("why", explanation.why));
     rows.push(("next", explanation.next));
     rows.extend(explanation.last_error.map(|error| ("last error", error)));

@@ -29,6 +29,16 @@ pub(super) struct Order {
     pub(super) compensation: Option<Compensation>,
     pub(super) paused: bool,
     pub(super) next_step: Option<Step>,
+    /// Not said by an older server.
+    #[serde(default)]
+    pub(super) personal_data: Option<PersonalData>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct PersonalData {
+    pub(super) state: String,
+    pub(super) by: Option<String>,
+    pub(super) at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -6,6 +6,7 @@ mod cancel;
 mod create;
 mod discrepancy;
 mod ended;
+mod erase;
 mod learn;
 mod operate;
 mod submit;
@@ -96,6 +97,7 @@ fn decide_existing(
         Command::EndLookUp { cause } => Ok(end_look_up(order, cause)),
         Command::ExpireIdv { link } => Ok(expire_idv(order, link, context)),
         Command::Escalate => Ok(escalate(order, context)),
+        Command::ErasePersonalData => Ok(erase::step(order, context)),
         Command::ConfirmNotified { through } => {
             // Nobody can confirm what has not happened yet.
             let through = through.min(order.version);

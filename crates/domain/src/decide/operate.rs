@@ -8,7 +8,7 @@ use crate::ids::Version;
 use crate::key::Purpose;
 use crate::order::{Compensation, Order, Phase, State};
 
-use super::{absence, failed};
+use super::{absence, erase, failed};
 
 /// Actions that make sense for an order now: what the admin pages offer.
 #[must_use]
@@ -24,6 +24,7 @@ pub fn allowed_actions(order: &Order, context: &Context<'_>) -> Vec<OperatorActi
         OperatorAction::Pause,
         OperatorAction::Resume,
         OperatorAction::ResolveDiscrepancy,
+        OperatorAction::ErasePersonalData,
         OperatorAction::Note,
     ]
     .into_iter()
@@ -128,6 +129,9 @@ pub(super) fn operate(
             return Err(no(action, "there is no discrepancy"));
         }
         OperatorAction::ResolveDiscrepancy => Vec::new(),
+        OperatorAction::ErasePersonalData => {
+            erase::request(order, By::Operator).map_err(|why| no(action, why))?
+        }
     });
     Ok(events)
 }

@@ -274,6 +274,7 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
         OperatorAction::Fail,
         OperatorAction::Cancel,
         OperatorAction::Pause,
+        OperatorAction::ErasePersonalData,
     ];
     let mut others = vec![
         (

@@ -10,6 +10,7 @@ mod sample;
 
 mod absence;
 mod compensation;
+mod erasure;
 mod golden;
 mod lifecycle;
 mod mismatch;

@@ -187,7 +187,10 @@ impl Road {
                     Action::Submit { purpose: CREATE } => self.send(fate),
                     Action::LookUp => self.search(search_takes)?,
                     Action::Escalate => drop(self.tell(Command::Escalate)),
-                    Action::Submit { .. } | Action::ExpireIdv | Action::NotifyHost => {}
+                    Action::Submit { .. }
+                    | Action::ExpireIdv
+                    | Action::NotifyHost
+                    | Action::ErasePersonalData => {}
                 }
                 Ok(())
             }

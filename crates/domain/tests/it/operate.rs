@@ -48,8 +48,14 @@ fn what_is_offered_in_each_state() {
             "note"
         ]
     );
-    assert_eq!(allowed(&fold(active())), ["look_up_now", "cancel", "note"]);
-    assert_eq!(allowed(&fold(failed())), ["look_up_now", "note"]);
+    assert_eq!(
+        allowed(&fold(active())),
+        ["look_up_now", "cancel", "erase_personal_data", "note"]
+    );
+    assert_eq!(
+        allowed(&fold(failed())),
+        ["look_up_now", "erase_personal_data", "note"]
+    );
     assert_eq!(
         allowed(&fold(expired())),
         ["look_up_now", "fail", "cancel", "pause", "note"]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use issuance_domain::{
     AbsencePolicy, Action, Activation, By, CardStatus, Command, Creation, Digest, Echo, Event,
     EventBody, Fact, Generation, Holder, IdvExpired, LateSuccess, Likeness, Link, Observation,
-    OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose, RefusalClass, Scan,
-    SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox, transition,
+    OperatorAct, OperatorAction, Order, Phase, Policy, ProviderIds, Purpose, RefusalClass,
+    Retention, Scan, SilenceCause, Source, State, Timestamp, Version, decide, evolve, outbox,
+    transition,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -47,6 +48,7 @@ enum Move {
         link: Option<u32>,
     },
     Escalate,
+    Erase,
     Confirm {
         through: u64,
     },
@@ -169,6 +171,7 @@ impl Move {
                 }
             }
             Self::Escalate => Command::Escalate,
+            Self::Erase => Command::ErasePersonalData,
             Self::Confirm { through } => Command::ConfirmNotified {
                 through: Version(through),
             },
@@ -325,6 +328,7 @@ fn any_action() -> impl Strategy<Value = OperatorAction> {
         OperatorAction::Resume,
         OperatorAction::Resume,
         OperatorAction::ResolveDiscrepancy,
+        OperatorAction::ErasePersonalData,
         OperatorAction::Note,
     ])
 }
@@ -344,6 +348,7 @@ fn any_move() -> impl Strategy<Value = Move> {
             .prop_map(|(fact, ids, source, strange)| Move::Hear { fact, ids, source, strange }),
         1 => prop::option::weighted(0.2, 1..4_u32).prop_map(|link| Move::Expire { link }),
         1 => Just(Move::Escalate),
+        1 => Just(Move::Erase),
         1 => prop_oneof![0..20_u64, Just(u64::MAX)].prop_map(|through| Move::Confirm { through }),
         1 => Just(Move::Cancel),
         3 => any_action().prop_map(|action| Move::Operate { action }),
@@ -356,8 +361,8 @@ fn any_wait() -> impl Strategy<Value = u64> {
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    (any::<[bool; 5]>(), 0..3_u32).prop_map(|([read, cancel, ask, tell, prove], idv_renewals)| {
-        Policy {
+    (any::<[bool; 6]>(), 0..3_u32).prop_map(
+        |([read, cancel, ask, tell, prove, end], idv_renewals)| Policy {
             absence: if prove {
                 AbsencePolicy::Resubmit
             } else {
@@ -378,11 +383,16 @@ fn any_policy() -> impl Strategy<Value = Policy> {
             } else {
                 IdvExpired::Fail
             },
+            retention: if end {
+                Retention::For(hours(1))
+            } else {
+                Retention::Forever
+            },
             notify_host: tell,
             idv_renewals,
             ..Policy::standard()
-        }
-    })
+        },
+    )
 }
 
 /// What the world would remember of the keys an order used.
@@ -513,8 +523,9 @@ fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
                     purpose: Purpose::CancelCard
                 }
             ) && order.is_compensating();
+            let erasure = *action == Action::ErasePersonalData;
             prop_assert!(
-                allowed || *action == Action::LookUp,
+                allowed || erasure || *action == Action::LookUp,
                 "an ended order owes {:?}",
                 action
             );
@@ -526,6 +537,7 @@ fn has_a_next_step(order: &Order, policy: &Policy) -> TestCaseResult {
         );
         return Ok(());
     }
+    prop_assert!(order.erasure.is_none() && !owed.contains(&Action::ErasePersonalData));
     prop_assert!(!owed.is_empty() || order.is_parked(), "stuck: {:#?}", order);
     if let Some(submission) = order.submission(Purpose::CreateCard) {
         let expired = matches!(submission.phase, Phase::Expired { .. });

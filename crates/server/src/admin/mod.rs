@@ -6,6 +6,7 @@ mod actions;
 mod orders;
 mod reconciliation;
 mod status;
+mod vault;
 
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ impl FromRef<App> for Engine {
 pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
     let acts = Router::new()
         .route("/admin/v1/reconciliation", post(reconciliation::start))
+        .route("/admin/v1/vault/compaction", post(vault::compact))
         .route_layer(from_fn(only_operators));
     let routes = Router::new()
         .route("/admin/v1/attention", get(orders::attention))
@@ -64,6 +66,7 @@ pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
         .route("/admin/v1/inbox", get(status::inbox))
         .route("/admin/v1/health", get(status::health))
         .route("/admin/v1/reconciliation", get(reconciliation::last))
+        .route("/admin/v1/vault/compaction", get(vault::last))
         .merge(acts);
     let routes = edge::completed(routes)
         .layer(from_fn_with_state(credentials, authenticate))

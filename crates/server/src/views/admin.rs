@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use issuance::domain::{MessageId, OperatorAction, Timestamp, Version};
 use issuance::store::{Counts, Message, Position, Recorded, Standing, TaskRow, body_json};
-use issuance::{BudgetUse, OpenPool, Reconciliation, TokenHealth, WebhookFlow};
+use issuance::{BudgetUse, Compaction, OpenPool, Reconciliation, TokenHealth, WebhookFlow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -92,6 +92,56 @@ pub struct ActionView {
     pub events: Vec<&'static str>,
     /// Where the last of them stands.
     pub position: Option<Position>,
+}
+
+/// The removal of what was erased from the disk.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompactionView {
+    /// One is under way, or asked for.
+    pub is_running: bool,
+    /// The run that covers everything erased before this answer; only of one that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
+    /// The last that ended; none since the process began.
+    pub last: Option<CompactionRunView>,
+}
+
+/// One compaction, over.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompactionRunView {
+    /// Counts those of this process, from 1.
+    pub run: u64,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// What went wrong; then nothing of it counts.
+    pub problem: Option<String>,
+    /// Records removed.
+    pub removed: u64,
+    /// Records sealed anew under the current key.
+    pub resealed: u64,
+    /// Records that no key opens; the keys they name must be kept.
+    pub unopened: u64,
+    /// Damaged files, left as they are.
+    pub skipped: Vec<String>,
+}
+
+impl From<Compaction> for CompactionRunView {
+    fn from(compaction: Compaction) -> Self {
+        let problem = compaction.outcome.as_ref().err().map(ToString::to_string);
+        let done = compaction.outcome.unwrap_or_default();
+        Self {
+            run: compaction.run,
+            began_at: compaction.began,
+            ended_at: compaction.ended,
+            problem,
+            removed: done.removed,
+            resealed: done.resealed,
+            unopened: done.unopened,
+            skipped: done.skipped,
+        }
+    }
 }
 
 /// Webhooks that found no order, or that a person should look at.

@@ -321,6 +321,11 @@ fn data(body: &EventBody) -> EventData {
             action: Some(act.action.name()),
             ..none
         },
+        EventBody::ErasureRequested { by } => EventData {
+            by: Some(by_word(by)),
+            ..none
+        },
+        EventBody::PersonalDataErased { .. } => none,
     }
 }
 

@@ -8,11 +8,12 @@ mod order;
 pub(crate) use admin::action_names;
 pub use admin::{
     ActionView, AttentionGroupView, AttentionListView, AttentionOrderView, BreakerView, BudgetView,
-    CountsView, HealthView, InboxView, MessageView, OrderDetailView, PoolView, ReconciliationView,
-    TaskView, TimelineEntryView, TokenView, WebhookView,
+    CompactionRunView, CompactionView, CountsView, HealthView, InboxView, MessageView,
+    OrderDetailView, PoolView, ReconciliationView, TaskView, TimelineEntryView, TokenView,
+    WebhookView,
 };
 pub use event::{EventData, EventView, EvidenceView};
 pub use order::{
     AttentionView, CompensationView, DiscrepancyView, FailureView, IdvView, NextStepView,
-    OrderPageView, OrderView,
+    OrderPageView, OrderView, PersonalDataView,
 };

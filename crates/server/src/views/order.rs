@@ -1,7 +1,7 @@
 //! An order, as hosts and operators see it.
 
 use issuance::domain::{
-    Account, Amount, Attention, AttentionReason, By, CardId, CardOrderId, CardholderId,
+    Account, Action, Amount, Attention, AttentionReason, By, CardId, CardOrderId, CardholderId,
     Compensation, Currency, Discrepancy, Failure, Idv, OperatorAction, Order, OrderId, ProductId,
     Purpose, Reference, State, Timestamp, Version,
 };
@@ -53,6 +53,19 @@ pub struct OrderView {
     pub awaits_approval: Option<AskedView>,
     /// What is done for it next, and when. None: it is at rest.
     pub next_step: Option<NextStepView>,
+    /// What is kept of the person.
+    pub personal_data: PersonalDataView,
+}
+
+/// What is kept of the person behind an order. The order itself holds nothing of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct PersonalDataView {
+    /// `kept`, `erasing` or `erased`. Nothing erased comes back.
+    pub state: &'static str,
+    /// `policy`, `operator` or `host`: who had it erased.
+    pub by: Option<&'static str>,
+    /// When it was erased, or will be; none when it is kept until somebody asks.
+    pub at: Option<Timestamp>,
 }
 
 /// The identity check of an order. The link has a route of its own.
@@ -189,6 +202,32 @@ impl OrderView {
             paused: order.paused,
             awaits_approval: AskedView::of(order),
             next_step: NextStepView::first_of(tasks),
+            personal_data: PersonalDataView::of(order, tasks),
+        }
+    }
+}
+
+impl PersonalDataView {
+    fn of(order: &Order, tasks: &[TaskRow]) -> Self {
+        let due = tasks
+            .iter()
+            .find(|task| task.id.action == Action::ErasePersonalData)
+            .map(|task| task.due);
+        match &order.erasure {
+            None => Self {
+                state: "kept",
+                by: None,
+                at: due,
+            },
+            Some(erasure) => Self {
+                state: if erasure.done_at.is_some() {
+                    "erased"
+                } else {
+                    "erasing"
+                },
+                by: Some(by_word(&erasure.by)),
+                at: erasure.done_at.or(due),
+            },
         }
     }
 }
@@ -206,9 +245,12 @@ impl AskedView {
 }
 
 impl NextStepView {
-    /// The task that is due first.
+    /// The task that is due first. An erasure changes nothing of the order and has a place of its own.
     pub(crate) fn first_of(tasks: &[TaskRow]) -> Option<Self> {
-        let first = tasks.iter().min_by_key(|task| task.due)?;
+        let first = tasks
+            .iter()
+            .filter(|task| task.id.action != Action::ErasePersonalData)
+            .min_by_key(|task| task.due)?;
         Some(Self {
             action: first.id.action.name(),
             due_at: first.due,

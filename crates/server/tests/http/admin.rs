@@ -16,6 +16,8 @@ fn routes(id: &str) -> Vec<(Method, String, bool)> {
         (Method::GET, format!("/orders/{id}"), false),
         (Method::GET, "/inbox".to_owned(), false),
         (Method::GET, "/health".to_owned(), false),
+        (Method::GET, "/vault/compaction".to_owned(), false),
+        (Method::POST, "/vault/compaction".to_owned(), true),
     ];
     for action in [
         "retry_now",
@@ -28,6 +30,7 @@ fn routes(id: &str) -> Vec<(Method, String, bool)> {
         "resume",
         "note",
         "resolve_discrepancy",
+        "erase_personal_data",
     ] {
         routes.push((Method::POST, format!("/orders/{id}/actions/{action}"), true));
     }
@@ -307,4 +310,85 @@ async fn an_act_names_who_why_and_on_what() {
         Code::NotFound,
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_persons_data_ends_and_the_order_stays() {
+    let world = World::start().await;
+    let id = world.place("idv-1").await;
+    world.until_state(&id, "idv_pending").await;
+    let erase = format!("/orders/{id}/actions/erase_personal_data");
+    let ask = async || {
+        let why = json!({ "reason": "they asked us to" });
+        let asked = world.admin(Method::POST, &erase, OPERATOR).json(&why);
+        asked.send().await.unwrap()
+    };
+    let refused = problem(ask().await, Code::ActionNotPossible).await;
+    assert!(!refused.to_string().contains("Okafor"));
+
+    let id = world.place("r-1").await;
+    world.until_state(&id, "active").await;
+    let erase = format!("/orders/{id}/actions/erase_personal_data");
+    let show = async || {
+        let path = format!("/orders/{id}");
+        body(
+            world
+                .admin(Method::GET, &path, VIEWER)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
+    };
+    let kept = show().await;
+    assert_eq!(
+        kept["order"]["personal_data"],
+        json!({ "state": "kept", "by": null, "at": null })
+    );
+    let why = json!({ "reason": "they asked us to", "expected_version": kept["order"]["version"] });
+    let asked = world.admin(Method::POST, &erase, OPERATOR).json(&why);
+    let erased = body(asked.send().await.unwrap()).await;
+    assert_eq!(
+        erased["events"],
+        json!([
+            "operator_acted",
+            "erasure_requested",
+            "personal_data_erased"
+        ])
+    );
+    assert_eq!(erased["order"]["personal_data"]["state"], "erased");
+    assert_eq!(erased["order"]["state"], "active");
+    let detail = show().await;
+    let timeline = detail["timeline"].as_array().unwrap();
+    let [acted, requested, done] = timeline.last_chunk().unwrap();
+    assert_eq!(acted["body"]["act"]["actor"], "olaf");
+    assert_eq!(requested["body"]["by"], "operator");
+    assert_eq!(done["body"]["requested"], requested["version"]);
+    let again = world
+        .admin(Method::POST, &erase, OPERATOR)
+        .json(&json!({ "reason": "x" }));
+    problem(again.send().await.unwrap(), Code::ActionNotPossible).await;
+
+    let path = "/vault/compaction";
+    let asked = world.admin(Method::POST, path, OPERATOR).json(&json!({}));
+    let asked = asked.send().await.unwrap();
+    assert_eq!(asked.status(), StatusCode::ACCEPTED);
+    let run = body(asked).await["run"].as_u64().unwrap();
+    let mut last = json!(null);
+    for _ in 0..500 {
+        last =
+            body(world.admin(Method::GET, path, VIEWER).send().await.unwrap()).await["last"].take();
+        if last["run"].as_u64() >= Some(run) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(
+        (&last["problem"], &last["skipped"]),
+        (&json!(null), &json!([]))
+    );
+    // The same reference is still the same order.
+    let same = world.post("/v1/orders").json(&crate::world::request("r-1"));
+    let same = same.send().await.unwrap();
+    assert_eq!(body(same).await["id"], id);
 }

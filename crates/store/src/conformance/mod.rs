@@ -12,6 +12,7 @@
 mod claims;
 mod concurrent;
 mod durable;
+mod erasure;
 mod fixture;
 mod inbox;
 mod log;
@@ -27,6 +28,7 @@ use crate::store::Store;
 pub use claims::*;
 pub use concurrent::*;
 pub use durable::*;
+pub use erasure::*;
 pub use inbox::*;
 pub use log::*;
 pub use lookups::*;
@@ -89,6 +91,8 @@ macro_rules! store_conformance {
             waiting_for_messages_is_never_late
             sealed_data_comes_back
             sealed_data_of_a_refused_append_does_not
+            what_is_erased_is_gone_and_stays_gone
+            an_erasure_ends_one_orders_data
             appenders_on_one_order_take_turns
             appenders_on_many_orders_all_succeed
             racers_for_one_reference_have_one_winner

@@ -25,6 +25,7 @@ mod replay;
 mod sequencer;
 mod shared;
 mod store;
+mod tidy;
 mod watch;
 mod work;
 
@@ -34,6 +35,7 @@ use std::thread::JoinHandle;
 use crate::vault::Sealer;
 use behind::Behind;
 use shared::Shared;
+use tidy::Tidying;
 use work::Queue;
 
 pub use options::{EmbeddedReport, IndexReport, Limits, OpenError, Options, Past};
@@ -44,6 +46,7 @@ pub use options::{EmbeddedReport, IndexReport, Limits, OpenError, Options, Past}
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
     sealer: Sealer,
+    tidying: Tidying,
     queue: Arc<Queue>,
     behind: Arc<Behind>,
     threads: Arc<Threads>,

@@ -16,6 +16,7 @@ use super::orphans;
 use super::replay::{self, ReplayError};
 use super::sequencer::Sequencer;
 use super::shared::{Book, Shared, chain};
+use super::tidy::Tidying;
 use super::watch::Watch;
 use super::work;
 use crate::book::{Rows, Tasks};
@@ -150,7 +151,7 @@ impl EmbeddedStore {
         let behind = Behind::new(limits.unindexed_rows);
         let (queue, waiting) = work::queue(limits.queue, limits.queue_bytes);
         let reflected = shared.journal.head();
-        let (keeper, mut keeping) = keeper::keeper(vault);
+        let (keeper, tidier, mut keeping) = keeper::keeper(vault);
         let writer = behind::Writer {
             shared: Arc::clone(&shared),
             index,
@@ -174,15 +175,16 @@ impl EmbeddedStore {
             queue: Arc::clone(&queue),
             behind: Arc::clone(&behind),
         };
+        // The directory is ours until all threads have ended.
+        let owned = Arc::new(owned);
         let store = Self {
             shared,
             sealer,
+            tidying: Tidying::new(tidier, Arc::downgrade(&owned)),
             queue,
             behind,
             threads: Arc::default(),
         };
-        // The directory is ours until all threads have ended.
-        let owned = Arc::new(owned);
         let [also, too, as_well] = std::array::from_fn(|_| Arc::clone(&owned));
         let indexing = store.spawn("issuance-index", move || {
             let ends = Ends(writer.index.watch());

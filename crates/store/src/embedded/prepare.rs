@@ -158,10 +158,17 @@ impl EmbeddedStore {
         match error {
             VaultError::Full { source, .. } => self.shared.no_room(&source),
             VaultError::Io { .. } | VaultError::Poisoned => self.shared.stop(chain(&error)),
-            other => StoreError::Damaged {
-                what: chain(&other),
-            },
+            other => unread(&other),
         }
+    }
+}
+
+/// Why sealed data was not read: a key that may come, or damage that stays.
+pub(super) fn unread(error: &VaultError) -> StoreError {
+    let why = chain(error);
+    match error {
+        VaultError::Key(_) | VaultError::UnknownKey { .. } => StoreError::NoKey { why },
+        _ => StoreError::Damaged { what: why },
     }
 }
 

@@ -9,17 +9,20 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::EmbeddedStore;
-use super::prepare::{blocking, event_lines, field_name, owner_of, received_line, settled_line};
+use super::prepare::{
+    blocking, event_lines, field_name, owner_of, received_line, settled_line, unread,
+};
 use super::read;
-use super::shared::chain;
 use super::work::{Job, Work};
 use crate::book::list;
+use crate::compacted::Compacted;
 use crate::error::{AppendError, StoreError};
 use crate::message::{Alias, HostReference, Message, Receipt, Standing};
 use crate::position::Position;
 use crate::query::{Counts, Page, Query};
 use crate::record::Recorded;
 use crate::store::{Append, Appended, Field, Kind, Lease, LeaseAsk, Sealing, Store, TaskRow};
+use crate::vault;
 
 impl EmbeddedStore {
     fn send(&self, work: Work) -> Result<(), StoreError> {
@@ -47,10 +50,14 @@ impl Store for EmbeddedStore {
     async fn append(&self, mut append: Append) -> Result<Appended, AppendError> {
         self.shared.alive()?;
         let lines = event_lines(&append)?;
+        let erased = append
+            .erases()
+            .then_some(vault::Change::Erase(append.order.0));
         append.events = Vec::new();
         let sealed = self
             .seal(append.order.0, std::mem::take(&mut append.sealed))
             .await?;
+        let sealed = erased.into_iter().chain(sealed).collect();
         let (sender, answer) = oneshot::channel();
         self.send(Work {
             job: Job::Append(Box::new(append), sender),
@@ -270,9 +277,11 @@ impl Store for EmbeddedStore {
         } else {
             open()
         };
-        opened.map_err(|error| StoreError::Damaged {
-            what: chain(&error),
-        })
+        opened.map_err(|error| unread(&error))
+    }
+
+    async fn compact(&self, rekey: bool) -> Result<Compacted, StoreError> {
+        self.compact_vault(rekey).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

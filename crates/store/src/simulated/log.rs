@@ -8,7 +8,7 @@ use crate::message::{Message, Standing};
 use crate::position::Position;
 use crate::projection::Projection;
 use crate::record::Recorded;
-use crate::store::Sealing;
+use crate::store::{Sealing, erases};
 
 /// One atomic append.
 #[derive(Debug, Clone)]
@@ -51,6 +51,24 @@ impl Entry {
             Self::Events { order, sealed, .. } => (order.to_string(), sealed),
             Self::Received { message, sealed } => (message.id.to_string(), sealed.as_slice()),
             Self::Settled { id, .. } => (id.to_string(), &[]),
+        }
+    }
+
+    /// The order whose sealed data ends with it.
+    pub(super) fn erases(&self) -> Option<OrderId> {
+        match self {
+            Self::Events { order, events, .. } => erases(events).then_some(*order),
+            Self::Received { .. } | Self::Settled { .. } => None,
+        }
+    }
+
+    /// Forgets what was sealed with it, if it is the order's. How much that was.
+    pub(super) fn unseal(&mut self, of: OrderId) -> u64 {
+        match self {
+            Self::Events { order, sealed, .. } if *order == of => {
+                std::mem::take(sealed).len() as u64
+            }
+            Self::Events { .. } | Self::Received { .. } | Self::Settled { .. } => 0,
         }
     }
 }

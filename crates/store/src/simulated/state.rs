@@ -88,16 +88,33 @@ impl State {
 
     /// The durable log and the first entries that were not synced.
     pub(super) fn take_log(&mut self, unsynced: usize) -> Vec<Entry> {
-        let written = self
-            .waiting
-            .iter()
-            .filter_map(|(entry, _)| entry.clone())
-            .take(unsynced);
-        self.log
+        let written = self.waiting.iter().filter_map(|(entry, _)| entry.clone());
+        // What is erased is gone before its event is durable, so it is gone without it, too.
+        let erased: Vec<_> = written.clone().filter_map(|entry| entry.erases()).collect();
+        let mut log: Vec<_> = self
+            .log
             .iter()
             .map(|logged| logged.entry.clone())
-            .chain(written)
-            .collect()
+            .chain(written.take(unsynced))
+            .collect();
+        for order in erased {
+            for entry in &mut log {
+                entry.unseal(order);
+            }
+        }
+        log
+    }
+
+    /// Forgets what was erased for good. How much that was.
+    pub(super) fn compact(&mut self) -> u64 {
+        let erased = |logged: &Logged| Some((logged.first, logged.entry.erases()?));
+        let erased: Vec<_> = self.log.iter().filter_map(erased).collect();
+        let mut removed = 0;
+        for (at, order) in erased {
+            let before = self.log.iter_mut().take_while(|logged| logged.first < at);
+            removed += before.map(|logged| logged.entry.unseal(order)).sum::<u64>();
+        }
+        removed
     }
 
     /// Writes an entry that was judged; it waits for the sync.
@@ -158,6 +175,9 @@ impl State {
             synced.tasks |= self.tasks.replace(projection.order.id, &projection.tasks);
         }
         let (owner, sealings) = logged.entry.sealed();
+        if logged.entry.erases().is_some() {
+            self.sealed.retain(|(of, _), _| *of != owner);
+        }
         for sealing in sealings {
             self.sealed.insert(
                 (owner.clone(), sealing.field.name()),

@@ -12,6 +12,7 @@ use super::SimulatedStore;
 use super::log::{Entry, position_of};
 use super::state::Outcome;
 use crate::book::{Marked, list};
+use crate::compacted::Compacted;
 use crate::error::{AppendError, StoreError};
 use crate::message::{Alias, HostReference, Message, Receipt, Standing};
 use crate::position::Position;
@@ -339,6 +340,13 @@ impl Store for SimulatedStore {
             Field::Body(message) => under(message.to_string()),
             Field::Request | Field::IdvLink(_) => None,
         }))
+    }
+
+    async fn compact(&self, _rekey: bool) -> Result<Compacted, StoreError> {
+        Ok(Compacted {
+            removed: self.alive()?.compact(),
+            ..Compacted::default()
+        })
     }
 
     async fn close(&self) -> Result<(), StoreError> {

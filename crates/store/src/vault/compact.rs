@@ -5,6 +5,8 @@
 //! removed after that rename is durable. A crash in between leaves records twice, equal and in the same
 //! order, which changes nothing. Sealed files go last. Erasures stay: a copy of an old file that is put
 //! back does not bring its data back.
+//!
+//! A change of keys is the same work: records that another key sealed are copied opened and sealed anew.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,9 +16,11 @@ use uuid::Uuid;
 use super::error::VaultError;
 use super::file::{self, io_error};
 use super::index::{FieldHash, Place};
-use super::reader::refers_to;
-use super::record::{RawContent, Record, parse};
+use super::reader::{refers_to, reopen};
+use super::record::{Change, RawContent, Record, SealedRecord, encode, parse};
+use super::sealer::Sealer;
 use super::shared::Shared;
+use crate::compacted::Compacted;
 use crate::journal::append::{AppendFile, Fault};
 use crate::journal::disk::is_full;
 use crate::journal::lines::{LineEnd, Lines};
@@ -30,22 +34,16 @@ pub struct Compaction {
     shared: Arc<Shared>,
     file_bytes: u64,
     files: Vec<(u32, u64)>,
+    /// Records under any other key than this are sealed anew.
+    rekey_to: Option<String>,
 }
 
-/// What a compaction did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Compacted {
-    /// Records removed.
-    pub removed: u64,
-    /// Records copied.
-    pub kept: u64,
-    /// Sealed files removed.
-    pub sealed_files: u64,
-    /// Bytes of record files before and after.
-    pub bytes: (u64, u64),
-    /// Files left as they are because records in them are damaged: what was erased may still be in them.
-    pub skipped: Vec<String>,
+/// What a file is like.
+#[derive(Clone, Copy)]
+struct State {
+    is_damaged: bool,
+    /// It holds what another key sealed.
+    is_foreign: bool,
 }
 
 /// Files that become one.
@@ -68,11 +66,13 @@ impl Compaction {
             shared,
             file_bytes,
             files: Vec::new(),
+            rekey_to: None,
         })
     }
 
-    pub(super) fn of(mut self, files: Vec<(u32, u64)>) -> Self {
+    pub(super) fn of(mut self, files: Vec<(u32, u64)>, rekey_to: Option<String>) -> Self {
         self.files = files;
+        self.rekey_to = rekey_to;
         self
     }
 
@@ -81,20 +81,27 @@ impl Compaction {
         self.shared.refuse_if_poisoned()?;
         let mut done = Compacted::default();
         done.bytes.0 = self.files.iter().map(|(_, size)| size).sum();
-        if self
-            .files
-            .iter()
-            .all(|(number, _)| self.shared.index().garbage(*number) == 0)
-        {
+        let is_clean = |number: u32| self.shared.index().garbage(number) == 0;
+        if self.rekey_to.is_none() && self.files.iter().all(|(number, _)| is_clean(*number)) {
             done.bytes.1 = done.bytes.0;
             return Ok(done);
         }
         let mut run = Run::default();
         for &(number, size) in &self.files {
-            let clean = self.shared.index().garbage(number) == 0;
+            self.refuse_if_closing()?;
+            let large = size * 2 >= self.file_bytes;
+            let alone = large && is_clean(number);
+            // Nothing in a large file that is clean and of one key needs to be read again.
+            let state = match &self.rekey_to {
+                None if alone => State {
+                    is_damaged: false,
+                    is_foreign: false,
+                },
+                _ => self.state(number, size)?,
+            };
             // A file that is whole and large enough is best left alone; small ones are joined.
-            let whole = clean && size * 2 >= self.file_bytes;
-            if whole || self.is_damaged(number, size)? {
+            let whole = alone && !state.is_foreign && !state.is_damaged;
+            if whole || state.is_damaged {
                 self.finish(&mut run, &mut done)?;
                 if !whole {
                     done.skipped.push(file::records(number));
@@ -111,15 +118,55 @@ impl Compaction {
         Ok(done)
     }
 
-    fn is_damaged(&self, number: u32, size: u64) -> Result<bool, VaultError> {
+    fn state(&self, number: u32, size: u64) -> Result<State, VaultError> {
         let mut lines = self.lines(number, size)?;
+        let mut state = State {
+            is_damaged: false,
+            is_foreign: false,
+        };
         let read = |source| io_error("read", &file::records(number), source);
         while let Some(line) = lines.next_line().map_err(read)? {
-            if line.end != LineEnd::Newline || parse(line.bytes).is_err() {
-                return Ok(true);
+            match parse(line.bytes) {
+                Ok(record) if line.end == LineEnd::Newline => {
+                    state.is_foreign |= self.is_foreign(&record);
+                }
+                Ok(_) | Err(_) => state.is_damaged = true,
             }
         }
-        Ok(false)
+        Ok(state)
+    }
+
+    fn is_foreign(&self, record: &Record<'_>) -> bool {
+        match record {
+            Record::Sealed(record) => self.is_foreign_key(&record.key),
+            Record::Erased { .. } => false,
+        }
+    }
+
+    fn is_foreign_key(&self, key: &str) -> bool {
+        self.rekey_to.as_ref().is_some_and(|current| key != current)
+    }
+
+    /// Adds the record under the current key; false when it does not open, and then nothing is added.
+    fn reseal(&self, record: &SealedRecord<'_>, out: &mut Vec<u8>) -> Result<bool, VaultError> {
+        let Some(plaintext) = reopen(&self.shared, record)? else {
+            return Ok(false);
+        };
+        let sealer = Sealer::new(Arc::clone(&self.shared));
+        let sealed = sealer.seal(record.order, &record.field, &plaintext)?;
+        let encoded = encode(&Change::Put(sealed), false, out);
+        encoded
+            .map(|()| true)
+            .map_err(|source| self.give_up("encode for", Fault::Broken(source)))
+    }
+
+    /// The vault was closed, and its directory may soon be another's.
+    fn refuse_if_closing(&self) -> Result<(), VaultError> {
+        if self.shared.closing.load(Ordering::Acquire) {
+            let _ = self.shared.disk.remove(file::temporary());
+            return Err(VaultError::Closing);
+        }
+        Ok(())
     }
 
     fn lines(&self, number: u32, size: u64) -> Result<Lines, VaultError> {
@@ -150,34 +197,47 @@ impl Compaction {
                 file: number,
                 offset: line.offset as u32,
             };
-            let (order, field, sealed_file) = match parse(line.bytes) {
-                Ok(Record::Erased { order }) => (order, FieldHash::ERASED, None),
-                Ok(Record::Sealed(record)) => match record.content {
-                    RawContent::File { name, .. } => {
-                        (record.order, FieldHash::of(&record.field), Some(name))
-                    }
+            let record = parse(line.bytes).map_err(|damage| VaultError::Damaged {
+                file: file::records(number),
+                record: 0,
+                byte: line.offset,
+                damage,
+            })?;
+            let (order, field, sealed_file) = match &record {
+                Record::Erased { order } => (*order, FieldHash::ERASED, None),
+                Record::Sealed(record) => match &record.content {
+                    RawContent::File { name, .. } => (
+                        record.order,
+                        FieldHash::of(&record.field),
+                        Some(name.clone().into_owned()),
+                    ),
                     RawContent::Inline(_) => (record.order, FieldHash::of(&record.field), None),
                 },
-                Err(damage) => {
-                    let (file, byte) = (file::records(number), line.offset);
-                    return Err(VaultError::Damaged {
-                        file,
-                        record: 0,
-                        byte,
-                        damage,
-                    });
-                }
             };
             if self.shared.index().get(order, field) != Some(place) {
                 done.removed += 1;
                 run.dead
-                    .extend(sealed_file.map(|name| (order, field, name.into_owned())));
+                    .extend(sealed_file.map(|name| (order, field, name)));
                 continue;
             }
             done.kept += 1;
             run.moves.push((order, field, place, run.written() as u32));
-            run.buffer.extend_from_slice(line.bytes);
-            run.buffer.push(b'\n');
+            match record {
+                Record::Sealed(record) if self.is_foreign_key(&record.key) => {
+                    match self.reseal(&record, &mut run.buffer)? {
+                        true => {
+                            done.resealed += 1;
+                            run.dead
+                                .extend(sealed_file.map(|name| (order, field, name)));
+                        }
+                        false => {
+                            done.unopened += 1;
+                            run.keep(line.bytes);
+                        }
+                    }
+                }
+                Record::Sealed(_) | Record::Erased { .. } => run.keep(line.bytes),
+            }
             if run.buffer.len() >= PIECE {
                 self.flush(run)?;
             }
@@ -195,6 +255,7 @@ impl Compaction {
     }
 
     fn flush(&self, run: &mut Run) -> Result<(), VaultError> {
+        self.refuse_if_closing()?;
         let Some(output) = &mut run.output else {
             return Ok(());
         };
@@ -277,6 +338,11 @@ fn fault(source: std::io::Error) -> Fault {
 }
 
 impl Run {
+    fn keep(&mut self, line: &[u8]) {
+        self.buffer.extend_from_slice(line);
+        self.buffer.push(b'\n');
+    }
+
     fn written(&self) -> u64 {
         self.output.as_ref().map_or(0, AppendFile::written) + self.buffer.len() as u64
     }

@@ -103,6 +103,9 @@ pub enum VaultError {
     /// A compaction is running.
     #[error("a compaction of the vault is running already")]
     Compacting,
+    /// The vault was closed while it was compacted. Nothing is lost; the next compaction does the rest.
+    #[error("the vault was closed before its compaction ended")]
+    Closing,
     /// No random bytes from the operating system.
     #[error("no random bytes for a nonce")]
     Random(#[source] getrandom::Error),

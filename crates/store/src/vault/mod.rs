@@ -28,7 +28,7 @@ mod writer;
 pub(crate) use file::Name;
 pub(crate) use open::examine;
 
-pub use compact::{Compacted, Compaction};
+pub use compact::Compaction;
 pub use error::VaultError;
 pub use keys::{KeyError, Keyring, Keys, MasterKey};
 pub use open::{DamagedRecord, VaultReport};

@@ -63,48 +63,11 @@ impl VaultReader {
         record: &SealedRecord<'_>,
         source: &Source,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let master = self.shared.master_key(&record.key)?;
-        let sealed = match &record.content {
-            RawContent::Inline(text) => {
-                decode_inline(text).map_err(|damage| source.damaged(damage))?
-            }
-            RawContent::File { name, digest } => self.sealed_file(name, *digest)?,
-        };
-        let context = Context {
-            order: record.order,
-            field: &record.field,
-            key_name: &record.key,
-        };
-        context
-            .open(&master, &record.nonce, sealed)
-            .map_err(|_| source.not_authentic(&record.key))
-    }
-
-    fn sealed_file(&self, name: &str, digest: ChainHash) -> Result<Vec<u8>, VaultError> {
-        let file = self
-            .shared
-            .disk
-            .open(name, false)
-            .map_err(|e| io_error("open", name, e))?;
-        let size = file
-            .size()
-            .map_err(|source| io_error("read", name, source))?;
-        let damaged = |damage| VaultError::Damaged {
-            file: name.into(),
-            record: 1,
-            byte: 0,
-            damage,
-        };
-        let size = usize::try_from(size)
-            .ok()
-            .filter(|size| *size <= SEALED_MAX + 16);
-        let mut bytes = vec![0; size.ok_or_else(|| damaged(Damage::TooLong))?];
-        let count = read_full(&*file, &mut bytes, 0).map_err(|e| io_error("read", name, e))?;
-        bytes.truncate(count);
-        if ChainHash::of(&bytes) != digest {
-            return Err(damaged(Damage::Hash));
+        match unseal(&self.shared, record)? {
+            Unsealed::Plaintext(plaintext) => Ok(plaintext),
+            Unsealed::Damaged(damage) => Err(source.damaged(damage)),
+            Unsealed::NotAuthentic => Err(source.not_authentic(&record.key)),
         }
-        Ok(bytes)
     }
 
     /// Whether the record at `place` opens: the proof that a key is the key of that name.
@@ -122,6 +85,70 @@ impl VaultReader {
             Record::Erased { .. } => Ok(true),
         }
     }
+}
+
+/// What came of unsealing a record that is as it was written, where it stands aside.
+enum Unsealed {
+    Plaintext(Zeroizing<Vec<u8>>),
+    Damaged(Damage),
+    NotAuthentic,
+}
+
+fn unseal(shared: &Shared, record: &SealedRecord<'_>) -> Result<Unsealed, VaultError> {
+    let master = shared.master_key(&record.key)?;
+    let sealed = match &record.content {
+        RawContent::Inline(text) => match decode_inline(text) {
+            Ok(sealed) => sealed,
+            Err(damage) => return Ok(Unsealed::Damaged(damage)),
+        },
+        RawContent::File { name, digest } => sealed_file(shared, name, *digest)?,
+    };
+    let context = Context {
+        order: record.order,
+        field: &record.field,
+        key_name: &record.key,
+    };
+    let opened = context.open(&master, &record.nonce, sealed);
+    Ok(opened.map_or(Unsealed::NotAuthentic, Unsealed::Plaintext))
+}
+
+/// The plaintext of a record, for a compaction; none when it does not open.
+pub(super) fn reopen(
+    shared: &Shared,
+    record: &SealedRecord<'_>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+    match unseal(shared, record) {
+        Ok(Unsealed::Plaintext(plaintext)) => Ok(Some(plaintext)),
+        Ok(Unsealed::Damaged(_) | Unsealed::NotAuthentic)
+        | Err(VaultError::UnknownKey { .. } | VaultError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn sealed_file(shared: &Shared, name: &str, digest: ChainHash) -> Result<Vec<u8>, VaultError> {
+    let file = shared
+        .disk
+        .open(name, false)
+        .map_err(|e| io_error("open", name, e))?;
+    let size = file
+        .size()
+        .map_err(|source| io_error("read", name, source))?;
+    let damaged = |damage| VaultError::Damaged {
+        file: name.into(),
+        record: 1,
+        byte: 0,
+        damage,
+    };
+    let size = usize::try_from(size)
+        .ok()
+        .filter(|size| *size <= SEALED_MAX + 16);
+    let mut bytes = vec![0; size.ok_or_else(|| damaged(Damage::TooLong))?];
+    let count = read_full(&*file, &mut bytes, 0).map_err(|e| io_error("read", name, e))?;
+    bytes.truncate(count);
+    if ChainHash::of(&bytes) != digest {
+        return Err(damaged(Damage::Hash));
+    }
+    Ok(bytes)
 }
 
 /// A record's place with the file it is in.

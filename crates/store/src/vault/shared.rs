@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) damaged_count: u64,
     poisoned: AtomicBool,
     pub(super) compacting: AtomicBool,
+    /// Its writer is gone.
+    pub(super) closing: AtomicBool,
 }
 
 impl Shared {
@@ -45,6 +47,7 @@ impl Shared {
             damaged_count,
             poisoned: AtomicBool::new(false),
             compacting: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use uuid::Uuid;
 
@@ -217,17 +218,29 @@ impl Vault {
     /// Begins to remove what no longer counts. The job runs beside this writer, on any thread; what is
     /// erased or replaced after this call waits for the next one.
     pub fn compaction(&mut self) -> Result<Compaction, VaultError> {
+        self.tidy(None)
+    }
+
+    /// As [`compaction`](Self::compaction), and seals anew what another key than the current one sealed. When it
+    /// is done and left nothing, the other keys are not needed any more.
+    pub fn rekeying(&mut self) -> Result<Compaction, VaultError> {
+        let key = self.shared.keys.current()?;
+        self.tidy(Some(key))
+    }
+
+    fn tidy(&mut self, rekey_to: Option<String>) -> Result<Compaction, VaultError> {
         self.sync()?;
         self.refresh_closed()?;
         let compaction = Compaction::begin(Arc::clone(&self.shared), self.file_bytes)?;
         let shared = &self.shared;
-        let stale = self
-            .active
-            .take_if(|(number, _)| shared.index().garbage(*number) > 0);
+        let stale = self.active.take_if(|(number, file)| {
+            let written = rekey_to.is_some() && file.durable() > 0;
+            written || shared.index().garbage(*number) > 0
+        });
         if let Some((number, active)) = stale {
             self.closed.push((number, active.durable()));
         }
-        Ok(compaction.of(self.closed.clone()))
+        Ok(compaction.of(self.closed.clone(), rekey_to))
     }
 
     /// An earlier compaction may have replaced and removed closed files.
@@ -277,6 +290,12 @@ impl Vault {
         synced.map_err(|source| self.shared.fail("sync", &name, Fault::Broken(source)))?;
         self.next += 1;
         Ok((number, AppendFile::new(file, 0)))
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::Release);
     }
 }
 

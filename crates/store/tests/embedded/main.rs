@@ -9,6 +9,7 @@
 
 mod backup;
 mod bounds;
+mod erasure;
 mod faults;
 mod files;
 mod hands;
