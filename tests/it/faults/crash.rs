@@ -2,7 +2,7 @@
 
 use issuance::domain::{EventBody, Generation, Policy, Retention};
 use issuance::store::Receipt;
-use issuance_simulator::{Answer, Endpoint, Fault, IdvOutcome};
+use issuance_simulator::{Answer, CardEntry, CardStatus, Endpoint, Fault, IdvOutcome, Running};
 use issuance_tests::requests::{simple, with_idv};
 use serde_json::json;
 
@@ -132,13 +132,25 @@ async fn f_019_an_answer_that_was_never_recorded_is_heard_again() {
     }
 }
 
+/// The first card, once it is what a message will say of it.
+async fn active_card(simulator: &Running) -> CardEntry {
+    for _ in 0..200 {
+        let card = simulator.ledger_without_requests().cards.remove(0);
+        if card.status == CardStatus::Active {
+            return card;
+        }
+        tokio::time::sleep(millis(10)).await;
+    }
+    panic!("the card never was active");
+}
+
 #[tokio::test]
 async fn f_020_a_message_may_be_handled_before_the_answer_that_was_lost() {
     let first = Lives::begin(brief(), Death::Unsynced, At::Event("order_accepted")).await;
     let id = first.place(simple(1)).await;
     first.run().await;
     let second = first.again(Death::Before, At::Nothing);
-    let card = second.simulator.ledger().cards.remove(0);
+    let card = active_card(&second.simulator).await;
     let data = json!({
         "card_id": card.card_id, "card_status": "ACTIVE", "metadata": { "issuance_order": id.to_string() },
     });

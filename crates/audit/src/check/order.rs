@@ -242,7 +242,8 @@ impl Tracked {
                     | OperatorAction::Pause
                     | OperatorAction::Resume
                     | OperatorAction::Note
-                    | OperatorAction::ResolveDiscrepancy => {}
+                    | OperatorAction::ResolveDiscrepancy
+                    | OperatorAction::ErasePersonalData => {}
                 }
             }
             EventBody::OrderRequested { .. }

@@ -91,7 +91,8 @@ fn role_for(action: OperatorAction) -> Role {
         | OperatorAction::Pause
         | OperatorAction::Resume
         | OperatorAction::Note
-        | OperatorAction::ResolveDiscrepancy => Role::Operator,
+        | OperatorAction::ResolveDiscrepancy
+        | OperatorAction::ErasePersonalData => Role::Operator,
     }
 }
 
