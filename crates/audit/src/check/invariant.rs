@@ -146,7 +146,7 @@ invariants! {
     L1 "an open order has a next step, or a person is called", Here(&[Log],
         "after each append: a task other than a notice, or a place on the attention list");
     L2 "every order comes to an end or to a person", Here(&[Log, Rest],
-        "ended and cancelled, or a person is called, or whoever holds the card is waited for");
+        "ended and cancelled, or a person is called, or whoever holds the card is waited for, or a pool without cards");
     L3 "the inbox drains", Here(&[Inbox, Rest],
         "no message of a known order is pending or parked");
     L4 "no webhook is needed", Here(&[OtherRun],

@@ -170,7 +170,7 @@ impl Checker {
                 .judge_order(tracked, &self.rules, &mut verdicts);
             if at_rest {
                 self.provider.judge_contradiction(tracked, &mut verdicts);
-                judge_rest(tracked, &mut verdicts);
+                judge_rest(tracked, &self.rules, &mut verdicts);
             }
         }
         self.provider.judge_expiries(&self.rules, &mut verdicts);
@@ -180,13 +180,16 @@ impl Checker {
 }
 
 /// At the end of everything: ended, before a person, or waiting for the one who holds the card.
-fn judge_rest(tracked: &Tracked, verdicts: &mut Verdicts) {
+fn judge_rest(tracked: &Tracked, rules: &Rules, verdicts: &mut Verdicts) {
     let Some(order) = tracked.order.as_ref().filter(|_| !tracked.broken) else {
         return;
     };
     let person = matches!(&order.state, State::IdvPending { idv } if idv.link.is_some() && idv.renewal.is_none());
     let over = order.state.is_terminal() && !order.is_compensating();
-    let holds = over || order.attention.is_some() || person;
+    let pool = !tracked.is_unknown()
+        && matches!(order.state, State::Requested { .. })
+        && rules.without_cards.contains(&order.terms.product_id);
+    let holds = over || order.attention.is_some() || person || pool;
     verdicts.hold(Invariant::L2, Some(tracked.id), holds, || {
         let cancelling = if order.is_compensating() {
             ", to be cancelled"

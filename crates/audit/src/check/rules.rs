@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use issuance_domain::Policy;
+use issuance_domain::{Policy, ProductId};
 
 /// How to judge.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Rules {
     pub client: Option<Box<str>>,
     /// Every card that names an order names one of this log.
     pub sole: bool,
+    /// Products of which the provider has no cards to give: their orders may wait, behind the one alarm of the pool (L2).
+    pub without_cards: Vec<ProductId>,
     /// The most calls in any minute of the provider's clock (S26). None: not judged.
     pub calls_per_minute: Option<u32>,
 }
@@ -38,6 +40,7 @@ impl Rules {
             key_age_slack: Duration::from_secs(2 * 3600),
             client: None,
             sole: true,
+            without_cards: Vec::new(),
             calls_per_minute: None,
         }
     }

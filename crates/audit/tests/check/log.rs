@@ -291,6 +291,11 @@ fn l1_a_refused_order_stands_before_nobody() {
 #[test]
 fn l2_something_is_left_undone() {
     sent_then(|_| vec![accepted(1)]).breaks(L2);
+    let mut world = World::new();
+    world.placed(1).breaks(L2);
+    world.rules.without_cards = vec!["product-1".parse().unwrap()];
+    world.is_sound();
+    world.start(1, 1, 1).breaks(L2);
     let mut world = World::good();
     world.event(1, EventBody::CompensationStarted { by: By::Host });
     world.breaks(L2);
