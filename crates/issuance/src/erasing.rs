@@ -66,16 +66,20 @@ impl Engine {
     /// anew what another key than the current one sealed. The number of the run that covers all that was erased before
     /// this call: one may be under way, and then this is the next.
     pub fn start_compaction(&self, rekey: bool) -> u64 {
-        let mut runs = self.parts.compacting.runs();
-        let run = runs.begun + 1;
-        let is_asked = runs.next.is_some();
-        *runs.next.get_or_insert(false) |= rekey;
-        drop(runs);
-        if !is_asked {
+        let (run, is_new) = self.ask_for_compaction(rekey);
+        if is_new {
             let engine = self.clone();
             tokio::spawn(async move { engine.compact_next().await });
         }
         run
+    }
+
+    /// The run that will do it, and whether somebody must begin it.
+    fn ask_for_compaction(&self, rekey: bool) -> (u64, bool) {
+        let mut runs = self.parts.compacting.runs();
+        let is_new = runs.next.is_none();
+        *runs.next.get_or_insert(false) |= rekey;
+        (runs.begun + 1, is_new)
     }
 
     /// Whether one is under way or asked for.
@@ -133,11 +137,18 @@ impl Engine {
             return Ok(());
         }
         loop {
-            // What a process before this one erased may still lie there.
-            self.start_compaction(false);
+            // What a process before this one erased may still lie there. Done by whoever runs the engine, as all its work.
+            if let (_, true) = self.ask_for_compaction(false) {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return Ok(()),
+                    () = self.compact_next() => {}
+                }
+            }
             tokio::select! {
-                () = self.clock().sleep(every) => {}
+                biased;
                 () = self.stop.cancelled() => return Ok(()),
+                () = self.clock().sleep(every) => {}
             }
         }
     }
