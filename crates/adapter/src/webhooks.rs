@@ -279,8 +279,10 @@ fn count(receipt: Receipt) {
     metrics::counter!("issuance_webhooks_total", "outcome" => outcome).increment(1);
 }
 
-/// Every name by which the order can be found, strongest first (contract §5.5).
+/// Every name by which the order can be found, strongest first (contract §5.5). A card is known by its own names and by our
+/// mark, never by its person: it may be another order's with the same person, which has not heard of it yet.
 fn aliases(event: &Event, ids: &ProviderIds) -> Vec<Alias> {
+    let names_a_card = ids.card.is_some() || ids.card_order.is_some();
     let ours = event
         .ids()
         .metadata
@@ -289,6 +291,7 @@ fn aliases(event: &Event, ids: &ProviderIds) -> Vec<Alias> {
     ours.map(Alias::Order)
         .into_iter()
         .chain(Alias::of(ids))
+        .filter(|alias| !names_a_card || !matches!(alias, Alias::Cardholder(_)))
         .collect()
 }
 

@@ -7,7 +7,7 @@ use issuance::domain::{Discrepancy, FailureKind, OperatorAct, OperatorAction, Or
 use issuance::store::{Receipt, Standing};
 use issuance_audit::Invariant;
 use issuance_simulator::{Endpoint, Fault};
-use issuance_tests::requests::simple;
+use issuance_tests::requests::{request, simple};
 use issuance_tests::world::{World, policy};
 use serde_json::json;
 use std::sync::Arc;
@@ -343,6 +343,28 @@ async fn f_064_a_message_about_a_strangers_card_is_kept_and_applied_to_nobody() 
     .await;
     let news = names(&world.engine, order.id).await.split_off(before.len());
     assert!(news.is_empty(), "{news:?}");
+}
+
+/// Found by simulation (seed 0x4343): the person is of two orders, and one of them had not heard of its card yet.
+#[tokio::test]
+async fn f_040_a_card_is_never_known_by_its_person_alone() {
+    let world = world().await;
+    // Its create call never arrives: it knows a person, and no card.
+    world.fault_at(1, None, CREATE, Fault::LostBeforeEffect);
+    let existing = json!({ "type": "existing", "cardholder_id": STRANGER });
+    let id = place(&world, request(1, json!({ "cardholder": existing }))).await;
+    let data = json!({
+        "card_id": uuid::Uuid::new_v4(), "card_status": "ACTIVE", "cardholder": { "cardholder_id": STRANGER },
+    });
+    let message = event("card.create.succeeded", STRANGER, &data);
+    deliver(&world.engine, &message).await.unwrap();
+    eventually(
+        "parked until a card of ours is known by its name",
+        async || standings(&world).await == [Standing::Parked],
+    )
+    .await;
+    let order = world.engine.order(id).await.unwrap().unwrap();
+    assert_eq!((order.state.name(), &order.ids.card), ("requested", &None));
 }
 
 #[tokio::test]
