@@ -18,6 +18,18 @@ shown is reported as not judged, never as held. A violation names the order and 
 Its tests break each invariant alone in a small world, and spoil good worlds in one place: an event less, two swapped, a key
 changed, a card more or less.
 
+## What it has found
+
+In our own engine, by the simulation before it was finished; seeds are of the simulation as it was then.
+
+| | seed | what it was |
+|---|---|---|
+| S19 | 0x940 | An order failed by hand while it was paused stayed paused: its card came, and nobody looked. Its end ends the pause now. |
+| S18 | 0x4343 | A message about a card without our mark was matched by its person: it activated another order of the same person, whose own search had just found that person, with a card made for somebody else. A card is known by its own names and our mark alone now. |
+
+Of the checker's own: the person rejected in messages that no read confirms was taken for no reason to fail (S30); a message
+that is only a reason to read was counted as applied twice (S14).
+
 ## The files it takes
 
 `--ledger` takes the JSON of the provider's card list, page after page or one array, or what a simulator answers at
