@@ -119,11 +119,23 @@ impl Inbox {
                 .settle(message, Standing::Settled { order: None })
                 .await;
         };
-        let Some(order) = find(self.handler.store(), &message.aliases).await? else {
-            let standing = stranger.map_or(Standing::Parked, |why| Standing::Quarantined {
-                why: why.into(),
-            });
-            return self.settle(message, standing).await;
+        let order = match find(self.handler.store(), &message.aliases).await? {
+            Found::One(order) => order,
+            Found::Nobody => {
+                let standing = stranger.map_or(Standing::Parked, |why| Standing::Quarantined {
+                    why: why.into(),
+                });
+                return self.settle(message, standing).await;
+            }
+            // Whose it is, only the provider's record can tell: each of them reads it.
+            Found::OneOf(orders) => {
+                for order in orders {
+                    self.hint(order, message).await?;
+                }
+                return self
+                    .settle(message, Standing::Settled { order: None })
+                    .await;
+            }
         };
         let source = Source::Webhook {
             event_id: message.id.clone(),
@@ -164,6 +176,18 @@ impl Inbox {
         }
     }
 
+    async fn hint(&self, order: OrderId, message: &Message) -> Result<(), StoreError> {
+        let source = Source::Webhook {
+            event_id: message.id.clone(),
+            event_type: message.event_type.clone(),
+        };
+        let hint = Request::new(order, Command::Hint { source }, self.clock.now());
+        match self.handler.handle(hint).await {
+            Err(HandleError::Store(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     async fn settle(&self, message: &Message, standing: Standing) -> Result<(), StoreError> {
         self.handler
             .store()
@@ -184,17 +208,23 @@ fn stranger(content: &Content) -> Option<&'static str> {
     }
 }
 
+/// Whose a message is.
+pub(crate) enum Found {
+    One(OrderId),
+    /// About a person several of our orders are for: open ones, or none of them open.
+    OneOf(Vec<OrderId>),
+    Nobody,
+}
+
 /// The order a message is about (contract §5.5). A cardholder names one only if exactly one open order has it.
-pub(crate) async fn find(
-    store: &Arc<dyn Store>,
-    aliases: &[Alias],
-) -> Result<Option<OrderId>, StoreError> {
+pub(crate) async fn find(store: &Arc<dyn Store>, aliases: &[Alias]) -> Result<Found, StoreError> {
+    let mut several = None;
     for alias in aliases {
         let found = store.find(alias).await?;
         match alias {
             Alias::Order(_) | Alias::Card(_) | Alias::CardOrder(_) => {
                 if let Some(order) = found.first() {
-                    return Ok(Some(*order));
+                    return Ok(Found::One(*order));
                 }
             }
             Alias::Cardholder(_) => {
@@ -208,11 +238,12 @@ pub(crate) async fn find(
                     );
                 }
                 match (open.as_slice(), found.as_slice()) {
-                    ([only], _) | ([], [only]) => return Ok(Some(*only)),
-                    _ => {}
+                    ([only], _) | ([], [only]) => return Ok(Found::One(*only)),
+                    (_, []) => {}
+                    _ => several = Some(open),
                 }
             }
         }
     }
-    Ok(None)
+    Ok(several.map_or(Found::Nobody, Found::OneOf))
 }

@@ -160,8 +160,8 @@ impl Webhooks {
         if content.fact.is_none() {
             return Ok(());
         }
-        let Some(order) = inbox::find(self.handler.store(), &aliases(&event, &content.ids)).await?
-        else {
+        let aliases = aliases(&event, &content.ids);
+        let inbox::Found::One(order) = inbox::find(self.handler.store(), &aliases).await? else {
             return Ok(());
         };
         let source = Source::Webhook {

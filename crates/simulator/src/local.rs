@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, Uri};
+use uuid::Uuid;
 
 use crate::api::{self, Admitted, Incoming, Outcome, Step};
 use crate::config::{Config, TimestampUnit};
 use crate::errors;
 use crate::faults::{Fault, FaultRule, IdvOutcome};
-use crate::ledger::{Answer, Ledger, RequestEntry};
+use crate::ledger::{Answer, CardEntry, Ledger, RequestEntry};
 use crate::state::State;
 use crate::webhooks::sign;
 
@@ -31,7 +32,7 @@ pub struct LocalRequest<'a> {
     /// HTTP method.
     pub method: &'a Method,
     /// Path and query, from `/api` on.
-    pub uri: &'a Uri,
+    pub uri: &'a str,
     /// Headers.
     pub headers: &'a HeaderMap,
     /// Body.
@@ -116,15 +117,16 @@ impl Local {
     /// Serves one request. A fault given here stands before the script's.
     pub fn serve(&mut self, request: &LocalRequest<'_>, fault: Option<Fault>, now: i64) -> Served {
         self.pass(now);
-        let Some((endpoint, id)) = api::find(request.method, request.uri.path()) else {
-            let refused = Outcome::refused(&errors::not_found(request.uri.path()));
+        let uri: Uri = request.uri.parse().unwrap_or_default();
+        let Some((endpoint, id)) = api::find(request.method, uri.path()) else {
+            let refused = Outcome::refused(&errors::not_found(uri.path()));
             return Served::Answered(answer(refused));
         };
         let incoming = Incoming::of(
             endpoint,
             id,
             request.method.clone(),
-            request.uri,
+            &uri,
             request.headers,
             Some(request.body),
             self.state.config.strict,
@@ -191,12 +193,18 @@ impl Local {
         self.forget_changes();
     }
 
-    /// Lets a person act at the address of an identity check. False when the link is over.
-    pub fn act_at(&mut self, url: &str, outcome: IdvOutcome, now: i64) -> bool {
+    /// Lets a person act at the address of an identity check. Whose it is; none when the link is over.
+    pub fn act_at(&mut self, url: &str, outcome: IdvOutcome, now: i64) -> Option<Uuid> {
         self.pass(now);
         let token = url.rsplit('/').next().unwrap_or_default();
-        let holder = self.state.open_link(token, now).map(|holder| holder.id);
-        let done = holder.and_then(|holder| self.state.person_acts(holder, outcome, now));
+        let holder = self.state.open_link(token, now).ok()?.id;
+        self.review(holder, outcome, now).then_some(holder)
+    }
+
+    /// Lets the reviewer of a person act. False when there is nothing to review.
+    pub fn review(&mut self, cardholder: Uuid, outcome: IdvOutcome, now: i64) -> bool {
+        self.pass(now);
+        let done = self.state.person_acts(cardholder, outcome, now);
         self.forget_changes();
         done.is_ok()
     }
@@ -214,6 +222,17 @@ impl Local {
     /// The idempotency store loses all it knew.
     pub fn forget_keys(&mut self) {
         self.state.idempotency.forget_old(i64::MAX / 2);
+    }
+
+    /// Rises with every change of cards and people.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.state.version()
+    }
+
+    /// Every card, oldest first.
+    pub fn cards(&self) -> impl Iterator<Item = CardEntry> + '_ {
+        self.state.card_entries()
     }
 
     /// Requests to the API from this number on, oldest first.

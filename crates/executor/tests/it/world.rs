@@ -148,7 +148,6 @@ pub(crate) struct World {
     pub(crate) provider: Arc<Counting>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) breaker: Arc<Breaker>,
-    pub(crate) pools: Arc<ProductBreaker>,
     pub(crate) store: Arc<SimulatedStore>,
     handler: CommandHandler,
     pub(crate) worker: Worker<Submitter>,
@@ -189,14 +188,13 @@ impl World {
             cap: Duration::from_secs(300),
             jitter: 0.3,
         };
-        let pools = Arc::new(ProductBreaker::new(retry.clone()));
         let submitter = Submitter {
             handler: handler.clone(),
             provider: provider.clone(),
             clock: clock.clone(),
             budget: shared.clone(),
             breaker: breaker.clone(),
-            pools: pools.clone(),
+            pools: Arc::new(ProductBreaker::new(retry.clone())),
             retry: retry.clone(),
         };
         let options = WorkerOptions {
@@ -210,7 +208,6 @@ impl World {
             provider,
             budget: shared,
             breaker,
-            pools,
             store,
             handler,
             worker,

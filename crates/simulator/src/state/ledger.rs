@@ -13,29 +13,30 @@ impl State {
         self.requests.iter().skip(known)
     }
 
+    /// Every card, oldest first.
+    pub(crate) fn card_entries(&self) -> impl Iterator<Item = CardEntry> + '_ {
+        self.cards.iter().map(|card| CardEntry {
+            card_id: card.id,
+            card_order_id: card.order_id,
+            cardholder_id: card.cardholder_id,
+            product_id: card.product_id,
+            account: card.account,
+            currency: card.currency.clone(),
+            limit: card.limit,
+            status: card.status,
+            metadata: card.metadata.clone().unwrap_or_default(),
+            idempotency_key: card.idempotency_key.clone(),
+            created_at: card.created_at,
+            history: card.history.clone(),
+        })
+    }
+
     /// `with_log`: also the request log, which can be large.
     pub(crate) fn ledger(&self, now: Millis, with_log: bool) -> Ledger {
         Ledger {
             seed: self.config.seed,
             now,
-            cards: self
-                .cards
-                .iter()
-                .map(|card| CardEntry {
-                    card_id: card.id,
-                    card_order_id: card.order_id,
-                    cardholder_id: card.cardholder_id,
-                    product_id: card.product_id,
-                    account: card.account,
-                    currency: card.currency.clone(),
-                    limit: card.limit,
-                    status: card.status,
-                    metadata: card.metadata.clone().unwrap_or_default(),
-                    idempotency_key: card.idempotency_key.clone(),
-                    created_at: card.created_at,
-                    history: card.history.clone(),
-                })
-                .collect(),
+            cards: self.card_entries().collect(),
             cardholders: self
                 .cardholders
                 .iter()

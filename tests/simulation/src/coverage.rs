@@ -1,0 +1,168 @@
+//! What a batch has reached. A generator that never gets somewhere proves nothing about it.
+
+use std::collections::BTreeMap;
+
+use crate::faults::Family;
+
+/// A place between two effects, where a process can die or stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// Decided, nothing written.
+    Append,
+    /// Written, not synced.
+    Written,
+    /// Durable, the caller does not know.
+    Durable,
+    /// A task is claimed.
+    Leased,
+    /// A task is about to be given back.
+    Release,
+    /// A webhook came in.
+    Receive,
+    /// A webhook is written, not synced.
+    ReceiveWritten,
+    /// A webhook is durable, not acknowledged.
+    Received,
+    /// A message is about to be settled.
+    Settle,
+    /// A call is about to leave.
+    Send,
+    /// An answer came.
+    Answered,
+    /// The host is about to be told.
+    Notify,
+    /// The host was told.
+    Notified,
+}
+
+impl Point {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Append,
+        Self::Written,
+        Self::Durable,
+        Self::Leased,
+        Self::Release,
+        Self::Receive,
+        Self::ReceiveWritten,
+        Self::Received,
+        Self::Settle,
+        Self::Send,
+        Self::Answered,
+        Self::Notify,
+        Self::Notified,
+    ];
+}
+
+/// Counts of what was reached.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    counts: BTreeMap<(&'static str, &'static str, &'static str), u64>,
+    codes: BTreeMap<String, u64>,
+}
+
+impl Coverage {
+    fn count(&mut self, kind: &'static str, what: &'static str, detail: &'static str) {
+        *self.counts.entry((kind, what, detail)).or_default() += 1;
+    }
+
+    pub(crate) fn family(&mut self, family: Family) {
+        self.count("fault", family.name(), "");
+    }
+
+    pub(crate) fn point(&mut self, point: Point) {
+        self.count("point", name(point), "");
+    }
+
+    pub(crate) fn died(&mut self, point: Point) {
+        self.count("crash at", name(point), "");
+    }
+
+    pub(crate) fn cell(&mut self, state: &'static str, event: &'static str) {
+        self.count("cell", state, event);
+    }
+
+    pub(crate) fn attention(&mut self, reason: &'static str) {
+        self.count("attention", reason, "");
+    }
+
+    pub(crate) fn operator(&mut self, action: &'static str) {
+        self.count("operator", action, "");
+    }
+
+    pub(crate) fn ended(&mut self, state: &'static str) {
+        self.count("end", state, "");
+    }
+
+    pub(crate) fn code(&mut self, code: &str) {
+        match self.codes.get_mut(code) {
+            Some(count) => *count += 1,
+            None => drop(self.codes.insert(code.to_owned(), 1)),
+        }
+    }
+
+    /// Adds what another run reached.
+    pub fn add(&mut self, other: &Self) {
+        for (place, count) in &other.counts {
+            *self.counts.entry(*place).or_default() += count;
+        }
+        for (code, count) in &other.codes {
+            *self.codes.entry(code.clone()).or_default() += count;
+        }
+    }
+
+    /// How often a place was reached.
+    #[must_use]
+    pub fn of(&self, kind: &'static str, what: &'static str, detail: &'static str) -> u64 {
+        self.counts.get(&(kind, what, detail)).copied().unwrap_or(0)
+    }
+
+    /// Everything, one line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let counts = self
+            .counts
+            .iter()
+            .map(|((kind, what, detail), count)| format!("{count:>12}  {kind} {what} {detail}"));
+        let codes = self
+            .codes
+            .iter()
+            .map(|(code, count)| format!("{count:>12}  code {code}"));
+        counts.chain(codes).collect()
+    }
+
+    /// What must be reached and was not.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<String> {
+        let mut gaps = Vec::new();
+        for family in Family::ALL {
+            if self.of("fault", family.name(), "") == 0 {
+                gaps.push(format!("no fault {} ({})", family.name(), family.ids()));
+            }
+        }
+        for point in Point::ALL {
+            if self.of("crash at", name(*point), "") == 0 {
+                gaps.push(format!("no crash at {point:?}"));
+            }
+        }
+        gaps
+    }
+}
+
+fn name(point: Point) -> &'static str {
+    match point {
+        Point::Append => "append",
+        Point::Written => "written",
+        Point::Durable => "durable",
+        Point::Leased => "leased",
+        Point::Release => "release",
+        Point::Receive => "receive",
+        Point::ReceiveWritten => "receive_written",
+        Point::Received => "received",
+        Point::Settle => "settle",
+        Point::Send => "send",
+        Point::Answered => "answered",
+        Point::Notify => "notify",
+        Point::Notified => "notified",
+    }
+}

@@ -1,0 +1,184 @@
+//! The store as one process sees it: the simulated store, with a boundary before and after each step a write is made of.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use issuance_domain::{MessageId, Order, OrderId, Timestamp};
+use issuance_store::{
+    Alias, Append, AppendError, Appended, Compacted, Counts, Field, HostReference, Kind, Lease,
+    LeaseAsk, Message, Page, Position, Query, Receipt, Recorded, Sealing, SimulatedStore, Standing,
+    Store, StoreError, TaskRow,
+};
+use zeroize::Zeroizing;
+
+use crate::coverage::Point;
+use crate::env::Sim;
+use crate::tasks::Life;
+
+#[derive(Debug)]
+pub(crate) struct Disk {
+    pub(crate) store: Arc<SimulatedStore>,
+    pub(crate) sim: Sim,
+    pub(crate) life: Life,
+}
+
+impl Disk {
+    /// The simulated store writes at the first poll and syncs at a later one; in between a process can die, too.
+    async fn write<T>(&self, points: [Point; 3], work: impl Future<Output = T>) -> T {
+        let [before, written, durable] = points;
+        self.sim.boundary(self.life, before).await;
+        let mut work = pin!(work);
+        let first = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+        let done = match first {
+            Poll::Ready(done) => return done,
+            Poll::Pending => {
+                self.sim.boundary(self.life, written).await;
+                work.await
+            }
+        };
+        self.sim.boundary(self.life, durable).await;
+        done
+    }
+}
+
+#[async_trait]
+impl Store for Disk {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let points = [Point::Append, Point::Written, Point::Durable];
+        self.write(points, self.store.append(append)).await
+    }
+
+    async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, StoreError> {
+        self.store.order(id).await
+    }
+
+    async fn history(&self, id: OrderId) -> Result<Vec<Recorded>, StoreError> {
+        self.store.history(id).await
+    }
+
+    async fn read_after(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<(Vec<Recorded>, Position), StoreError> {
+        self.store.read_after(after, limit).await
+    }
+
+    async fn head(&self) -> Result<Position, StoreError> {
+        self.store.head().await
+    }
+
+    async fn wait_beyond(&self, after: Position) {
+        self.store.wait_beyond(after).await;
+    }
+
+    async fn lease(&self, ask: LeaseAsk) -> Result<Vec<Lease>, StoreError> {
+        let leases = self.store.lease(ask).await?;
+        if !leases.is_empty() {
+            self.sim.boundary(self.life, Point::Leased).await;
+        }
+        Ok(leases)
+    }
+
+    async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError> {
+        self.sim.boundary(self.life, Point::Release).await;
+        self.store.release(lease, due).await
+    }
+
+    async fn next_due(&self, kind: Kind) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(kind).await
+    }
+
+    fn wait_for_tasks<'a, 'b>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        // Counts from this call, not from its first poll.
+        self.store.wait_for_tasks()
+    }
+
+    async fn tasks(&self, order: OrderId) -> Result<Vec<TaskRow>, StoreError> {
+        self.store.tasks(order).await
+    }
+
+    async fn receive(
+        &self,
+        message: Message,
+        sealed: Option<Sealing>,
+    ) -> Result<Receipt, StoreError> {
+        let points = [Point::Receive, Point::ReceiveWritten, Point::Received];
+        self.write(points, self.store.receive(message, sealed))
+            .await
+    }
+
+    async fn pending_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.store.pending_messages(limit).await
+    }
+
+    fn wait_for_messages<'a, 'b>(&'a self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        self.store.wait_for_messages()
+    }
+
+    async fn settle(
+        &self,
+        id: &MessageId,
+        standing: Standing,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.sim.boundary(self.life, Point::Settle).await;
+        self.store.settle(id, standing, at).await
+    }
+
+    async fn parked_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.store.parked_messages(limit).await
+    }
+
+    async fn unsettled_messages(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(Message, Standing)>, StoreError> {
+        self.store.unsettled_messages(limit).await
+    }
+
+    async fn find(&self, alias: &Alias) -> Result<Vec<OrderId>, StoreError> {
+        self.store.find(alias).await
+    }
+
+    async fn find_reference(
+        &self,
+        reference: &HostReference,
+    ) -> Result<Option<OrderId>, StoreError> {
+        self.store.find_reference(reference).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
+        self.store.list(query).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.store.counts().await
+    }
+
+    async fn open_sealed(
+        &self,
+        order: OrderId,
+        field: &Field,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.store.open_sealed(order, field).await
+    }
+
+    async fn compact(&self, force: bool) -> Result<Compacted, StoreError> {
+        self.store.compact(force).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}

@@ -1,0 +1,383 @@
+//! What was seen in the log, at the provider and outside, handed to the checker as it happens. What only the wire shows
+//! is judged here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use issuance_audit::{Call, Card, Checker, Ending, Outside, ProviderFact, Request, Rules};
+use issuance_domain::{
+    EventBody, METADATA_ORDER_KEY, Order, OrderId, Phase, Policy, Purpose, Timestamp, outbox,
+};
+use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry};
+use issuance_store::{HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Store};
+
+use crate::coverage::Coverage;
+use crate::faults::Family;
+use crate::options::Options;
+use crate::violation::Violation;
+
+/// One key as the log has it.
+#[derive(Debug)]
+struct Key {
+    order: OrderId,
+    purpose: Purpose,
+    /// True time of its first record.
+    started: i64,
+}
+
+pub(crate) struct History {
+    pub(crate) violation: Option<Violation>,
+    checker: Checker,
+    /// Nothing is believed of the time by clocks that are or were wrong.
+    clocks_wrong: bool,
+    pub(crate) orders: BTreeSet<OrderId>,
+    keys: BTreeMap<String, Key>,
+    /// Statuses told of each card.
+    cards: BTreeMap<String, usize>,
+    provider_version: u64,
+    requests_read: u64,
+    attempts: BTreeMap<u64, (u64, String)>,
+    last_attempt: u64,
+    /// Webhooks we answered 200, by id.
+    acknowledged: BTreeSet<String>,
+    /// The provider forgot keys it should know: a second card is its own doing (F-038).
+    pub(crate) forgot: bool,
+}
+
+impl History {
+    pub(crate) fn new(options: &Options) -> Self {
+        let clocks_wrong =
+            options.skew > 0 || options.rate(Family::ClockJump) > 0.0 || options.script.is_some();
+        let rules = Rules {
+            seed: Some(options.seed),
+            as_it_happens: true,
+            clocks: (!clocks_wrong).then_some(Duration::from_secs(1)),
+            key_age_slack: Duration::from_secs(if clocks_wrong { 7 * 86_400 } else { 330 }),
+            ..Rules::of(options.policy.clone())
+        };
+        Self {
+            violation: None,
+            checker: Checker::new(rules),
+            clocks_wrong,
+            orders: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            cards: BTreeMap::new(),
+            provider_version: 0,
+            requests_read: 0,
+            attempts: BTreeMap::new(),
+            last_attempt: 0,
+            acknowledged: BTreeSet::new(),
+            forgot: false,
+        }
+    }
+
+    pub(crate) fn violate(
+        &mut self,
+        invariant: &'static str,
+        order: Option<OrderId>,
+        what: String,
+    ) {
+        self.violation.get_or_insert(Violation {
+            invariant,
+            order,
+            what,
+        });
+    }
+
+    /// Takes over what the checker found.
+    fn look(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        let Some(first) = self.checker.first() else {
+            return;
+        };
+        self.violation = if self.is_ours(first) {
+            Some(told(first))
+        } else {
+            let verdict = self.checker.report(Ending::Cut);
+            let ours = verdict.violations.iter().find(|other| self.is_ours(other));
+            ours.map(told)
+        };
+    }
+
+    /// A provider that forgets keys makes second cards; we can only find them out.
+    fn is_ours(&self, violation: &issuance_audit::Violation) -> bool {
+        !(self.forgot && matches!(violation.invariant.id(), "S1" | "S2"))
+    }
+
+    pub(crate) fn order(&self, id: OrderId) -> Option<&Order> {
+        self.checker.order(id)
+    }
+
+    /// How far the log was read.
+    pub(crate) fn head(&self) -> Position {
+        self.checker.head()
+    }
+
+    /// Takes what is new in the log.
+    pub(crate) fn follow_log(
+        &mut self,
+        store: &SimulatedStore,
+        records: &[Recorded],
+        now: i64,
+        coverage: &mut Coverage,
+    ) {
+        let mut touched = BTreeSet::new();
+        for record in records {
+            let state = self
+                .checker
+                .order(record.order)
+                .map_or("none", |order| order.state.name());
+            coverage.cell(state, record.event.body.name());
+            self.note(record, now, coverage);
+            self.checker.record(record);
+            touched.insert(record.order);
+        }
+        self.checker.settle();
+        for id in touched {
+            let (Some(Ok(Some(order))), Some(Ok(rows))) = (
+                store.order(id).now_or_never(),
+                store.tasks(id).now_or_never(),
+            ) else {
+                continue;
+            };
+            let tasks: Vec<_> = rows.iter().map(|row| row.id).collect();
+            self.checker.projection(&order, &tasks);
+            self.orders.insert(id);
+        }
+        self.look();
+    }
+
+    fn note(&mut self, record: &Recorded, now: i64, coverage: &mut Coverage) {
+        match &record.event.body {
+            EventBody::SubmissionStarted { purpose, key, .. } => {
+                self.keys.entry(key.to_string()).or_insert(Key {
+                    order: record.order,
+                    purpose: *purpose,
+                    started: now,
+                });
+            }
+            EventBody::SubmissionRefused { refusal, .. } => coverage.code(&refusal.code),
+            EventBody::AttentionRaised { reason } => coverage.attention(reason.name()),
+            _ => {}
+        }
+    }
+
+    /// A process opened the log.
+    pub(crate) fn started(&mut self, store: &SimulatedStore, now: i64) {
+        if let Some(Ok(head)) = store.head().now_or_never() {
+            let at = Timestamp::from_millis(now);
+            self.checker.outside(&Outside::Started { head, at });
+            self.look();
+        }
+    }
+
+    /// A keyed call is about to leave: only here is known what was durable then, and how old the key was.
+    pub(crate) fn leaves(&mut self, key: &str, now: i64, policy: &Policy) {
+        let Some(known) = self.keys.get(key) else {
+            let what = format!("a call left with key {key}, which no log knows");
+            return self.violate("S6", None, what);
+        };
+        let (order, age) = (known.order, now - known.started);
+        let is_create = known.purpose == Purpose::CreateCard;
+        let safe = i64::try_from(policy.key_safe_age.as_millis()).unwrap_or(i64::MAX);
+        if is_create && !self.clocks_wrong && age > safe {
+            let what = format!("a call left with a key of {age} ms, safe are {safe}");
+            self.violate("S9", Some(order), what);
+        }
+    }
+
+    /// Takes what is new at the provider.
+    pub(crate) fn follow_provider(&mut self, provider: &Local, coverage: &mut Coverage) {
+        for request in provider.requests_from(self.requests_read + 1) {
+            self.requests_read = request.number;
+            if let Some(code) = &request.code {
+                coverage.code(code);
+            }
+            self.checker
+                .provider(&ProviderFact::Request(heard(request)));
+        }
+        if provider.version() != self.provider_version {
+            self.provider_version = provider.version();
+            for card in provider.cards() {
+                self.take_card(&card);
+            }
+        }
+        self.look();
+    }
+
+    fn take_card(&mut self, card: &CardEntry) {
+        let name = card.card_id.to_string();
+        let order = card
+            .metadata
+            .get(METADATA_ORDER_KEY)
+            .and_then(|order| order.as_str());
+        let told = match self.cards.get(&name) {
+            Some(told) => *told,
+            None => {
+                if let Some(fact) = made(card, order) {
+                    self.checker.provider(&ProviderFact::Card(fact));
+                }
+                0
+            }
+        };
+        let Ok(id) = name.parse::<issuance_domain::CardId>() else {
+            return;
+        };
+        for (at, status) in card.history.iter().skip(told) {
+            let word = serde_json::to_value(status).unwrap_or_default();
+            if let Ok(status) = serde_json::from_value(word) {
+                self.checker.provider(&ProviderFact::CardStatus {
+                    card: id.clone(),
+                    status,
+                    at: Some(Timestamp::from_millis(*at)),
+                });
+            }
+        }
+        self.cards.insert(name, card.history.len());
+    }
+
+    /// A host was told that its order is taken.
+    pub(crate) fn placed(&mut self, order: OrderId, reference: HostReference, now: i64) {
+        self.checker.outside(&Outside::Placed {
+            order,
+            reference: Some(reference),
+            at: Timestamp::from_millis(now),
+        });
+        self.look();
+    }
+
+    /// A try of a delivery begins. Its number.
+    pub(crate) fn try_delivery(&mut self, number: u64, timestamp: &str) -> u64 {
+        self.last_attempt += 1;
+        self.attempts
+            .insert(self.last_attempt, (number, timestamp.to_owned()));
+        self.last_attempt
+    }
+
+    /// A try ends: its delivery and when it was signed; none when it ended before.
+    pub(crate) fn end_try(&mut self, attempt: u64) -> Option<(u64, String)> {
+        self.attempts.remove(&attempt)
+    }
+
+    /// We answered 200 to these bytes.
+    pub(crate) fn acknowledged(&mut self, body: &str, forged: bool) {
+        if forged {
+            return self.violate("S5", None, "a forged webhook was taken".into());
+        }
+        let id = serde_json::from_str::<serde_json::Value>(body)
+            .ok()
+            .and_then(|body| Some(body.get("event_id")?.as_str()?.to_owned()));
+        self.acknowledged.extend(id);
+    }
+
+    /// The last judgement, once all is quiet.
+    pub(crate) fn judge(&mut self, store: &SimulatedStore) {
+        let verdict = self.checker.report(Ending::AtRest);
+        let ours = verdict.violations.iter().find(|other| self.is_ours(other));
+        if let (Some(first), None) = (ours, &self.violation) {
+            self.violation = Some(told(first));
+        }
+        if matches!(store.pending_messages(1).now_or_never(), Some(Ok(left)) if !left.is_empty()) {
+            self.violate("L3", None, "a message lies unread in the inbox".into());
+        }
+        for id in std::mem::take(&mut self.acknowledged) {
+            if !is_known(store, &id) {
+                self.violate(
+                    "S4",
+                    None,
+                    format!("webhook {id} was acknowledged and is not there"),
+                );
+            }
+        }
+    }
+}
+
+fn told(violation: &issuance_audit::Violation) -> Violation {
+    Violation {
+        invariant: violation.invariant.id(),
+        order: violation.order,
+        what: violation.what.clone(),
+    }
+}
+
+/// Whether the inbox knows a message: another of the same id is a forgery to it.
+fn is_known(store: &SimulatedStore, id: &str) -> bool {
+    let (Ok(id), Ok(content)) = (id.parse(), serde_json::from_str("null")) else {
+        return true;
+    };
+    let probe = Message {
+        id,
+        event_type: "probe".into(),
+        received_at: Timestamp::from_millis(0),
+        aliases: Vec::new(),
+        body_digest: "probe".into(),
+        content,
+    };
+    let mut receiving = Box::pin(store.receive(probe, None));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..8 {
+        if let Poll::Ready(receipt) = receiving.as_mut().poll(&mut context) {
+            return !matches!(receipt, Ok(Receipt::Stored));
+        }
+    }
+    true
+}
+
+fn made(card: &CardEntry, order: Option<&str>) -> Option<Card> {
+    Some(Card {
+        card: card.card_id.to_string().parse().ok()?,
+        order: order.map(Into::into),
+        cardholder: card.cardholder_id.to_string().parse().ok(),
+        product: Some(card.product_id.to_string().into()),
+        currency: Some(card.currency.as_str().into()),
+        limit: Some(card.limit),
+        key: Some(card.idempotency_key.as_str().into()),
+    })
+}
+
+fn heard(request: &RequestEntry) -> Request {
+    Request {
+        number: request.number,
+        at: Timestamp::from_millis(request.at),
+        call: match request.endpoint {
+            Endpoint::Token => Call::Token,
+            Endpoint::CreateCard => Call::CreateCard,
+            Endpoint::GetCard
+            | Endpoint::ListCards
+            | Endpoint::GetCardOrder
+            | Endpoint::GetCardholder
+            | Endpoint::ListCardholders => Call::Read,
+            _ => Call::Other,
+        },
+        key: request.idempotency_key.as_deref().map(Into::into),
+        body: request.body_sha256.as_str().into(),
+        client: request.client.as_deref().map(Into::into),
+        status: request.status,
+        answered: request.answer == Answer::Sent,
+        effect: request.effect,
+        card: request.card_id.and_then(|id| id.to_string().parse().ok()),
+        cardholder: request
+            .cardholder_id
+            .and_then(|id| id.to_string().parse().ok()),
+    }
+}
+
+/// Whether nothing moves any more: ended, told, and nothing on its way; or a person's to decide, and shown to one.
+pub(crate) fn is_settled(order: &Order, policy: &Policy, now: i64) -> bool {
+    if order.state.is_terminal() && outbox(order, policy).is_empty() {
+        return true;
+    }
+    let shown = order
+        .attention
+        .as_ref()
+        .is_some_and(|attention| now - attention.since.millis() > 3_600_000);
+    // A call on its way may bring an end yet.
+    let flies = order
+        .submission(Purpose::CreateCard)
+        .is_some_and(|submission| matches!(submission.phase, Phase::InFlight { .. }));
+    shown && order.notice.told >= order.notice.owed && !flies
+}

@@ -1,0 +1,409 @@
+//! The host, the persons and the operators: everybody outside who wants something of the engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use issuance::store::Query;
+use issuance::{Engine, Notice, Notifier, NotifyError, PlaceError};
+use issuance_domain::{CardRequest, OperatorAct, OperatorAction, OrderId, Version};
+use issuance_simulator::{IdvOutcome, product};
+use issuance_store::AttentionFilter;
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use crate::coverage::Point;
+use crate::env::{Due, Env, Sim, yield_once};
+use crate::faults::Family;
+use crate::rng::Rng;
+use crate::tasks::Life;
+
+/// One order as its host sees it.
+pub(crate) struct Wish {
+    pub(crate) request: CardRequest,
+    /// The same reference, something else.
+    pub(crate) other: CardRequest,
+    pub(crate) attempt: u32,
+    /// What the host was told once it was placed.
+    pub(crate) id: Option<OrderId>,
+    /// It will never be placed, and the host knows why.
+    pub(crate) refused: bool,
+    pub(crate) wants_none: bool,
+}
+
+/// What a node answered.
+pub(crate) struct Asked {
+    pub(crate) order: usize,
+    pub(crate) is_other: bool,
+    pub(crate) outcome: Result<OrderId, PlaceError>,
+}
+
+/// The host gives up waiting and asks again.
+const PATIENCE: i64 = 15_000;
+
+/// What is asked for, by number.
+pub(crate) fn wish(number: usize, rng: &mut Rng, same_person_as: Option<usize>) -> Wish {
+    let person = same_person_as.unwrap_or(number);
+    let mut fields = json!({
+        "email": format!("holder{person}@mail.example"),
+        "first_name": "Mina",
+        "last_name": "Okafor",
+        "country_code": "SG",
+        "phone_number": format!("8{person:07}"),
+    });
+    let mut request = json!({
+        "reference": format!("ref-{number}"),
+        "product_id": product::SIMPLIFIED,
+        "currency": "USD",
+        "metadata": { "test": format!("{number}") },
+    });
+    match rng.below(20) {
+        0..=9 => {}
+        10..=15 => {
+            fields["residential_address"] =
+                json!({ "country": "SG", "city": "Singapore", "line1": "17 Keppel Bay Drive" });
+            request["product_id"] = json!(product::ENHANCED);
+            request["kyc"] = json!({ "method": "sumsub_redirect" });
+        }
+        16 | 17 => {
+            request["product_id"] = json!(product::PREPAID);
+            request["limit"] = json!("5.00");
+        }
+        18 => {
+            fields["date_of_birth"] = json!("1990-04-05");
+            fields["nationality"] = json!("SG");
+            request["product_id"] = json!(product::STANDARD);
+        }
+        _ => request["product_id"] = json!(product::EMPTY_POOL),
+    }
+    request["cardholder"] = json!({ "type": "new", "fields": fields });
+    let mut other = request.clone();
+    other["metadata"] = json!({ "test": format!("{number}"), "other": "yes" });
+    #[expect(clippy::expect_used, reason = "written right above")]
+    let read = |value| serde_json::from_value(value).expect("a well-formed request");
+    Wish {
+        request: read(request),
+        other: read(other),
+        attempt: 0,
+        id: None,
+        refused: false,
+        wants_none: false,
+    }
+}
+
+/// The host asks a node that is up.
+pub(crate) fn ask(sim: &Sim, order: usize, wish: &mut Wish, engines: &[Option<Engine>]) {
+    let mut env = sim.lock();
+    if wish.id.is_some() || wish.refused {
+        return;
+    }
+    wish.attempt += 1;
+    let again = Due::AskAgain {
+        order,
+        attempt: wish.attempt,
+    };
+    env.after(PATIENCE, again);
+    place(&mut env, sim, order, wish.request.clone(), false, engines);
+    if env.draw(Family::AskedTwice).is_some() {
+        place(&mut env, sim, order, wish.request.clone(), false, engines);
+    }
+    if env.draw(Family::AskedOther).is_some() {
+        place(&mut env, sim, order, wish.other.clone(), true, engines);
+    }
+}
+
+fn place(
+    env: &mut Env,
+    sim: &Sim,
+    order: usize,
+    request: CardRequest,
+    is_other: bool,
+    engines: &[Option<Engine>],
+) {
+    let number = env.rng.next();
+    let Some((life, engine)) = node(env, number, engines) else {
+        return;
+    };
+    let now = env.now;
+    env.trace.line(now, || {
+        format!("host asks node {} for order {order}", life.node)
+    });
+    let sim = sim.clone();
+    let work = async move {
+        let outcome = engine.place(request).await.map(|placed| placed.order.id);
+        let mut env = sim.lock();
+        if env.draw(Family::ReplyLost).is_some() {
+            return;
+        }
+        let wait = env.latency();
+        let asked = Asked {
+            order,
+            is_other,
+            outcome,
+        };
+        env.after(wait, Due::Asked(Box::new(asked)));
+    };
+    env.spawned.push((life, Box::pin(work)));
+}
+
+/// The host hears of an order.
+pub(crate) fn asked(env: &mut Env, asked: Asked, wish: &mut Wish) {
+    let Asked {
+        order,
+        is_other,
+        outcome,
+    } = asked;
+    let now = env.now;
+    env.trace.line(now, || match &outcome {
+        Ok(id) => format!("host hears that order {order} is {id}"),
+        Err(error) => format!("host hears of order {order}: {error}"),
+    });
+    match outcome {
+        Ok(id) if is_other => {
+            // Whoever came first under the reference is the order; the other must have been refused.
+            if wish.id.is_some_and(|known| known == id) {
+                let what = "other content under the same reference was taken for the same".into();
+                env.history.violate("S15", Some(id), what);
+            }
+            wish.refused = wish.id.is_none();
+        }
+        Ok(id) => {
+            let reference = issuance_store::HostReference {
+                account: None,
+                reference: wish.request.reference.clone(),
+            };
+            env.history.placed(id, reference, now);
+            let is_news = wish.id.replace(id).is_none();
+            if is_news && let Some(details) = env.draw(Family::Cancel) {
+                let wait = Rng::new(details).millis(1.0, 7_200_000.0);
+                wish.wants_none = true;
+                env.after(wait, Due::Cancel(order));
+            }
+        }
+        Err(PlaceError::ReferenceTaken { .. }) if is_other => {}
+        // The other content came first: then this one is the other.
+        Err(PlaceError::ReferenceTaken { .. }) => wish.refused = true,
+        Err(PlaceError::Unfit { problems }) => {
+            env.history.violate(
+                "host",
+                None,
+                format!("a good request was refused: {problems:?}"),
+            );
+        }
+        Err(
+            PlaceError::UnknownProduct(_)
+            | PlaceError::ProductsUnavailable
+            | PlaceError::Store(_)
+            | PlaceError::Unwritable,
+        ) => {}
+    }
+}
+
+/// The host cancels, until it hears that it was heard.
+pub(crate) fn cancel(sim: &Sim, order: usize, id: OrderId, engines: &[Option<Engine>]) {
+    let mut env = sim.lock();
+    let number = env.rng.next();
+    let Some((life, engine)) = node(&env, number, engines) else {
+        env.after(PATIENCE, Due::Cancel(order));
+        return;
+    };
+    let now = env.now;
+    env.trace
+        .line(now, || format!("host cancels order {order}"));
+    let sim = sim.clone();
+    let work = async move {
+        // A business no is an answer, too.
+        let _ = engine.cancel(id).await;
+    };
+    drop(sim);
+    env.spawned.push((life, Box::pin(work)));
+}
+
+pub(crate) fn node(env: &Env, number: u64, engines: &[Option<Engine>]) -> Option<(Life, Engine)> {
+    let node = env.some_node(number)?;
+    Some((env.nodes[node].life?, engines[node].clone()?))
+}
+
+/// The host's ear.
+#[derive(Debug)]
+pub(crate) struct Ear {
+    pub(crate) sim: Sim,
+    pub(crate) life: Life,
+}
+
+#[async_trait]
+impl Notifier for Ear {
+    async fn notify(&self, notice: Notice) -> Result<(), NotifyError> {
+        self.sim.boundary(self.life, Point::Notify).await;
+        let (wait, lost) = {
+            let mut env = self.sim.lock();
+            (env.latency(), env.draw(Family::NoticeLost))
+        };
+        self.sim.sleep(wait).await;
+        let heard = lost.is_none_or(|details| details & 1 == 0);
+        if heard {
+            hear(&mut self.sim.lock(), &notice);
+        }
+        self.sim.boundary(self.life, Point::Notified).await;
+        if lost.is_some() {
+            return Err(NotifyError {
+                why: "the host was not reached".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn hear(env: &mut Env, notice: &Notice) {
+    let now = env.now;
+    env.trace.line(now, || {
+        format!("host is told that {} is {}", notice.order_id, notice.state)
+    });
+    if notice.state != "idv_pending" {
+        return;
+    }
+    let wait = match env.draw(Family::PersonFails) {
+        // Some never come, some come when the link is over.
+        Some(details) if details % 4 == 0 => return,
+        Some(details) => Rng::new(details).millis(1_000.0, 2.0 * 86_400_000.0),
+        None => env.rng.millis(5_000.0, 600_000.0),
+    };
+    let order = notice.order_id;
+    env.after(wait, Due::Person { order, tries: 0 });
+}
+
+/// A person asks for their link and does what it says, or does not.
+pub(crate) fn person(sim: &Sim, order: OrderId, tries: u32, engines: &[Option<Engine>]) {
+    let mut env = sim.lock();
+    let number = env.rng.next();
+    let Some((life, engine)) = node(&env, number, engines) else {
+        env.after(PATIENCE, Due::Person { order, tries });
+        return;
+    };
+    let sim = sim.clone();
+    let work = async move {
+        let link = engine.idv_link(order).await;
+        let mut env = sim.lock();
+        let Ok(Some(link)) = link else {
+            if tries < 3 {
+                let tries = tries + 1;
+                env.after(3_600_000, Due::Person { order, tries });
+            }
+            return;
+        };
+        let outcome = match env.draw(Family::PersonFails) {
+            None => IdvOutcome::Pass,
+            Some(details) => match details % 4 {
+                0 => IdvOutcome::Fail,
+                1 => IdvOutcome::Submit,
+                2 => IdvOutcome::Incomplete,
+                _ => IdvOutcome::Leave,
+            },
+        };
+        let now = env.now;
+        let holder = env.provider.act_at(link.url.expose_secret(), outcome, now);
+        env.trace.line(now, || {
+            format!("a person of {order} does {outcome:?}: {}", holder.is_some())
+        });
+        if let (Some(holder), IdvOutcome::Submit) = (holder, outcome) {
+            let wait = env.rng.millis(60_000.0, 86_400_000.0);
+            let verdict = if env.rng.chance(0.7) {
+                IdvOutcome::Pass
+            } else {
+                IdvOutcome::Fail
+            };
+            env.after(wait, Due::Review(holder, verdict));
+        } else if outcome == IdvOutcome::Incomplete {
+            env.after(600_000, Due::Person { order, tries });
+        }
+        env.watch_provider();
+    };
+    env.spawned.push((life, Box::pin(work)));
+}
+
+/// An operator looks at what stands on the list, or anywhere, and does one thing that is allowed.
+pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
+    let mut env = sim.lock();
+    let number = env.rng.next();
+    let Some((life, engine)) = node(&env, number, engines) else {
+        return;
+    };
+    let mut rng = Rng::new(details);
+    let twice = env.draw(Family::DoubleClick).is_some();
+    let attention = rng.chance(0.7).then_some(AttentionFilter::Any);
+    let sim = sim.clone();
+    let work = async move {
+        let query = Query {
+            attention,
+            limit: 100,
+            ..Query::default()
+        };
+        let Ok(page) = engine.list(&query).await else {
+            return;
+        };
+        let nth = usize::try_from(rng.below(page.orders.len() as u64)).unwrap_or(0);
+        let Some(order) = page.orders.get(nth) else {
+            return;
+        };
+        // What they saw may be old when they act.
+        for _ in 0..rng.below(3) {
+            yield_once().await;
+        }
+        let actions = engine.allowed_actions(order);
+        let nth = usize::try_from(rng.below(actions.len() as u64)).unwrap_or(0);
+        let Some(action) = actions.get(nth).copied() else {
+            return;
+        };
+        let expected = rng.chance(0.7).then_some(order.version);
+        {
+            let mut env = sim.lock();
+            env.coverage.operator(action.name());
+            let now = env.now;
+            let id = order.id;
+            env.trace.line(now, || {
+                format!("an operator does {} to {id}", action.name())
+            });
+        }
+        let first = act(&engine, order.id, action, expected);
+        if twice {
+            futures_util::join!(first, act(&engine, order.id, action, expected));
+        } else {
+            first.await;
+        }
+    };
+    env.spawned.push((life, Box::pin(work)));
+}
+
+async fn act(engine: &Engine, order: OrderId, action: OperatorAction, expected: Option<Version>) {
+    let act = OperatorAct {
+        actor: "somebody".into(),
+        reason: "to see what happens".into(),
+        action,
+    };
+    // A business no is an answer.
+    let _ = engine.operate(order, act, expected).await;
+}
+
+/// Once the world has healed, what was paused goes on.
+pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) {
+    let mut env = sim.lock();
+    let Some((life, engine)) = node(&env, 0, engines) else {
+        return;
+    };
+    let history = &env.history;
+    let paused: Vec<OrderId> = history
+        .orders
+        .iter()
+        .copied()
+        .filter(|id| history.order(*id).is_some_and(|order| order.paused))
+        .collect();
+    if paused.is_empty() {
+        return;
+    }
+    let engine = Arc::new(engine);
+    let work = async move {
+        for order in paused {
+            act(&engine, order, OperatorAction::Resume, None).await;
+        }
+    };
+    env.spawned.push((life, Box::pin(work)));
+}

@@ -1,0 +1,33 @@
+//! The whole world in one thread: the real engine under virtual time, before a false provider, with everything that can
+//! go wrong going wrong by a seed.
+//!
+//! Here live the virtual clock, network, disk and processes; the host, persons and operators; and the judge. What must
+//! not live here: a copy of anything the engine does. The engine's own futures are polled here, one at a time, in an
+//! order the seed gives; a process that dies is its futures dropped.
+//!
+//! In reading order: [`Options`] are what a seed means; `world` runs them; `env` is what all parts share; `wire`, `disk`,
+//! `clock`, `webhooks` and `host` are the engine's surroundings; `history` judges each step.
+
+mod batch;
+mod clock;
+mod coverage;
+mod disk;
+mod env;
+mod faults;
+mod history;
+mod host;
+mod options;
+mod rng;
+mod tasks;
+mod trace;
+mod violation;
+mod webhooks;
+mod wire;
+mod world;
+
+pub use batch::{Batch, Limits, batch, run_caught};
+pub use coverage::{Coverage, Point};
+pub use faults::{Decided, Family};
+pub use options::Options;
+pub use violation::Violation;
+pub use world::{Report, run};

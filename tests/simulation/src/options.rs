@@ -1,0 +1,186 @@
+//! What a seed means: which faults are on and how often they come, how many nodes and orders there are, how long it
+//! takes until the world heals, and the policy's waits.
+
+use std::fmt;
+use std::time::Duration;
+
+use issuance_domain::{AbsencePolicy, Activation, IdvExpired, LateSuccess, Policy};
+
+use crate::faults::{Decided, Family};
+use crate::rng::{Rng, mix};
+
+/// Everything a run depends on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What everything else comes from.
+    pub seed: u64,
+    /// Processes on one store.
+    pub nodes: usize,
+    /// Orders the host places.
+    pub orders: usize,
+    /// Faults stop after so many milliseconds.
+    pub heal_after: i64,
+    /// How likely each family is, in the order of [`Family::ALL`]; zero is off.
+    pub rates: Vec<f64>,
+    /// Waits and choices of the engine.
+    pub policy: Policy,
+    /// Nodes' clocks are wrong by up to so many milliseconds.
+    pub skew: i64,
+    /// How long the provider takes to make a card, in milliseconds.
+    pub processing: u64,
+    /// How long a link to an identity check works, in seconds.
+    pub link_life: u64,
+    /// The faults themselves, instead of chance.
+    pub script: Option<Vec<Decided>>,
+    /// The process of node 0 dies at these boundaries, counted from 1.
+    pub crash_at: Vec<u64>,
+    /// No webhook arrives at all.
+    pub no_webhooks: bool,
+    /// The answer to the n-th request, counted from 1, is lost.
+    pub lose_answer: Option<u64>,
+}
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+impl Options {
+    /// What a seed means.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x6f70_7469_6f6e_7321);
+        let mut options = Self::calm(seed);
+        options.nodes = match rng.below(10) {
+            0 => 2,
+            1 => 3,
+            _ => 1,
+        };
+        options.orders = match rng.below(400) {
+            0 => 100 + usize::try_from(rng.below(60)).unwrap_or(0),
+            1..=8 => 10 + usize::try_from(rng.below(20)).unwrap_or(0),
+            _ => 1 + usize::try_from(rng.below(6)).unwrap_or(0),
+        };
+        options.heal_after = match rng.below(24) {
+            0 => rng.millis(4.0 * HOUR as f64, 60.0 * HOUR as f64),
+            _ => rng.millis(20_000.0, 2.0 * HOUR as f64),
+        };
+        // Few kinds of fault at once leave room for each; how many is the seed's choice, too.
+        let share = [0.06, 0.15, 0.3, 0.5, 0.5, 0.7][usize::try_from(rng.below(6)).unwrap_or(0)];
+        options.rates = Family::ALL
+            .iter()
+            .map(|family| {
+                let (low, high) = family.rates();
+                let rate = rng.log_uniform(low, high);
+                if rng.chance(share) { rate } else { 0.0 }
+            })
+            .collect();
+        options.skew = if rng.chance(0.3) {
+            rng.millis(1_000.0, 5.0 * MINUTE as f64)
+        } else {
+            0
+        };
+        options.processing = u64::try_from(rng.millis(100.0, 10.0 * MINUTE as f64)).unwrap_or(300);
+        options.link_life = u64::try_from(rng.millis(1_200.0, 86_400.0)).unwrap_or(3_600);
+        options.policy = policy(&mut rng);
+        options
+    }
+
+    /// One node, one order, no faults.
+    #[must_use]
+    pub fn calm(seed: u64) -> Self {
+        Self {
+            seed,
+            nodes: 1,
+            orders: 1,
+            heal_after: 0,
+            rates: vec![0.0; Family::ALL.len()],
+            policy: Policy::standard(),
+            skew: 0,
+            processing: 300,
+            link_life: 86_400,
+            script: None,
+            crash_at: Vec::new(),
+            no_webhooks: false,
+            lose_answer: None,
+        }
+    }
+
+    /// How likely a family is.
+    #[must_use]
+    pub fn rate(&self, family: Family) -> f64 {
+        self.rates.get(family as usize).copied().unwrap_or(0.0)
+    }
+
+    /// Sets how likely a family is.
+    pub fn set(&mut self, family: Family, rate: f64) {
+        if let Some(place) = self.rates.get_mut(family as usize) {
+            *place = rate;
+        }
+    }
+
+    /// The seed of one kind of chance.
+    pub(crate) fn stream(&self, name: u64) -> Rng {
+        Rng::new(mix(self.seed) ^ name)
+    }
+}
+
+/// Mostly the standard values; now and then short ones, so that rare paths are walked, and every choice.
+fn policy(rng: &mut Rng) -> Policy {
+    let seconds = Duration::from_secs;
+    let mut policy = Policy::standard();
+    if rng.chance(0.5) {
+        // The provider forgets at 24 h whatever we think; what matters here is that ours is kept.
+        policy.key_safe_age = seconds(rng.millis(90.0, 3_600.0).unsigned_abs());
+    }
+    if rng.chance(0.3) {
+        policy.activation = Activation::Read;
+    }
+    if rng.chance(0.3) {
+        policy.late_success = LateSuccess::Cancel;
+    }
+    if rng.chance(0.3) {
+        policy.absence = AbsencePolicy::Attention;
+    }
+    if rng.chance(0.3) {
+        policy.idv_expired = IdvExpired::Attention;
+    }
+    policy.idv_renewals = u32::try_from(rng.below(3)).unwrap_or(1);
+    policy
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed         {:#018x}", self.seed)?;
+        writeln!(f, "nodes        {}", self.nodes)?;
+        writeln!(f, "orders       {}", self.orders)?;
+        writeln!(f, "heal after   {} s", self.heal_after / 1000)?;
+        writeln!(f, "skew         {} ms", self.skew)?;
+        writeln!(f, "processing   {} ms", self.processing)?;
+        writeln!(f, "link life    {} s", self.link_life)?;
+        writeln!(
+            f,
+            "policy       key_safe_age {} s, activation {:?}, late_success {:?}, absence {:?}, idv_expired {:?}, renewals {}",
+            self.policy.key_safe_age.as_secs(),
+            self.policy.activation,
+            self.policy.late_success,
+            self.policy.absence,
+            self.policy.idv_expired,
+            self.policy.idv_renewals,
+        )?;
+        write!(f, "faults      ")?;
+        match &self.script {
+            Some(script) => write!(f, " {} by script", script.len())?,
+            None => {
+                for family in Family::ALL {
+                    let rate = self.rate(*family);
+                    if rate > 0.0 {
+                        write!(f, " {}={rate:.4}", family.name())?;
+                    }
+                }
+            }
+        }
+        if !self.crash_at.is_empty() {
+            write!(f, "\ncrash at     {:?}", self.crash_at)?;
+        }
+        Ok(())
+    }
+}

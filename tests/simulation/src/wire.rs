@@ -1,0 +1,374 @@
+//! The network between a node and the provider, and everything it does to a request and its answer.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+use async_trait::async_trait;
+use issuance::uqpay::{NoReply, NotSentCause, Reply, Request, Transport, UnknownCause};
+use issuance_simulator::{Answer, ErrorAnswer, Fault, LocalAnswer, LocalRequest, Moment, Served};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Url};
+use zeroize::Zeroizing;
+
+use crate::coverage::Point;
+use crate::env::{Due, Env, Sim};
+use crate::faults::Family;
+use crate::rng::Rng;
+use crate::tasks::Life;
+
+/// Our client waits so long for a whole answer.
+const PATIENCE: i64 = 30_000;
+
+/// What a node's client sends by.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) sim: Sim,
+    pub(crate) life: Life,
+}
+
+type Outcome = Result<Reply, NoReply>;
+
+#[derive(Default)]
+struct Slot {
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+}
+
+/// Where an answer is waited for.
+#[derive(Clone, Default)]
+pub(crate) struct Mailbox(Arc<Mutex<Slot>>);
+
+impl Mailbox {
+    fn put(&self, outcome: Outcome) {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.outcome.is_none() {
+            slot.outcome = Some(outcome);
+            if let Some(waker) = slot.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    async fn take(&self) -> Outcome {
+        std::future::poll_fn(|context| {
+            let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match slot.outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => {
+                    slot.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// A request on its way. It goes on when its sender dies.
+pub(crate) struct Flight {
+    method: Method,
+    uri: String,
+    headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
+    fault: Option<Fault>,
+    /// What becomes of the answer.
+    way_back: WayBack,
+    mailbox: Mailbox,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WayBack {
+    Usual,
+    Lost,
+    Late(i64),
+}
+
+/// An answer on its way.
+pub(crate) struct Answered {
+    mailbox: Mailbox,
+    outcome: Outcome,
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn send(&self, request: Request) -> Outcome {
+        self.sim.boundary(self.life, Point::Send).await;
+        let mailbox = Mailbox::default();
+        let outcome = {
+            let mut env = self.sim.lock();
+            launch(&mut env, request, &mailbox)
+        };
+        let outcome = match outcome {
+            Err(wait) => {
+                self.sim.sleep(wait).await;
+                Err(NoReply::NotSent(NotSentCause::Refused))
+            }
+            Ok(()) => tokio::select! {
+                biased;
+                outcome = mailbox.take() => outcome,
+                () = self.sim.sleep(PATIENCE) => Err(NoReply::Unknown(UnknownCause::Timeout)),
+            },
+        };
+        self.sim.boundary(self.life, Point::Answered).await;
+        outcome
+    }
+}
+
+/// Lets a request leave, or says after how long it is clear that it cannot.
+fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64> {
+    env.requests += 1;
+    let now = env.now;
+    let uri = path_of(&request.url);
+    env.trace.line(now, || {
+        format!("send #{} {} {uri}", env.requests, request.method)
+    });
+    let latency = env.latency();
+    if env.draw(Family::Refused).is_some() || env.now < env.away_until {
+        return Err(latency);
+    }
+    let key = request
+        .headers
+        .get("x-idempotency-key")
+        .and_then(|key| key.to_str().ok());
+    if let Some(key) = key {
+        env.follow();
+        env.history.leaves(key, now, &env.options.policy);
+    }
+    let flight = Flight {
+        method: request.method,
+        uri,
+        headers: request.headers,
+        body: request.body,
+        fault: fault(env),
+        way_back: way_back(env),
+        mailbox: mailbox.clone(),
+    };
+    if env.draw(Family::RequestLost).is_some() {
+        let outcome = Err(NoReply::Unknown(UnknownCause::ConnectionLost));
+        let answered = Answered {
+            mailbox: mailbox.clone(),
+            outcome,
+        };
+        env.after(2 * latency, Due::Answer(Box::new(answered)));
+        return Ok(());
+    }
+    if let Some(details) = env.draw(Family::RequestTwice) {
+        let again = Flight {
+            method: flight.method.clone(),
+            uri: flight.uri.clone(),
+            headers: flight.headers.clone(),
+            body: flight.body.clone(),
+            fault: None,
+            way_back: WayBack::Lost,
+            mailbox: Mailbox::default(),
+        };
+        let later = Rng::new(details).millis(1.0, 20_000.0);
+        env.after(latency + later, Due::Arrive(Box::new(again)));
+    }
+    env.after(latency, Due::Arrive(Box::new(flight)));
+    Ok(())
+}
+
+fn way_back(env: &mut Env) -> WayBack {
+    let is_chosen = env.options.lose_answer == Some(env.requests);
+    if is_chosen || env.draw(Family::AnswerLost).is_some() {
+        return WayBack::Lost;
+    }
+    match env.draw(Family::AnswerLate) {
+        Some(details) => WayBack::Late(Rng::new(details).millis(5_000.0, 300_000.0)),
+        None => WayBack::Usual,
+    }
+}
+
+/// What the provider itself does wrong with this request.
+fn fault(env: &mut Env) -> Option<Fault> {
+    let error = |status: u16, body: Option<serde_json::Value>| ErrorAnswer {
+        status,
+        body,
+        retry_after: None,
+        cached: None,
+    };
+    let page = || {
+        Some(serde_json::Value::from(
+            "<html><body>Bad Gateway</body></html>",
+        ))
+    };
+    if let Some(details) = env.draw(Family::ErrorBefore) {
+        let mut answer = error([500, 502, 503, 504][pick(details, 4)], None);
+        // Some are kept under the key and replayed for 24 h (contract §6.4).
+        answer.cached = Some(details & 64 != 0);
+        return Some(Fault::ErrorBeforeEffect(answer));
+    }
+    if let Some(details) = env.draw(Family::ErrorAfter) {
+        let status = [500, 502, 503, 504][pick(details, 4)];
+        return Some(Fault::ErrorAfterEffect(error(status, None)));
+    }
+    if let Some(details) = env.draw(Family::Unreadable) {
+        return Some(match pick(details, 3) {
+            0 => Fault::TruncatedAnswer,
+            1 => Fault::ErrorAfterEffect(error(200, page())),
+            _ => Fault::ErrorBeforeEffect(ErrorAnswer {
+                cached: Some(false),
+                ..error(200, page())
+            }),
+        });
+    }
+    if env.draw(Family::Processing).is_some() {
+        return Some(Fault::Processing);
+    }
+    if let Some(details) = env.draw(Family::Slow) {
+        let ms = Rng::new(details).millis(200.0, 120_000.0).unsigned_abs();
+        return Some(Fault::Slow {
+            ms,
+            when: Moment::Before,
+        });
+    }
+    if let Some(details) = env.draw(Family::TooMany) {
+        let mut answer = error(429, None);
+        answer.retry_after = match pick(details, 4) {
+            0 => Some("7".into()),
+            1 => Some("1000000000000".into()),
+            2 => Some("-1".into()),
+            _ => None,
+        };
+        return Some(Fault::ErrorBeforeEffect(answer));
+    }
+    if let Some(details) = env.draw(Family::Turned) {
+        let answer = ErrorAnswer {
+            cached: Some(false),
+            ..error([403, 404, 408, 409, 302][pick(details, 5)], page())
+        };
+        return Some(Fault::ErrorBeforeEffect(answer));
+    }
+    None
+}
+
+fn pick(details: u64, of: u64) -> usize {
+    usize::try_from(details % of).unwrap_or(0)
+}
+
+/// A request reaches the provider.
+pub(crate) fn arrive(env: &mut Env, flight: Flight) {
+    let now = env.now;
+    let request = LocalRequest {
+        method: &flight.method,
+        uri: &flight.uri,
+        headers: &flight.headers,
+        body: &flight.body,
+    };
+    let served = env.provider.serve(&request, flight.fault.clone(), now);
+    match served {
+        Served::Answered(answer) => answered(env, &flight, answer),
+        Served::Waiting(waiting) => {
+            let late = i64::try_from(waiting.millis).unwrap_or(0);
+            env.after(late, Due::Effect(Box::new((waiting, flight))));
+        }
+    }
+}
+
+/// The provider has an answer.
+pub(crate) fn answered(env: &mut Env, flight: &Flight, answer: LocalAnswer) {
+    let now = env.now;
+    env.trace.mix(u64::from(answer.status));
+    env.trace.line(now, || {
+        let how = match answer.answer {
+            Answer::Sent => "",
+            Answer::Cut => ", cut",
+            Answer::Truncated => ", truncated",
+        };
+        let lost = if flight.way_back == WayBack::Lost {
+            ", lost"
+        } else {
+            ""
+        };
+        format!(
+            "provider answers {}{how}{lost} to {} {}",
+            answer.status, flight.method, flight.uri
+        )
+    });
+    let Env {
+        history,
+        provider,
+        coverage,
+        ..
+    } = env;
+    history.follow_provider(provider, coverage);
+    env.watch_provider();
+    // Deliveries that overtake the answer are on their way now.
+    let early = if answer.early.is_empty() { 0 } else { 2_000 };
+    let late = i64::try_from(answer.late_millis).unwrap_or(0);
+    let wait = env.latency() + early + late;
+    let wait = match flight.way_back {
+        WayBack::Usual => wait,
+        WayBack::Late(more) => wait + more,
+        WayBack::Lost => {
+            let outcome = Err(NoReply::Unknown(UnknownCause::ConnectionLost));
+            // Half of the lost ones are noticed, the others are waited for in vain.
+            if env.rng.chance(0.5) {
+                let mailbox = flight.mailbox.clone();
+                env.after(wait, Due::Answer(Box::new(Answered { mailbox, outcome })));
+            }
+            return;
+        }
+    };
+    let mailbox = flight.mailbox.clone();
+    let outcome = outcome(answer);
+    env.after(wait, Due::Answer(Box::new(Answered { mailbox, outcome })));
+}
+
+fn outcome(answer: LocalAnswer) -> Outcome {
+    let mut headers = HeaderMap::new();
+    if let Some(wait) = answer
+        .retry_after
+        .and_then(|wait| HeaderValue::from_str(&wait).ok())
+    {
+        headers.insert(RETRY_AFTER, wait);
+    }
+    let body = match answer.answer {
+        Answer::Sent => Ok(Zeroizing::new(answer.body.into_bytes())),
+        Answer::Truncated => Err(UnknownCause::Truncated),
+        Answer::Cut => return Err(NoReply::Unknown(UnknownCause::ConnectionLost)),
+    };
+    Ok(Reply {
+        status: answer.status,
+        headers,
+        body,
+    })
+}
+
+/// An answer reaches whoever still waits for it.
+pub(crate) fn deliver(answered: Answered) {
+    answered.mailbox.put(answered.outcome);
+}
+
+/// A stranger mints a token with our credential: ours is dead.
+pub(crate) fn evict(env: &mut Env, client: &str) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("x-client-id", client), ("x-api-key", "simulation-key")] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    let request = LocalRequest {
+        method: &Method::POST,
+        uri: "/api/v1/connect/token",
+        headers: &headers,
+        body: b"{}",
+    };
+    let now = env.now;
+    let _ = env.provider.serve(&request, None, now);
+    let Env {
+        history,
+        provider,
+        coverage,
+        ..
+    } = env;
+    history.follow_provider(provider, coverage);
+}
+
+fn path_of(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}

@@ -1,0 +1,644 @@
+//! One run: nodes, host and provider under one virtual clock, from the first order until all is quiet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use issuance::uqpay::webhook::{Verifier, WebhookSecret};
+use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
+use issuance::{Engine, Limits};
+use issuance_simulator::{Config, Fault, FaultMatch, FaultRule, Local, Variants, WebhookTarget};
+use issuance_store::{SimulatedStore, Store};
+
+use crate::clock::NodeClock;
+use crate::coverage::Coverage;
+use crate::disk::Disk;
+use crate::env::{BEGIN, Due, Env, Node, Sim};
+use crate::faults::{Decided, Family, Faults};
+use crate::history::is_settled;
+use crate::host::{self, Ear, Wish};
+use crate::options::Options;
+use crate::rng::Rng;
+use crate::tasks::{Life, Tasks};
+use crate::trace::Trace;
+use crate::violation::Violation;
+use crate::webhooks;
+use crate::wire::{self, Wire};
+
+const SECRET: &str = "whsec_simulation_0123456789";
+const DAY: i64 = 86_400_000;
+/// After healing, everything must be over or a person's within this (L2): links, reviews and keys may each take a day.
+const LIMIT: i64 = 9 * DAY;
+/// Polls without time passing on: something turns in circles.
+const MOST_POLLS: u64 = 200_000;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// The same seed gives the same hash.
+    pub hash: u64,
+    /// What must never happen and did.
+    pub violation: Option<Violation>,
+    /// What was reached.
+    pub coverage: Coverage,
+    /// The faults that were decided on.
+    pub decided: Vec<Decided>,
+    /// Boundaries between effects that were passed.
+    pub boundaries: u64,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Polls of futures.
+    pub polls: u64,
+    /// How each order ended, by the host's number.
+    pub ends: Vec<String>,
+    /// Every note, if they were asked for.
+    pub lines: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn panicked(text: &str) -> Self {
+        Self {
+            hash: 0,
+            violation: Some(Violation::of("panic", text.to_owned())),
+            coverage: Coverage::default(),
+            decided: Vec::new(),
+            boundaries: 0,
+            requests: 0,
+            polls: 0,
+            ends: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+}
+
+/// Runs one world.
+#[must_use]
+pub fn run(options: &Options, with_lines: bool) -> Report {
+    World::new(options.clone(), with_lines).run()
+}
+
+struct World {
+    sim: Sim,
+    options: Arc<Options>,
+    tasks: Tasks,
+    engines: Vec<Option<Engine>>,
+    wishes: Vec<Wish>,
+    rng: Rng,
+    polls: u64,
+    polls_at_once: u64,
+}
+
+impl World {
+    fn new(options: Options, with_lines: bool) -> Self {
+        let options = Arc::new(options);
+        let faults = match &options.script {
+            Some(script) => Faults::by_list(script),
+            None => Faults::by_chance(options.seed, |family| options.rate(family)),
+        };
+        let trace = if with_lines {
+            Trace::with_lines()
+        } else {
+            Trace::default()
+        };
+        let mut env = Env::new(
+            options.clone(),
+            faults,
+            Local::new(provider(&options)),
+            trace,
+        );
+        let mut rng = options.stream(0x776f_726c_6421);
+        for _ in 0..options.nodes {
+            let offset = rng.between(-options.skew, options.skew);
+            env.nodes.push(Node {
+                life: None,
+                lives: 0,
+                offset,
+                dying: false,
+                stopped: false,
+                was_set: false,
+            });
+        }
+        let mut world = Self {
+            engines: vec![None; options.nodes],
+            wishes: Vec::new(),
+            tasks: Tasks::default(),
+            sim: Sim::new(env),
+            rng,
+            polls: 0,
+            polls_at_once: 0,
+            options,
+        };
+        world.prepare();
+        world
+    }
+
+    /// What happens at the beginning, and what will.
+    fn prepare(&mut self) {
+        for node in 0..self.options.nodes {
+            self.start(node);
+        }
+        let heal_after = self.options.heal_after;
+        let mut env = self.sim.lock();
+        for number in 0..self.options.orders {
+            let shared = env.draw(Family::SamePerson).filter(|_| number > 0);
+            let same = shared.and_then(|details| usize::try_from(details % number as u64).ok());
+            self.wishes.push(host::wish(number, &mut self.rng, same));
+            traits(&mut env, number);
+            let wait = self.rng.between(0, heal_after / 3);
+            env.after(wait, Due::Ask(number));
+        }
+        if heal_after > 0 {
+            for nth in 0..16 {
+                env.after(heal_after * nth / 16, Due::Chaos);
+                let wait = self.rng.between(0, heal_after);
+                env.after(wait, Due::Operator);
+            }
+        }
+        env.after(heal_after, Due::Heal);
+        env.after(heal_after + 30_000, Due::Look);
+    }
+
+    fn run(mut self) -> Report {
+        loop {
+            self.poll_all();
+            let due = {
+                let mut env = self.sim.lock();
+                if env.history.violation.is_some() {
+                    break;
+                }
+                let before = env.now;
+                let due = env.next();
+                if env.now > before {
+                    self.polls_at_once = 0;
+                }
+                due
+            };
+            let Some(due) = due else {
+                let mut env = self.sim.lock();
+                let what = "nothing will ever happen again".to_owned();
+                env.history.violate("L2", None, what);
+                break;
+            };
+            if self.fire(due) {
+                break;
+            }
+        }
+        self.report()
+    }
+
+    /// Polls whoever is ready, until nobody is.
+    fn poll_all(&mut self) {
+        loop {
+            let spawned = std::mem::take(&mut self.sim.lock().spawned);
+            for (life, work) in spawned {
+                if self.sim.lock().is_alive(life) {
+                    self.tasks.spawn(life, work);
+                }
+            }
+            let Some(slot) = self.tasks.poll_one(&mut self.rng) else {
+                if self.sim.lock().spawned.is_empty() {
+                    return;
+                }
+                continue;
+            };
+            self.polls += 1;
+            self.polls_at_once += 1;
+            let doomed = {
+                let mut env = self.sim.lock();
+                env.trace.mix(slot as u64);
+                if self.polls_at_once > MOST_POLLS {
+                    let what = "time stands still and something turns in circles".to_owned();
+                    env.history.violate("L1", None, what);
+                    return;
+                }
+                for node in 0..env.nodes.len() {
+                    if env.nodes[node].stopped {
+                        self.tasks.stop(node);
+                    }
+                }
+                env.nodes.iter().position(|node| node.dying)
+            };
+            if let Some(node) = doomed {
+                self.die(node);
+            }
+            let mut env = self.sim.lock();
+            env.follow();
+            if env.history.violation.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn fire(&mut self, due: Due) -> bool {
+        let sim = self.sim.clone();
+        match due {
+            Due::Wake(waker) => waker.wake(),
+            Due::Arrive(flight) => wire::arrive(&mut sim.lock(), *flight),
+            Due::Effect(late) => {
+                let (waiting, flight) = *late;
+                let mut env = sim.lock();
+                let now = env.now;
+                let answer = env.provider.finish(waiting, now);
+                wire::answered(&mut env, &flight, answer);
+            }
+            Due::Answer(answered) => wire::deliver(*answered),
+            Due::Provider => {
+                let mut env = sim.lock();
+                env.provider_woke();
+                webhooks::pump(&mut env);
+            }
+            Due::Webhook(copy) => webhooks::receive(&sim, *copy, &self.engines),
+            Due::Acked { attempt, status } => {
+                let mut env = sim.lock();
+                if let Some((number, timestamp)) = env.history.end_try(attempt) {
+                    let now = env.now;
+                    env.provider.delivered(number, status, timestamp, now);
+                    env.watch_provider();
+                }
+            }
+            Due::Ask(order) => host::ask(&sim, order, &mut self.wishes[order], &self.engines),
+            Due::AskAgain { order, attempt } => {
+                if self.wishes[order].attempt == attempt {
+                    host::ask(&sim, order, &mut self.wishes[order], &self.engines);
+                }
+            }
+            Due::Asked(asked) => {
+                let order = asked.order;
+                host::asked(&mut sim.lock(), *asked, &mut self.wishes[order]);
+            }
+            Due::Cancel(order) => {
+                if let Some(id) = self.wishes[order].id {
+                    host::cancel(&sim, order, id, &self.engines);
+                }
+            }
+            Due::Person { order, tries } => host::person(&sim, order, tries, &self.engines),
+            Due::Review(holder, outcome) => {
+                let mut env = sim.lock();
+                let now = env.now;
+                env.provider.review(holder, outcome, now);
+                env.watch_provider();
+            }
+            Due::Operator => {
+                let details = sim.lock().draw(Family::Operator);
+                if let Some(details) = details {
+                    host::operate(&sim, details, &self.engines);
+                }
+            }
+            Due::Chaos => self.chaos(),
+            Due::Relief => {
+                let env = sim.lock();
+                env.store.fill_disk(false);
+                env.store.overload(false);
+            }
+            Due::Start(node) => self.start(node),
+            Due::GoOn(node) => {
+                sim.lock().nodes[node].stopped = false;
+                self.tasks.go_on(node);
+            }
+            Due::Heal => self.heal(),
+            Due::Look => return self.look(),
+        }
+        false
+    }
+
+    /// What goes wrong by itself, beside any call.
+    fn chaos(&mut self) {
+        let sim = self.sim.clone();
+        let mut env = sim.lock();
+        if env.draw(Family::SyncFails).is_some() {
+            env.store.fail_next_sync();
+        }
+        if let Some(details) = env.draw(Family::DiskFull) {
+            env.store.fill_disk(true);
+            let wait = Rng::new(details).millis(1_000.0, 1_800_000.0);
+            env.after(wait, Due::Relief);
+        }
+        if let Some(details) = env.draw(Family::Overload) {
+            env.store.overload(true);
+            let wait = Rng::new(details).millis(100.0, 60_000.0);
+            env.after(wait, Due::Relief);
+        }
+        if let Some(details) = env.draw(Family::ClockJump) {
+            let mut rng = Rng::new(details);
+            let node = usize::try_from(rng.below(env.nodes.len() as u64)).unwrap_or(0);
+            let by = rng.millis(1_000.0, 1.2 * DAY as f64);
+            env.nodes[node].was_set = true;
+            env.nodes[node].offset += if rng.chance(0.5) { by } else { -by };
+        }
+        if let Some(details) = env.draw(Family::Eviction) {
+            let node = details % env.nodes.len() as u64;
+            wire::evict(&mut env, &client_id(usize::try_from(node).unwrap_or(0)));
+        }
+        if let Some(details) = env.draw(Family::Outage) {
+            let wait = Rng::new(details).millis(10_000.0, 3.0 * DAY as f64);
+            env.away_until = env.now + wait;
+        }
+        if env.draw(Family::ForgottenKeys).is_some() {
+            env.provider.forget_keys();
+            env.history.forgot = true;
+        }
+        let dies = env
+            .draw(Family::Crash)
+            .map(|details| usize::try_from(details % env.nodes.len() as u64).unwrap_or(0));
+        drop(env);
+        if let Some(node) = dies.filter(|node| self.engines[*node].is_some()) {
+            self.die(node);
+        }
+    }
+
+    /// A process dies where it stands. Alone on its store, it takes what was not synced with it.
+    fn die(&mut self, node: usize) {
+        self.tasks.kill(node);
+        self.engines[node] = None;
+        let mut env = self.sim.lock();
+        env.nodes[node].life = None;
+        env.nodes[node].dying = false;
+        env.nodes[node].stopped = false;
+        let wait = if env.healed {
+            1_000
+        } else {
+            self.rng.millis(100.0, 120_000.0)
+        };
+        env.after(wait, Due::Start(node));
+        drop(env);
+        if self.options.nodes == 1 {
+            self.reopen();
+        }
+    }
+
+    /// The store dies, and opens with what is durable and some of what was on its way to be.
+    fn reopen(&mut self) {
+        let mut env = self.sim.lock();
+        let unsynced = env.store.unsynced() as u64;
+        let kept = usize::try_from(self.rng.below(unsynced + 1)).unwrap_or(0);
+        match env.store.crash_keeping(kept) {
+            Ok(store) => {
+                env.store = Arc::new(store);
+                let (store, now) = (env.store.clone(), env.now);
+                env.history.started(&store, now);
+            }
+            Err(error) => {
+                let what = format!("the log does not open: {error}");
+                env.history.violate("S10", None, what);
+            }
+        }
+    }
+
+    fn start(&mut self, node: usize) {
+        if self.engines[node].is_some() {
+            return;
+        }
+        // Whoever finds a store that stopped for good opens it anew.
+        let store = self.sim.lock().store.clone();
+        let is_dead = store.head().now_or_never().is_none_or(|head| head.is_err());
+        if is_dead {
+            self.reopen();
+        }
+        let life = {
+            let mut env = self.sim.lock();
+            let state = &mut env.nodes[node];
+            state.lives += 1;
+            let life = Life {
+                node,
+                number: state.lives,
+            };
+            state.life = Some(life);
+            let now = env.now;
+            env.trace.line(now, || format!("node {node} starts"));
+            life
+        };
+        let store = self.sim.lock().store.clone();
+        let engine = engine(&self.sim, life, &store, &self.options);
+        self.engines[node] = Some(engine.clone());
+        let sim = self.sim.clone();
+        let work = async move {
+            // A store that stopped for good ends the process.
+            let ended = engine.run().await;
+            let mut env = sim.lock();
+            let now = env.now;
+            env.trace
+                .line(now, || format!("node {node} ends: {ended:?}"));
+            env.nodes[node].dying = true;
+        };
+        self.tasks.spawn(life, Box::pin(work));
+    }
+
+    fn heal(&mut self) {
+        let sim = self.sim.clone();
+        let mut env = sim.lock();
+        let now = env.now;
+        env.trace.line(now, || "the world heals".to_owned());
+        env.healed = true;
+        env.faults.heal();
+        env.away_until = 0;
+        env.provider.clear_faults();
+        env.store.fill_disk(false);
+        env.store.overload(false);
+        // The alarm says that a clock was set: it is put right, and the process started anew (F-071).
+        let set: Vec<_> = (0..env.nodes.len())
+            .filter(|node| env.nodes[*node].offset != 0 || env.nodes[*node].was_set)
+            .collect();
+        for node in &mut env.nodes {
+            node.offset = 0;
+        }
+        drop(env);
+        for node in set {
+            if self.engines[node].is_some() {
+                self.die(node);
+            }
+        }
+        host::resume_all(&sim, &self.engines);
+    }
+
+    /// Whether all is quiet; then the last judgement.
+    fn look(&mut self) -> bool {
+        let sim = self.sim.clone();
+        let mut env = sim.lock();
+        let now = env.now;
+        let placed = self
+            .wishes
+            .iter()
+            .all(|wish| wish.id.is_some() || wish.refused);
+        let policy = &self.options.policy;
+        let orders = &env.history.orders;
+        let restless = orders
+            .iter()
+            .filter_map(|id| env.history.order(*id))
+            .find(|order| !is_settled(order, policy, now))
+            .map(|order| (order.id, order.state.name()));
+        if placed && restless.is_none() {
+            let store = env.store.clone();
+            env.history.judge(&store);
+            return true;
+        }
+        let healed_for = now - BEGIN - self.options.heal_after;
+        if healed_for > LIMIT {
+            let order = restless.map(|(id, _)| id);
+            let what = match restless {
+                Some((_, state)) => format!("still {state} and moving, nine days after healing"),
+                None => "an order was never placed".to_owned(),
+            };
+            env.history.violate("L2", order, what);
+            return true;
+        }
+        // Rarely at last: what takes days is seen soon enough.
+        env.after((healed_for / 4).clamp(30_000, 1_800_000), Due::Look);
+        false
+    }
+
+    fn report(self) -> Report {
+        let mut env = self.sim.lock();
+        for id in env.history.orders.clone() {
+            if let Some(state) = env.history.order(id).map(|order| order.state.name()) {
+                env.coverage.ended(state);
+            }
+        }
+        let ends = self
+            .wishes
+            .iter()
+            .map(|wish| {
+                let order = wish.id.and_then(|id| env.history.order(id));
+                order.map_or("none", |order| order.state.name()).to_owned()
+            })
+            .collect();
+        Report {
+            hash: env.trace.hash(),
+            violation: env.history.violation.clone(),
+            coverage: std::mem::take(&mut env.coverage),
+            decided: std::mem::take(&mut env.faults.decided),
+            boundaries: env.boundaries,
+            requests: env.requests,
+            polls: self.polls,
+            ends,
+            lines: env.trace.take_lines(),
+        }
+    }
+}
+
+fn client_id(node: usize) -> String {
+    format!("simulation-{node}")
+}
+
+fn provider(options: &Options) -> Config {
+    Config {
+        seed: options.seed,
+        webhook: Some(WebhookTarget {
+            url: "https://host.example/webhooks/uqpay".into(),
+            secret: Some(SECRET.into()),
+        }),
+        variants: if options.rate(Family::Variants) > 0.0 {
+            Variants::BySeed
+        } else {
+            Variants::Off
+        },
+        processing_delay: Duration::from_millis(options.processing),
+        idv_link_lifetime: Duration::from_secs(options.link_life),
+        idv_link_base: Some("https://idv.example/".into()),
+        rate_limit_per_minute: Some(200),
+        token_limit_per_minute: Some(60),
+        ..Config::default()
+    }
+}
+
+/// What the provider does with one order, come what may.
+fn traits(env: &mut Env, number: usize) {
+    let metadata: serde_json::Map<_, _> = [("test".to_owned(), number.to_string().into())]
+        .into_iter()
+        .collect();
+    let mut rule = |fault| {
+        env.provider.add_fault(FaultRule {
+            id: String::new(),
+            applies_to: FaultMatch {
+                metadata: metadata.clone(),
+                ..FaultMatch::default()
+            },
+            fault,
+            times: None,
+            probability: None,
+            used: 0,
+        });
+    };
+    let faults = [
+        (
+            Family::CardFails,
+            Fault::CardFails {
+                failure_code: Some("CARD_CREATION_FAILED".into()),
+            },
+        ),
+        (Family::NeverActive, Fault::NeverActivates),
+        (Family::ActiveAtOnce, Fault::ActiveAtOnce),
+        (Family::WebhookEarly, Fault::WebhookEarly),
+    ];
+    let mut chosen = Vec::new();
+    for (family, fault) in faults {
+        if env.faults.draw(family).is_some() {
+            chosen.push((family, fault));
+        }
+    }
+    for (family, fault) in chosen {
+        env.coverage.family(family);
+        rule(fault);
+    }
+    if env.faults.draw(Family::Leftover).is_some() {
+        env.coverage.family(Family::Leftover);
+        env.provider.add_fault(FaultRule {
+            id: String::new(),
+            applies_to: FaultMatch {
+                metadata,
+                ..FaultMatch::default()
+            },
+            fault: Fault::OrphanCardholder(issuance_simulator::ErrorAnswer {
+                status: 500,
+                body: None,
+                retry_after: None,
+                cached: Some(false),
+            }),
+            times: Some(1),
+            probability: None,
+            used: 0,
+        });
+    }
+}
+
+#[expect(clippy::expect_used, reason = "fixed values that fit together")]
+fn engine(sim: &Sim, life: Life, store: &Arc<SimulatedStore>, options: &Options) -> Engine {
+    let wire = Wire {
+        sim: sim.clone(),
+        life,
+    };
+    let config = ClientConfig {
+        base_url: BaseUrl::parse("https://provider.example/api", false).expect("a good base"),
+        client_id: client_id(life.node),
+        api_key: "simulation-key".to_owned().into(),
+        on_behalf_of: None,
+        connect_timeout: ClientConfig::CONNECT_TIMEOUT,
+        total_timeout: ClientConfig::TOTAL_TIMEOUT,
+        max_answer: ClientConfig::MAX_ANSWER,
+    };
+    let client = Client::over(Arc::new(wire), config).expect("good credentials");
+    let secret = WebhookSecret {
+        secret: SECRET.to_owned().into(),
+        valid_until: None,
+    };
+    let verifier = Verifier::new(vec![secret], Duration::from_secs(300)).expect("a good secret");
+    Engine::builder()
+        .store(Arc::new(Disk {
+            store: store.clone(),
+            sim: sim.clone(),
+            life,
+        }))
+        .uqpay(client)
+        .notifier(Arc::new(Ear {
+            sim: sim.clone(),
+            life,
+        }))
+        .clock(Arc::new(NodeClock {
+            sim: sim.clone(),
+            node: life.node,
+        }))
+        .policy(options.policy.clone())
+        .limits(Limits::standard())
+        .webhooks(verifier)
+        .build()
+        .expect("an engine of good parts")
+}
