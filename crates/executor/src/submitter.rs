@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use issuance_domain::{
     Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Purpose,
-    RefusalClass, Rejection, SilenceCause, Source, Timestamp,
+    RefusalClass, Rejection, SilenceCause, Source, Submission, Timestamp,
 };
 use issuance_store::{
     CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError,
@@ -259,11 +259,14 @@ impl Submitter {
     }
 
     /// The right to one call. An order that waits for its product goes behind the others of it; one that an operator
-    /// released goes ahead.
+    /// released goes ahead, and so does one whose call may have arrived: it asks for no further card.
     fn enter(&self, order: &Order, purpose: Purpose) -> Result<(), Timestamp> {
         let now = self.clock.now();
         let pool = pool(order);
-        let waits = purpose == Purpose::CreateCard && !is_released(order);
+        let may_have_arrived = order
+            .submission(purpose)
+            .is_some_and(Submission::outcome_unknown);
+        let waits = purpose == Purpose::CreateCard && !is_released(order) && !may_have_arrived;
         if waits {
             self.pools.peek(&pool, now)?;
         }

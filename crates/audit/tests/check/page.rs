@@ -26,6 +26,7 @@ In our own engine, by the simulation before it was finished; seeds are of the si
 |---|---|---|
 | S19 | 0x940 | An order failed by hand while it was paused stayed paused: its card came, and nobody looked. Its end ends the pause now. |
 | S18 | 0x4343 | A message about a card without our mark was matched by its person: it activated another order of the same person, whose own search had just found that person, with a card made for somebody else. A card is known by its own names and our mark alone now. |
+| L2 | 0x14ce | A call that may have arrived waited behind a pool that stayed empty, so that nobody ever learned what had become of it. It asks for no further card and goes ahead now. |
 
 Of the checker's own: the person rejected in messages that no read confirms was taken for no reason to fail (S30); a message
 that is only a reason to read was counted as applied twice (S14).

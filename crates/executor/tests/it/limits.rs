@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use issuance_domain::SilenceCause;
-use issuance_executor::{Budget, Clock as _, Silence, Urgency, recall};
+use issuance_executor::{Budget, Clock as _, Pool, Silence, Urgency, recall};
 use issuance_store::{Kind, Store as _};
 
 use crate::world::World;
@@ -30,6 +30,32 @@ async fn one_order_without_room_closes_nothing_for_the_others() {
     world.worker.step().await.unwrap();
     let now = world.clock.now();
     assert_eq!(world.budget.usage(now).closed_until, Some(now.after(wait)));
+}
+
+/// Found by simulation: behind a pool that stayed empty nobody ever learned what had become of the call.
+#[tokio::test]
+async fn an_empty_pool_holds_back_no_call_that_may_have_arrived() {
+    let silent = Duration::from_secs(1);
+    let world = World::new(200, 200, 0, silent);
+    world.place(1).await;
+    assert_eq!(world.worker.step().await.unwrap(), 1);
+    let pool = Pool {
+        account: None,
+        product: "product-1".parse().unwrap(),
+    };
+    world
+        .pools
+        .refused(&pool, "insufficient_sub_bin", world.clock.now(), 0.0);
+    world.clock.forward(Duration::from_secs(3));
+    for _ in 0..12 {
+        world
+            .pools
+            .refused(&pool, "insufficient_sub_bin", world.clock.now(), 0.0);
+    }
+    let far = world.pools.open()[0].until.since(world.clock.now());
+    assert!(far > Duration::from_secs(200), "{far:?}");
+    world.run(1, Duration::from_secs(120)).await.unwrap();
+    assert_eq!(world.provider.cards.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

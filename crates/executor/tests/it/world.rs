@@ -148,6 +148,7 @@ pub(crate) struct World {
     pub(crate) provider: Arc<Counting>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) breaker: Arc<Breaker>,
+    pub(crate) pools: Arc<ProductBreaker>,
     pub(crate) store: Arc<SimulatedStore>,
     handler: CommandHandler,
     pub(crate) worker: Worker<Submitter>,
@@ -188,13 +189,14 @@ impl World {
             cap: Duration::from_secs(300),
             jitter: 0.3,
         };
+        let pools = Arc::new(ProductBreaker::new(retry.clone()));
         let submitter = Submitter {
             handler: handler.clone(),
             provider: provider.clone(),
             clock: clock.clone(),
             budget: shared.clone(),
             breaker: breaker.clone(),
-            pools: Arc::new(ProductBreaker::new(retry.clone())),
+            pools: pools.clone(),
             retry: retry.clone(),
         };
         let options = WorkerOptions {
@@ -208,6 +210,7 @@ impl World {
             provider,
             budget: shared,
             breaker,
+            pools,
             store,
             handler,
             worker,
