@@ -332,6 +332,52 @@ async fn another_log_in_the_place_of_the_log_is_refused() {
     ));
 }
 
+#[tokio::test]
+async fn segments_that_are_missing_moved_emptied_or_twice_keep_the_store_shut() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    fill(&store, 0..25).await;
+    let found = look(&store, 0..25).await;
+    store.close().await.unwrap();
+    drop(store);
+    let (journal, good) = (dir.path().join("data/journal"), dir.path().join("good"));
+    copy(&journal, &good);
+    let mut names: Vec<_> = std::fs::read_dir(&journal)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert!(names.len() > 3);
+    for (index, name) in names.iter().enumerate() {
+        let path = journal.join(name);
+        let another = journal.join("journal-00000000000000009999.jsonl");
+        let other = journal.join(&names[(index + 1) % names.len()]);
+        type Play<'a> = (&'a str, &'a dyn Fn());
+        let plays: [Play<'_>; 5] = [
+            ("missing", &|| std::fs::remove_file(&path).unwrap()),
+            ("emptied", &|| std::fs::write(&path, "").unwrap()),
+            ("renamed", &|| std::fs::rename(&path, &another).unwrap()),
+            ("twice", &|| assert!(std::fs::copy(&path, &another).is_ok())),
+            ("another's", &|| {
+                assert!(std::fs::copy(&other, &path).is_ok())
+            }),
+        ];
+        for (what, play) in plays {
+            swap(&good, &journal);
+            play();
+            let refused = EmbeddedStore::open(options(dir.path()));
+            assert!(
+                matches!(refused, Err(OpenError::Journal(_))),
+                "{name:?} is {what}: {refused:?}"
+            );
+        }
+    }
+    swap(&good, &journal);
+    let (store, report) = open(dir.path());
+    assert_eq!(report.index.rebuilt, None);
+    assert_eq!(look(&store, 0..25).await, found);
+}
+
 fn head_of(dir: &Path) -> Head {
     let journal = Directory::open(&dir.join("data/journal")).unwrap();
     let (_, report) = Reader::open(Arc::new(journal), None).unwrap();
