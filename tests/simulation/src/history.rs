@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use issuance_audit::{Call, Card, Checker, Ending, Outside, ProviderFact, Request, Rules};
 use issuance_domain::{
-    EventBody, METADATA_ORDER_KEY, Order, OrderId, Phase, Policy, Purpose, Timestamp, outbox,
+    AttentionReason, EventBody, METADATA_ORDER_KEY, Order, OrderId, Phase, Policy, Purpose, State,
+    Timestamp, outbox,
 };
-use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry};
+use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry, product};
 use issuance_store::{HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Store};
 
 use crate::coverage::Coverage;
@@ -55,6 +56,11 @@ impl History {
             as_it_happens: true,
             clocks: (!clocks_wrong).then_some(Duration::from_secs(1)),
             key_age_slack: Duration::from_secs(if clocks_wrong { 7 * 86_400 } else { 330 }),
+            without_cards: product::EMPTY_POOL
+                .to_string()
+                .parse()
+                .into_iter()
+                .collect(),
             ..Rules::of(options.policy.clone())
         };
         Self {
@@ -366,8 +372,19 @@ fn heard(request: &RequestEntry) -> Request {
     }
 }
 
-/// Whether nothing moves any more: ended, told, and nothing on its way; or a person's to decide, and shown to one.
-pub(crate) fn is_settled(order: &Order, policy: &Policy, now: i64) -> bool {
+/// The first order that still moves: neither ended and told, nor before a person, nor waiting behind an alarm of its pool.
+pub(crate) fn restless<'a>(
+    orders: impl Iterator<Item = &'a Order> + Clone,
+    policy: &Policy,
+    now: i64,
+) -> Option<&'a Order> {
+    orders
+        .clone()
+        .find(|order| !is_settled(order, policy, now) && !is_behind(order, orders.clone()))
+}
+
+/// Nothing on its way; or a person's to decide, and shown to one.
+fn is_settled(order: &Order, policy: &Policy, now: i64) -> bool {
     if order.state.is_terminal() && outbox(order, policy).is_empty() {
         return true;
     }
@@ -380,4 +397,17 @@ pub(crate) fn is_settled(order: &Order, policy: &Policy, now: i64) -> bool {
         .submission(Purpose::CreateCard)
         .is_some_and(|submission| matches!(submission.phase, Phase::InFlight { .. }));
     shown && order.notice.told >= order.notice.owed && !flies
+}
+
+/// One cause raises one alarm (design §5): whoever waits until the pool has cards again needs none of its own.
+fn is_behind<'a>(order: &Order, mut others: impl Iterator<Item = &'a Order>) -> bool {
+    // What became of a call that may have arrived must be known all the same.
+    let waits = matches!(&order.state, State::Requested { submission }
+        if matches!(submission.phase, Phase::Owed { .. }) && !submission.outcome_unknown());
+    waits
+        && others.any(|other| {
+            let reason = other.attention.as_ref().map(|called| &called.reason);
+            other.terms.product_id == order.terms.product_id
+                && matches!(reason, Some(AttentionReason::Capacity { .. }))
+        })
 }

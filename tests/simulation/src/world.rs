@@ -15,7 +15,7 @@ use crate::coverage::Coverage;
 use crate::disk::Disk;
 use crate::env::{BEGIN, Due, Env, Node, Sim};
 use crate::faults::{Decided, Family, Faults};
-use crate::history::is_settled;
+use crate::history::restless;
 use crate::host::{self, Ear, Wish};
 use crate::options::Options;
 use crate::rng::Rng;
@@ -447,26 +447,25 @@ impl World {
                 self.die(node);
             }
         }
-        host::resume_all(&sim, &self.engines);
     }
 
     /// Whether all is quiet; then the last judgement.
     fn look(&mut self) -> bool {
         let sim = self.sim.clone();
+        host::resume_all(&sim, &self.engines);
         let mut env = sim.lock();
         let now = env.now;
+        // Who died shortly before may yet find something to do.
+        let all_up = env.nodes.iter().all(|node| node.life.is_some());
         let placed = self
             .wishes
             .iter()
             .all(|wish| wish.id.is_some() || wish.refused);
         let policy = &self.options.policy;
-        let orders = &env.history.orders;
-        let restless = orders
-            .iter()
-            .filter_map(|id| env.history.order(*id))
-            .find(|order| !is_settled(order, policy, now))
-            .map(|order| (order.id, order.state.name()));
-        if placed && restless.is_none() {
+        let history = &env.history;
+        let orders = history.orders.iter().filter_map(|id| history.order(*id));
+        let restless = restless(orders, policy, now).map(|order| (order.id, order.state.name()));
+        if placed && all_up && restless.is_none() {
             let store = env.store.clone();
             env.history.judge(&store);
             return true;
@@ -476,6 +475,7 @@ impl World {
             let order = restless.map(|(id, _)| id);
             let what = match restless {
                 Some((_, state)) => format!("still {state} and moving, nine days after healing"),
+                None if placed => "a process never came up again".to_owned(),
                 None => "an order was never placed".to_owned(),
             };
             env.history.violate("L2", order, what);
