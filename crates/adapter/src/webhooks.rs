@@ -136,10 +136,14 @@ impl Webhooks {
                 WebhookError::Store(StoreError::Overloaded),
             ));
         };
-        match webhook::parse(body) {
+        let taken = match webhook::parse(body) {
             Ok(event) => self.store_event(&event, body).await,
             Err(unreadable) => self.quarantine(body, &unreadable.to_string()).await,
-        }
+        };
+        taken.map_err(|error| match error {
+            WebhookError::Store(StoreError::Overloaded) => refused("overloaded", error),
+            other => refused("not_stored", other),
+        })
     }
 
     /// How webhooks come.
@@ -223,7 +227,6 @@ impl Webhooks {
         let Ok(id) = format!("unreadable-{body_digest}").parse::<MessageId>() else {
             return Err(WebhookError::Unverified);
         };
-        tracing::error!(event_id = %id, why, "a genuine webhook cannot be read; quarantined");
         let message = Message {
             id: id.clone(),
             event_type: "unreadable".into(),
@@ -244,6 +247,9 @@ impl Webhooks {
             .store()
             .receive(message, Some(sealed).filter(|_| !secret))
             .await?;
+        if receipt == Receipt::Stored {
+            tracing::error!(event_id = %id, why, "a genuine webhook cannot be read; quarantined");
+        }
         count(receipt);
         Ok(receipt)
     }

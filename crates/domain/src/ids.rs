@@ -16,8 +16,31 @@ pub struct InvalidId {
     pub max: usize,
 }
 
+/// The host's own word stays as it is.
+fn as_given(text: &str) -> Box<str> {
+    text.into()
+}
+
+/// A UUID is the same in either case and is written in lower case (RFC 9562 §4); any other id is what it says.
+fn one_case(text: &str) -> Box<str> {
+    let hyphens = [8, 13, 18, 23];
+    let is_uuid = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if hyphens.contains(&at) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        });
+    if is_uuid {
+        text.to_ascii_lowercase().into()
+    } else {
+        text.into()
+    }
+}
+
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $written:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -38,7 +61,7 @@ macro_rules! text_id {
                 if text.is_empty() || text.len() > $max || !visible {
                     return Err(InvalidId { what: $what, max: $max });
                 }
-                Ok(Self(text.into()))
+                Ok(Self($written(text)))
             }
         }
 
@@ -71,31 +94,31 @@ macro_rules! text_id {
 
 text_id!(
     /// The host's own name for an order, unique per account. Not a place for personal data: it stands in the log.
-    Reference, "reference", 128
+    Reference, "reference", 128, as_given
 );
 text_id!(
     /// The provider's sub-account an order is placed on behalf of (contract §1.4, `x-on-behalf-of`).
-    Account, "account", 64
+    Account, "account", 64, one_case
 );
 text_id!(
     /// The provider's card product (contract §2.1).
-    ProductId, "product id", 64
+    ProductId, "product id", 64, one_case
 );
 text_id!(
     /// The provider's card (contract §2.2).
-    CardId, "card id", 64
+    CardId, "card id", 64, one_case
 );
 text_id!(
     /// The provider's cardholder (contract §2.3).
-    CardholderId, "cardholder id", 64
+    CardholderId, "cardholder id", 64, one_case
 );
 text_id!(
     /// The provider's *card order*, which is not our order (contract §2.6).
-    CardOrderId, "card order id", 64
+    CardOrderId, "card order id", 64, one_case
 );
 text_id!(
     /// A webhook's `event_id`, the name of one inbox message (contract §5.2).
-    MessageId, "event id", 128
+    MessageId, "event id", 128, one_case
 );
 
 /// One order: one stream of events, one saga, at most one card. A UUID v7, so that ids sort by age.
@@ -158,5 +181,31 @@ pub struct Digest(pub Box<str>);
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_of_the_provider_is_one_id_in_either_case() {
+        let lower = "d1e4a2b7-6c05-4f88-b9e3-5a1c7d20f946";
+        let upper = lower.to_uppercase();
+        assert_eq!(upper.parse::<CardId>(), lower.parse());
+        assert_eq!(
+            serde_json::from_str::<CardholderId>(&format!("\"{upper}\""))
+                .unwrap()
+                .as_str(),
+            lower
+        );
+        for other in [
+            "Card_7",
+            "D1E4A2B76C054F88B9E35A1C7D20F946",
+            &format!("{upper}0"),
+        ] {
+            assert_eq!(other.parse::<CardId>().unwrap().as_str(), other);
+        }
+        assert_eq!(upper.parse::<Reference>().unwrap().as_str(), upper);
     }
 }

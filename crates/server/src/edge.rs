@@ -76,7 +76,8 @@ async fn enter(State(handler_timeout): State<Duration>, request: Request, next: 
     let took = begun.elapsed();
     let status = response.status().as_u16();
     let milliseconds = took.as_millis();
-    if response.status().is_server_error() {
+    // Overload is told by figures: a line for each refusal would be one more load.
+    if response.status().is_server_error() && status != 503 {
         tracing::warn!(parent: &span, status, milliseconds, "request not served");
     } else {
         tracing::debug!(parent: &span, status, milliseconds, "request answered");

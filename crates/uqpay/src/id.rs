@@ -14,11 +14,27 @@ pub struct InvalidId;
 
 fn checked(text: &str) -> Result<String, InvalidId> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if (1..=MAX_LEN).contains(&text.len()) && text.bytes().all(allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err(InvalidId)
+    if !(1..=MAX_LEN).contains(&text.len()) || !text.bytes().all(allowed) {
+        return Err(InvalidId);
     }
+    // The same in either case (RFC 9562 §4), so that two of them are compared as they stand.
+    if is_uuid(text) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let hyphens = [8, 13, 18, 23];
+    let fits = |(at, byte): (usize, u8)| {
+        if hyphens.contains(&at) {
+            byte == b'-'
+        } else {
+            byte.is_ascii_hexdigit()
+        }
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
 macro_rules! id {
@@ -29,7 +45,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes an identifier exactly as the provider wrote it.
+            /// Takes an identifier as the provider wrote it; a UUID is put in lower case.
             ///
             /// # Errors
             /// [`InvalidId`] when it could not stand as one path segment.
@@ -37,7 +53,7 @@ macro_rules! id {
                 checked(text).map(Self)
             }
 
-            /// The identifier as the provider wrote it.
+            /// The identifier.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

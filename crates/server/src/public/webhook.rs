@@ -23,7 +23,13 @@ pub(super) async fn receive(
 ) -> Result<StatusCode, StatusCode> {
     let bytes = body::read(body, app.limit(MAX_BYTES), &app.webhook_room)
         .await
-        .map_err(|problem: Problem| problem.code().status())?;
+        .map_err(|problem: Problem| {
+            let status = problem.code().status();
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                metrics::counter!("issuance_webhooks_total", "outcome" => "no_room").increment(1);
+            }
+            status
+        })?;
     let values = |name| {
         headers
             .get_all(name)
@@ -39,9 +45,7 @@ pub(super) async fn receive(
         Ok(_) => Ok(StatusCode::OK),
         Err(WebhookError::Unverified | WebhookError::Stale) => Err(StatusCode::UNAUTHORIZED),
         Err(WebhookError::TooLarge) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(WebhookError::Store(error)) => {
-            tracing::error!(%error, "a genuine webhook could not be stored; the provider will come again");
-            Err(StatusCode::SERVICE_UNAVAILABLE)
-        }
+        // Counted, and the store says what is wrong with it once; the provider comes again.
+        Err(WebhookError::Store(_)) => Err(StatusCode::SERVICE_UNAVAILABLE),
     }
 }

@@ -112,8 +112,8 @@ impl Committer {
             .journal
             .write(batches)
             .and_then(|written| self.journal.sync().map(|_| written));
-        if written.is_ok() {
-            *self.shared.room() = None;
+        if written.is_ok() && self.shared.room().take().is_some() {
+            tracing::info!("there is room to write again");
         }
         written.map(Some).map_err(|error| match error {
             JournalError::Full { source, .. } => self.shared.no_room(&source),

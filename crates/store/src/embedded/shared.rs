@@ -95,8 +95,10 @@ impl Shared {
 
     /// What a caller hears when a file could not grow or be made, and nothing of it was.
     pub(super) fn no_room(&self, source: &std::io::Error) -> StoreError {
-        tracing::warn!(%source, "no room to write");
-        *self.room() = Some(source.to_string());
+        // Said once, not for every write that is refused meanwhile.
+        if self.room().replace(source.to_string()).is_none() {
+            tracing::warn!(%source, "no room to write");
+        }
         if is_out_of_handles(source) {
             StoreError::Overloaded
         } else {

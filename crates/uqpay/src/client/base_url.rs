@@ -41,6 +41,9 @@ impl BaseUrl {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
             return Err(InvalidBaseUrl::NotAUrl);
         }
+        if url.host_str().is_some_and(has_empty_label) {
+            return Err(InvalidBaseUrl::NotAUrl);
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidBaseUrl::UserInfo);
         }
@@ -88,6 +91,12 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
+/// One dot at the end says that the name is whole. An empty label anywhere else is no name in DNS.
+fn has_empty_label(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.split('.').any(str::is_empty)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Host {
     Loopback,
@@ -98,7 +107,8 @@ enum Host {
 
 impl Host {
     fn of(url: &Url) -> Self {
-        let name = url.host_str().unwrap_or_default().trim_end_matches('.');
+        let name = url.host_str().unwrap_or_default();
+        let name = name.strip_suffix('.').unwrap_or(name);
         let literal = name.trim_start_matches('[').trim_end_matches(']');
         match literal.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) => Self::of_v4(address),

@@ -199,7 +199,7 @@ fn paged(mut url: Url, page: PageRequest) -> Url {
 
 /// A proxy that mixes up answers must not end an order (reliability F-040).
 fn same(told: &str, asked: &str) -> Result<(), UnknownCause> {
-    if told.eq_ignore_ascii_case(asked) {
+    if told == asked {
         Ok(())
     } else {
         Err(UnknownCause::WrongResource)

@@ -34,6 +34,7 @@ fn loopback_needs_leave() {
     for text in [
         "http://127.0.0.1:8080/api",
         "http://localhost:1/api",
+        "http://localhost.:1/api",
         "http://[::1]:9/api",
         "https://127.9.9.9/api",
     ] {
@@ -64,6 +65,11 @@ fn nasty_urls_are_refused_with_and_without_leave() {
         ("https://api.uqpay.com:99999", NotAUrl),
         ("https://[::1", NotAUrl),
         ("https://256.1.1.1", NotAUrl),
+        ("http://localhost%2e%2e/:1/", NotAUrl),
+        ("http://localhost../", NotAUrl),
+        ("https://.api.uqpay.com", NotAUrl),
+        ("https://api..uqpay.com", NotAUrl),
+        ("https://.", NotAUrl),
         ("http://api.uqpay.com/api", NotHttps),
         ("http://18.143.59.64/api", NotHttps),
         ("http://localhost.evil.example", NotHttps),
