@@ -6,51 +6,15 @@
     reason = "a test that cannot go on should panic"
 )]
 
+mod support;
+
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
-
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-
-/// Starts one that goes on, and reads its first line, which says where it listens.
-async fn start(args: &[&str]) -> (Child, Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_issuance"))
-        .env("UQPAY_CLIENT_ID", "tests")
-        .env("UQPAY_API_KEY", "tests-key")
-        .env("UQPAY_WEBHOOK_SECRET", "whsec_limits_test_0123456789")
-        .env("ISSUANCE_VAULT_KEY", "a5".repeat(32))
-        .env("OPERATOR_TOKEN", TOKEN)
-        .arg("--json")
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
-    let first = serde_json::from_str(&first.unwrap().unwrap().unwrap()).unwrap();
-    (child, first)
-}
-
-async fn serve(dir: &Path, provider: &str) -> (Child, String, String) {
-    let config = dir.join("issuance.toml");
-    let text = format!(
-        "environment = \"local\"\n[provider]\nbase_url = \"{provider}\"\n[store]\ndata_dir = \"{}\"\n\
-         [server]\nlisten = \"127.0.0.1:0\"\nallow_anonymous_loopback = true\n\
-         [admin]\nlisten = \"127.0.0.1:0\"\ntokens = [{{ name = \"tester\", role = \"operator\", env = \"OPERATOR_TOKEN\" }}]\n",
-        dir.join("data").display(),
-    );
-    std::fs::write(&config, text).unwrap();
-    let (child, first) = start(&["serve", "--config", config.to_str().unwrap()]).await;
-    let url = |name: &str| first[name].as_str().unwrap().to_owned();
-    (child, url("server"), url("admin"))
-}
+use serde_json::Value;
+use support::{TOKEN, order, serve, simulate};
+use tokio::process::Child;
 
 /// What an operator is told of the store.
 async fn trouble(admin: &str) -> Value {
@@ -63,19 +27,10 @@ async fn trouble(admin: &str) -> Value {
 }
 
 async fn place(server: &str, number: usize) -> u16 {
-    let order = json!({
-        "reference": format!("limits-{number}"),
-        "product_id": "6f0b2c44-8d1e-4a57-9c3b-2a7e5d90f1c8",
-        "currency": "USD",
-        "cardholder": { "type": "new", "fields": {
-            "email": format!("limits{number}@mail.example"), "first_name": "Mina", "last_name": "Okafor",
-            "country_code": "SG", "phone_number": format!("8{number:07}"),
-        } },
-    });
     let placed = reqwest::Client::new()
         .post(format!("{server}/v1/orders"))
-        .header("idempotency-key", format!("limits-{number}"))
-        .json(&order);
+        .header("idempotency-key", format!("order-{number}"))
+        .json(&order(number));
     placed.send().await.unwrap().status().as_u16()
 }
 
@@ -99,9 +54,8 @@ fn largest(dir: &Path) -> u64 {
 #[tokio::test]
 async fn files_that_may_not_grow_refuse_writes_and_end_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (_simulator, simulated) = start(&["simulate", "--listen", "127.0.0.1:0"]).await;
-    let provider = simulated["api_base"].as_str().unwrap();
-    let (mut child, server, admin) = serve(dir.path(), provider).await;
+    let (_simulator, provider) = simulate().await;
+    let (mut child, server, admin) = serve(dir.path(), &provider, None, "warn").await;
     for number in 0..5 {
         let status = place(&server, number).await;
         assert!((200..300).contains(&status), "{status}");
