@@ -26,6 +26,9 @@ const BATCH: usize = 256;
 /// A parked message finds its order within this, or none explains it: a create call that came to anything has told its
 /// order the names long before. From the first day on it is reported (contract §9.4).
 const PARKING: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// A message that waits for a person is kept for this long, with its body: nothing says whose it is, so nobody's request
+/// can end it.
+const QUARANTINE: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// How often those are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -84,12 +87,24 @@ impl Inbox {
         Ok(count)
     }
 
-    /// Ends the wait of those that were parked too long ago. How many that were.
+    /// Ends the wait of those that were parked too long ago, and the keeping of those that no person looked at. How many
+    /// that were.
     ///
     /// # Errors
     /// When the store could not.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
+        let mut ended = 0;
+        // The oldest; nothing is parked for as long.
+        for (message, standing) in self.handler.store().unsettled_messages(BATCH).await? {
+            let is_over = now.since(message.received_at) >= QUARANTINE;
+            if is_over && matches!(standing, Standing::Quarantined { .. }) {
+                tracing::warn!(event_id = %message.id, "nobody looked at a quarantined message; it is not kept any longer");
+                self.settle(&message, Standing::Settled { order: None })
+                    .await?;
+                ended += 1;
+            }
+        }
         let parked = self.handler.store().parked_messages(BATCH).await?;
         let is_over = |message: &&Message| now.since(message.received_at) >= PARKING;
         let over: Vec<_> = parked.iter().filter(is_over).collect();
@@ -98,7 +113,7 @@ impl Inbox {
             let why = "no order explains it".into();
             self.settle(message, Standing::Quarantined { why }).await?;
         }
-        Ok(over.len())
+        Ok(ended + over.len())
     }
 
     async fn handle(&self, message: &Message) -> Result<(), StoreError> {

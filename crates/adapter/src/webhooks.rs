@@ -227,11 +227,21 @@ impl Webhooks {
         let Ok(id) = format!("unreadable-{body_digest}").parse::<MessageId>() else {
             return Err(WebhookError::Unverified);
         };
+        let named = mark(body);
+        // What comes late for an order that was erased is not kept.
+        let erased = match named {
+            Some(order) => self
+                .store()
+                .order(order)
+                .await?
+                .is_some_and(|order| order.is_erased()),
+            None => false,
+        };
         let message = Message {
             id: id.clone(),
             event_type: "unreadable".into(),
             received_at: self.clock.now(),
-            aliases: Vec::new(),
+            aliases: named.map(Alias::Order).into_iter().collect(),
             body_digest: body_digest.into(),
             content: to_raw_value(&Content {
                 unreadable: Some(why.into()),
@@ -245,7 +255,7 @@ impl Webhooks {
         };
         let receipt = self
             .store()
-            .receive(message, Some(sealed).filter(|_| !secret))
+            .receive(message, Some(sealed).filter(|_| !secret && !erased))
             .await?;
         if receipt == Receipt::Stored {
             tracing::error!(event_id = %id, why, "a genuine webhook cannot be read; quarantined");
@@ -265,6 +275,17 @@ fn may_carry_secret(body: &[u8]) -> bool {
     [&b"otp"[..], b"activation"]
         .iter()
         .any(|word| body.windows(word.len()).any(|bytes| bytes == *word))
+}
+
+/// Our mark in a body that cannot be read: whose it is, if so.
+fn mark(body: &[u8]) -> Option<OrderId> {
+    let key = METADATA_ORDER_KEY.as_bytes();
+    let at = body.windows(key.len()).position(|bytes| bytes == key)?;
+    // Behind it the id, whatever quotes and escapes stand between.
+    let rest = &body[at + key.len()..];
+    let id = rest.iter().position(u8::is_ascii_hexdigit)?;
+    let id = rest.get(id..id + 36)?;
+    std::str::from_utf8(id).ok()?.parse().ok()
 }
 
 fn digest(body: &[u8]) -> String {

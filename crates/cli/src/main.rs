@@ -12,10 +12,12 @@ mod copies;
 mod demo;
 mod exit;
 mod http;
+mod inbox;
 mod issue;
 mod logging;
 mod orders;
 mod output;
+mod panics;
 mod reconcile;
 mod serve;
 mod signals;
@@ -55,12 +57,14 @@ enum Command {
     Reconcile(reconcile::Args),
     Erase(vault::EraseArgs),
     Rekey(vault::RekeyArgs),
+    Inbox(inbox::Args),
     Config(config::Args),
     /// Run the false UQPAY alone.
     Simulate(simulate::Args),
 }
 
 fn main() -> ExitCode {
+    panics::mask();
     let cli = Cli::parse();
     let output = Output::new(cli.json);
     match run(cli.command, output) {
@@ -98,6 +102,7 @@ fn run(command: Command, output: Output) -> Result<(), Failure> {
             Command::Reconcile(args) => reconcile::run(args, output).await,
             Command::Erase(args) => vault::erase(args, output).await,
             Command::Rekey(args) => vault::rekey(args, output).await,
+            Command::Inbox(args) => inbox::run(args, output).await,
             Command::Config(args) => config::run(args, output),
             Command::Simulate(args) => simulate::run(args, output).await,
         }
@@ -156,6 +161,8 @@ mod tests {
             "issuance erase ref-1 --reason r --expect 3 --now",
             "issuance erase ref-1 --reason r --offline --config a.toml --actor ada",
             "issuance rekey --patience 5",
+            "issuance inbox list",
+            "issuance inbox --server http://127.0.0.1:1 dismiss m-1 --reason r",
             "issuance rekey --offline --config a.toml",
             "issuance audit verify data",
             "issuance audit check data --ledger http://127.0.0.1:1/_sim/ledger --history h.jsonl --at-rest",
@@ -185,6 +192,7 @@ mod tests {
             "issuance erase ref-1",
             "issuance erase ref-1 --reason r --offline",
             "issuance rekey --config a.toml",
+            "issuance inbox dismiss m-1",
             "issuance orders act ref-1 --reason r",
             "issuance orders act ref-1 teleport --reason r",
             "issuance issue",

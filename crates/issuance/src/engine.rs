@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use issuance_adapter::{Inbox, Readings, UqpayProvider, WebhookError, Webhooks};
 use issuance_domain::{
-    Command, Context, OperatorAct, OperatorAction, Order, OrderId, Policy, State, Timestamp,
-    Version, allowed_actions,
+    Command, Context, MessageId, OperatorAct, OperatorAction, Order, OrderId, Policy, State,
+    Timestamp, Version, allowed_actions,
 };
 use issuance_executor::{
     Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker, recall,
@@ -180,6 +180,33 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<(Message, Standing)>, EngineError> {
         Ok(self.store().unsettled_messages(limit).await?)
+    }
+
+    /// An operator is done with a quarantined message: it is not shown any more, and what was kept of it is erased. Who and
+    /// why stand in the log. False when no message of this id is quarantined.
+    ///
+    /// # Errors
+    /// When the store could not.
+    pub async fn dismiss_message(
+        &self,
+        id: &MessageId,
+        actor: &str,
+        reason: &str,
+    ) -> Result<bool, EngineError> {
+        let unsettled = self.store().unsettled_messages(usize::MAX).await?;
+        let found = unsettled.iter().find(|(message, _)| message.id == *id);
+        if !matches!(found, Some((_, Standing::Quarantined { .. }))) {
+            return Ok(false);
+        }
+        let why = format!("dismissed by {actor}: {reason}").into();
+        let now = self.clock().now();
+        for standing in [
+            Standing::Quarantined { why },
+            Standing::Settled { order: None },
+        ] {
+            self.store().settle(id, standing, now).await?;
+        }
+        Ok(true)
     }
 
     /// Where a person must go, while they must go somewhere. The one call that shows a link.

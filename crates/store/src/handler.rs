@@ -11,10 +11,10 @@ use issuance_domain::{
 };
 
 use crate::error::{AppendError, StoreError};
-use crate::message::Alias;
+use crate::message::{Alias, Standing};
 use crate::position::Position;
 use crate::projection::Projection;
-use crate::store::{Append, Sealing, Store};
+use crate::store::{Append, Sealing, Store, erases};
 
 /// How often a decision is made anew after losing to another.
 const MAX_CONFLICTS: usize = 16;
@@ -162,6 +162,9 @@ impl CommandHandler {
             match self.store.append(append).await {
                 Ok(appended) => {
                     log(&order, &events);
+                    if erases(&events) {
+                        self.dismiss_named(id, now).await;
+                    }
                     return Ok(Decision {
                         events,
                         order,
@@ -177,6 +180,24 @@ impl CommandHandler {
             }
         }
         Err(HandleError::Contended { order: id })
+    }
+
+    /// Messages that nobody could read and that name an order end with its data. One that cannot be ended now ends as
+    /// those that name nobody.
+    async fn dismiss_named(&self, order: OrderId, now: Timestamp) {
+        let ended = async {
+            for (message, standing) in self.store.unsettled_messages(usize::MAX).await? {
+                let is_its = message.aliases.contains(&Alias::Order(order));
+                if is_its && matches!(standing, Standing::Quarantined { .. }) {
+                    let settled = Standing::Settled { order: Some(order) };
+                    self.store.settle(&message.id, settled, now).await?;
+                }
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(order_id = %order, %error, "quarantined messages of an erased order are kept for now");
+        }
     }
 
     /// A card the order does not know may be known as another's (reliability F-040).

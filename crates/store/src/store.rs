@@ -80,6 +80,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn wait_for_messages(&self);
 
     /// Marks a message that led to no events. `Parked` ones become pending again when an order learns one of their names.
+    /// What was sealed of a `Settled` one is erased, and is gone before the mark is durable.
     async fn settle(
         &self,
         id: &MessageId,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance::domain::OrderId;
-use issuance::store::Standing;
+use issuance::store::{Field, Standing, Store as _};
 use issuance::{Clock as _, Engine, Notice, Notifier, NotifyError, SystemClock};
 use issuance_simulator::{Config, Endpoint, Fault, IdvOutcome};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{simple, with_idv};
 use issuance_tests::world::{Hands, World, client, client_of, limits, policy};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::support::{
     calls, count, deliver, deliver_at, event, eventually, judge, names, now, place, world,
@@ -161,6 +162,44 @@ async fn contract_9_4_i_a_message_that_finds_no_order_for_a_day_is_reported() {
     })
     .await;
     assert_eq!(world.engine.health().await.orphans, Some(0));
+}
+
+#[tokio::test]
+async fn an_unreadable_webhook_is_kept_sealed_for_thirty_days() {
+    let clock = Arc::new(Hands::default());
+    let store = Arc::new(SimulatedStore::new(policy()));
+    let world = World::by(clock.clone(), store.clone(), Config::default(), policy()).await;
+    deliver(&world.engine, b"{\"torn\": \"Mina Okafor\"")
+        .await
+        .unwrap();
+    let mut kept = Vec::new();
+    eventually("quarantined", async || {
+        kept = world.engine.unsettled_messages(10).await.unwrap();
+        matches!(kept.as_slice(), [(_, Standing::Quarantined { .. })])
+    })
+    .await;
+    let body = Field::Body(kept[0].0.id.clone());
+    let said = async || {
+        let opened = store.open_sealed(OrderId(Uuid::nil()), &body).await;
+        opened.unwrap().map(|body| body.to_vec())
+    };
+    assert_eq!(said().await.unwrap(), b"{\"torn\": \"Mina Okafor\"");
+    for (days, is_kept) in [(29, true), (31, false)] {
+        clock.set_by(days * 24 * 3600);
+        let stranger = format!("6f7e0d1c-2b3a-4958-8776-6554433221{days}");
+        let another = event("card.update.succeeded", &stranger, &json!({}));
+        let at = now() + days * 24 * 3_600_000;
+        deliver_at(&world.engine, &another, at).await.unwrap();
+        eventually("swept", async || said().await.is_some() == is_kept).await;
+    }
+    assert!(
+        world
+            .engine
+            .unsettled_messages(10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// A host that remembers.

@@ -105,7 +105,7 @@ fn action_of(name: &str) -> Option<OperatorAction> {
 }
 
 /// Somebody's words, without what could forge a line of a log or move a terminal's cursor.
-fn reason_of(text: &str) -> Result<Box<str>, Problem> {
+pub(super) fn reason_of(text: &str) -> Result<Box<str>, Problem> {
     let text = text.trim();
     let fits = !text.is_empty()
         && text.chars().count() <= MAX_REASON

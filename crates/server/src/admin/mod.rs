@@ -3,6 +3,7 @@
 //! Nothing is answered without a credential, not even that a path does not exist; what changes something needs the role.
 
 mod actions;
+mod inbox;
 mod orders;
 mod reconciliation;
 mod status;
@@ -55,6 +56,7 @@ impl FromRef<App> for Engine {
 pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
     let acts = Router::new()
         .route("/admin/v1/reconciliation", post(reconciliation::start))
+        .route("/admin/v1/inbox/{id}/dismiss", post(inbox::dismiss))
         .route("/admin/v1/vault/compaction", post(vault::compact))
         .route_layer(from_fn(only_operators));
     let routes = Router::new()
@@ -63,7 +65,7 @@ pub fn admin(engine: Engine, credentials: AdminCredentials) -> Router {
         .route("/admin/v1/orders/{id}", get(orders::show))
         // Who may depends on the action.
         .route("/admin/v1/orders/{id}/actions/{action}", post(actions::act))
-        .route("/admin/v1/inbox", get(status::inbox))
+        .route("/admin/v1/inbox", get(inbox::list))
         .route("/admin/v1/health", get(status::health))
         .route("/admin/v1/reconciliation", get(reconciliation::last))
         .route("/admin/v1/vault/compaction", get(vault::last))

@@ -274,6 +274,37 @@ pub async fn a_quarantined_message_waits_for_a_person<S: Subject>() {
     );
 }
 
+/// What was sealed of a message is there for as long as somebody may look at it, and leaves the disk after that.
+pub async fn what_a_settled_message_said_is_gone_and_stays_gone<S: Subject>() {
+    let mut world = World::<S>::start().await;
+    for id in ["m-1", "m-2"] {
+        let sealed = Some(sealing(Field::Body(name(id)), "what it said"));
+        let store = world.store();
+        store.receive(message(id, vec![]), sealed).await.unwrap();
+        let why = "it cannot be read".into();
+        settle(&world, id, Standing::Quarantined { why }).await;
+        assert!(said(&world, id).await);
+    }
+    settle(&world, "m-1", Standing::Settled { order: None }).await;
+    assert!(!said(&world, "m-1").await);
+    let compacted = world.store().compact(false).await.unwrap();
+    assert_eq!((compacted.removed, compacted.skipped.len()), (1, 0));
+    for _ in 0..2 {
+        world.subject.reopen().await;
+        assert!(!said(&world, "m-1").await && said(&world, "m-2").await);
+    }
+    // It is known all the same.
+    let again = world.store().receive(message("m-1", vec![]), None).await;
+    assert_eq!(again.unwrap(), Receipt::Repeat);
+}
+
+/// Whether the body of a message opens.
+async fn said<S: Subject>(world: &World<S>, id: &str) -> bool {
+    let body = Field::Body(name(id));
+    let opened = world.store().open_sealed(world.id(), &body).await;
+    opened.unwrap().is_some()
+}
+
 /// A wait for messages ends when there is one, also if it came before the wait.
 pub async fn waiting_for_messages_is_never_late<S: Subject>() {
     let world = World::<S>::start().await;

@@ -88,6 +88,7 @@ macro_rules! store_conformance {
             a_parked_message_returns_when_its_order_appears
             a_message_is_not_parked_when_its_order_is_known
             a_quarantined_message_waits_for_a_person
+            what_a_settled_message_said_is_gone_and_stays_gone
             waiting_for_messages_is_never_late
             sealed_data_comes_back
             sealed_data_of_a_refused_append_does_not

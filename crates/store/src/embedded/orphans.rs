@@ -1,24 +1,41 @@
 //! Personal data no order has. An append's sealed part is durable before its events, so a crash in between, or a log without
 //! room, leaves data of an order that never came to be. Nobody could ask to have it erased; so the next open does.
 
+use std::collections::HashSet;
+
 use issuance_domain::OrderId;
 use uuid::Uuid;
 
+use super::prepare::owner_of;
 use super::shared::chain;
 use crate::book::Rows;
 use crate::error::StoreError;
 use crate::vault::{Change, Vault, VaultError};
 
-/// Orders' ids are of this version of UUID; messages' bodies lie under another.
+/// Orders' ids are of this version of UUID.
 const ORDER_VERSION: usize = 7;
+/// What messages' bodies lie under is of this one.
+const MESSAGE_VERSION: usize = 5;
 
-/// Erases what the vault's last records hold of orders the log does not know. The log must be known to be the newest: under
+/// Erases what the vault's last records hold of orders and messages the log does not know. The log must be known to be the newest: under
 /// an older copy of it, data of lost orders would go. More than `at_most` orders are no crash's; they stay, and a warning
 /// says so. Returns how many were erased.
 pub(super) fn erase(vault: &mut Vault, rows: &Rows, at_most: usize) -> Result<u64, StoreError> {
     let mut orphans = Vec::new();
+    let mut messages = None;
     for owner in vault.take_recent() {
-        if owner.get_version_num() == ORDER_VERSION && rows.order(OrderId(owner))?.is_none() {
+        let is_orphan = match owner.get_version_num() {
+            ORDER_VERSION => rows.order(OrderId(owner))?.is_none(),
+            // A settled message has none any more.
+            MESSAGE_VERSION if vault.reader().holds(owner) => {
+                if messages.is_none() {
+                    messages = Some(owners(rows)?);
+                }
+                !messages.iter().any(|known| known.contains(&owner))
+            }
+            _ => false,
+        };
+        if is_orphan {
             orphans.push(owner);
         }
     }
@@ -44,6 +61,16 @@ pub(super) fn erase(vault: &mut Vault, rows: &Rows, at_most: usize) -> Result<u6
         );
     }
     Ok(orphans.len() as u64)
+}
+
+/// What the bodies of messages that are not settled lie under.
+fn owners(rows: &Rows) -> Result<HashSet<Uuid>, StoreError> {
+    let pending = rows.pending(usize::MAX)?;
+    let unsettled = rows.unsettled(usize::MAX)?;
+    let messages = pending
+        .iter()
+        .chain(unsettled.iter().map(|(message, _)| message));
+    Ok(messages.map(|message| owner_of(&message.id)).collect())
 }
 
 fn write(vault: &mut Vault, orphans: &[Uuid]) -> Result<(), VaultError> {

@@ -190,11 +190,16 @@ impl Store for EmbeddedStore {
     ) -> Result<(), StoreError> {
         self.shared.alive()?;
         let lines = settled_line(id, &standing, at)?;
+        let body = owner_of(id);
+        let ends = matches!(standing, Standing::Settled { .. }) && self.shared.vault.holds(body);
         let (sender, answer) = oneshot::channel();
         self.send(Work {
             job: Job::Settle(id.clone(), standing, sender),
             lines,
-            sealed: Vec::new(),
+            sealed: ends
+                .then_some(vault::Change::Erase(body))
+                .into_iter()
+                .collect(),
         })?;
         answer.await.unwrap_or_else(|_| Err(self.shared.gone()))
     }

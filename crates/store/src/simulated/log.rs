@@ -54,21 +54,25 @@ impl Entry {
         }
     }
 
-    /// The order whose sealed data ends with it.
-    pub(super) fn erases(&self) -> Option<OrderId> {
-        match self {
-            Self::Events { order, events, .. } => erases(events).then_some(*order),
-            Self::Received { .. } | Self::Settled { .. } => None,
-        }
+    /// Under which name sealed data ends with it.
+    pub(super) fn erases(&self) -> Option<String> {
+        let ends = match self {
+            Self::Events { events, .. } => erases(events),
+            Self::Settled { standing, .. } => matches!(standing, Standing::Settled { .. }),
+            Self::Received { .. } => false,
+        };
+        ends.then(|| self.sealed().0)
     }
 
-    /// Forgets what was sealed with it, if it is the order's. How much that was.
-    pub(super) fn unseal(&mut self, of: OrderId) -> u64 {
+    /// Forgets what was sealed with it, if under this name. How much that was.
+    pub(super) fn unseal(&mut self, of: &str) -> u64 {
+        if self.sealed().0 != of {
+            return 0;
+        }
         match self {
-            Self::Events { order, sealed, .. } if *order == of => {
-                std::mem::take(sealed).len() as u64
-            }
-            Self::Events { .. } | Self::Received { .. } | Self::Settled { .. } => 0,
+            Self::Events { sealed, .. } => std::mem::take(sealed).len() as u64,
+            Self::Received { sealed, .. } => u64::from(sealed.take().is_some()),
+            Self::Settled { .. } => 0,
         }
     }
 }

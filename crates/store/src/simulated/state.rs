@@ -97,9 +97,9 @@ impl State {
             .map(|logged| logged.entry.clone())
             .chain(written.take(unsynced))
             .collect();
-        for order in erased {
+        for owner in erased {
             for entry in &mut log {
-                entry.unseal(order);
+                entry.unseal(&owner);
             }
         }
         log
@@ -110,9 +110,11 @@ impl State {
         let erased = |logged: &Logged| Some((logged.first, logged.entry.erases()?));
         let erased: Vec<_> = self.log.iter().filter_map(erased).collect();
         let mut removed = 0;
-        for (at, order) in erased {
+        for (at, owner) in erased {
             let before = self.log.iter_mut().take_while(|logged| logged.first < at);
-            removed += before.map(|logged| logged.entry.unseal(order)).sum::<u64>();
+            removed += before
+                .map(|logged| logged.entry.unseal(&owner))
+                .sum::<u64>();
         }
         removed
     }

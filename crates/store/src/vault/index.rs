@@ -51,6 +51,12 @@ impl Index {
             .map(|slot| slot.place)
     }
 
+    /// Whether anything of the order counts but its erasure.
+    pub(super) fn holds(&self, order: Uuid) -> bool {
+        let slots = self.orders.get(order.as_bytes());
+        slots.is_some_and(|slots| slots.iter().any(|slot| slot.field != FieldHash::ERASED))
+    }
+
     /// The record at `place` is the latest of its order and field.
     pub(super) fn put(&mut self, order: Uuid, field: FieldHash, place: Place) {
         let slots = self.orders.entry(*order.as_bytes()).or_default();

@@ -53,6 +53,11 @@ impl VaultReader {
         }
     }
 
+    /// Whether anything is stored of the order.
+    pub fn holds(&self, order: Uuid) -> bool {
+        self.shared.index().holds(order)
+    }
+
     /// Whether the order's data was erased and nothing was stored since under a field asked for.
     pub fn is_erased(&self, order: Uuid) -> bool {
         self.shared.index().get(order, FieldHash::ERASED).is_some()
