@@ -14,7 +14,7 @@ use crate::error::{AppendError, StoreError};
 use crate::message::{Alias, Standing};
 use crate::position::Position;
 use crate::projection::Projection;
-use crate::store::{Append, Sealing, Store, erases};
+use crate::store::{Append, Sealing, Store};
 
 /// How often a decision is made anew after losing to another.
 const MAX_CONFLICTS: usize = 16;
@@ -159,10 +159,11 @@ impl CommandHandler {
                 sealed: if erased { Vec::new() } else { sealed.clone() },
                 settles: settles.clone(),
             };
+            let erases = append.erases();
             match self.store.append(append).await {
                 Ok(appended) => {
                     log(&order, &events);
-                    if erases(&events) {
+                    if erases {
                         self.dismiss_named(id, now).await;
                     }
                     return Ok(Decision {

@@ -7,6 +7,7 @@ mod idv;
 mod mismatch;
 mod mortal;
 mod provider;
+mod sealed;
 pub(crate) mod support;
 mod token;
 mod undone;

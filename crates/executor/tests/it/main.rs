@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should panic"
 )]
 
+mod body;
 mod drain;
 mod limits;
 mod poison;

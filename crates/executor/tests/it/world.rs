@@ -66,6 +66,8 @@ pub(crate) struct Counting {
     pub(crate) minutes: Mutex<BTreeMap<i64, u32>>,
     pub(crate) too_many: AtomicU32,
     pub(crate) cards: AtomicU32,
+    /// In which form bodies are written.
+    pub(crate) encoding: AtomicU32,
     /// What stands between a worker and the call.
     pub(crate) cold: Mutex<Option<Silence>>,
 }
@@ -80,7 +82,9 @@ impl Provider for Counting {
     ) -> Result<Prepared, PrepareError> {
         Ok(Prepared {
             purpose,
-            body: Zeroizing::new(order.id.to_string().into_bytes()),
+            body: Zeroizing::new(
+                format!("{} {}", order.id, self.encoding.load(Ordering::Relaxed)).into_bytes(),
+            ),
         })
     }
 
@@ -143,6 +147,13 @@ impl Provider for Counting {
     }
 }
 
+impl Counting {
+    /// Every call that was made.
+    pub(crate) fn calls(&self) -> u32 {
+        self.minutes.lock().unwrap().values().sum()
+    }
+}
+
 pub(crate) struct World {
     pub(crate) clock: Arc<Hands>,
     pub(crate) provider: Arc<Counting>,
@@ -175,6 +186,7 @@ impl World {
             minutes: Mutex::default(),
             too_many: AtomicU32::new(0),
             cards: AtomicU32::new(0),
+            encoding: AtomicU32::new(0),
             cold: Mutex::default(),
         });
         let shared = Arc::new(Budget::new(budget));
@@ -221,6 +233,10 @@ impl World {
         for number in 0..count {
             place(&self.handler, number, self.clock.now()).await;
         }
+    }
+
+    pub(crate) async fn place_one(&self) -> OrderId {
+        place(&self.handler, 0, self.clock.now()).await
     }
 
     /// Works and waits, as the worker's own loop does, until so many cards are made or the time is over.
