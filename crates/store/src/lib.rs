@@ -38,7 +38,7 @@ pub use compacted::Compacted;
 pub use embedded::{EmbeddedReport, EmbeddedStore, IndexReport, Limits, OpenError, Options, Past};
 pub use error::{AppendError, StoreError};
 pub use handler::{CommandHandler, Decision, HandleError, Request};
-pub use message::{Alias, HostReference, Message, Receipt, Standing};
+pub use message::{Alias, HostReference, Message, REPEATS_KNOWN_FOR, Receipt, Standing};
 pub use position::Position;
 pub use projection::Projection;
 pub use query::{AttentionFilter, Counts, Page, Query};

@@ -1,11 +1,18 @@
 //! The inbox: verified webhooks that await a decision.
 
+use std::time::Duration;
+
 use issuance_domain::{
     Account, CardId, CardOrderId, CardholderId, MessageId, Order, OrderId, ProviderIds, Reference,
     Terms, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+/// A message is known by its id at least this long after it was received; later, once it is settled, it may be taken for
+/// new (contract §5.8). The provider's own repeats end within minutes; what is played again afterwards says nothing new and
+/// changes no order, it only costs a record.
+pub const REPEATS_KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// One verified webhook, without personal data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,7 +36,7 @@ pub struct Message {
 pub enum Receipt {
     /// New, and durable.
     Stored,
-    /// The same message was stored before.
+    /// The same message was stored before, no longer ago than [`REPEATS_KNOWN_FOR`] or not settled yet.
     Repeat,
     /// A message of this id with another body was stored before. Kept out; somebody should look.
     Forged,

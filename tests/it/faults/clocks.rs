@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance::domain::OrderId;
-use issuance::store::{Field, Standing, Store as _};
+use issuance::store::{Field, Receipt, Standing, Store as _};
 use issuance::{Clock as _, Engine, Notice, Notifier, NotifyError, SystemClock};
+use issuance_audit::Invariant;
 use issuance_simulator::{Config, Endpoint, Fault, IdvOutcome};
 use issuance_store::SimulatedStore;
 use issuance_tests::requests::{simple, with_idv};
@@ -15,8 +16,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::support::{
-    calls, count, deliver, deliver_at, event, eventually, judge, names, now, place, world,
+    calls, count, deliver, deliver_at, event, eventually, ids, judge, names, now, place, world,
 };
+use super::webhooks::{accepted, standings};
 
 async fn world_by(clock: &Arc<Hands>) -> World {
     let store = Arc::new(SimulatedStore::new(policy()));
@@ -251,4 +253,34 @@ async fn contract_9_4_f_the_host_is_told_of_every_link_and_until_when_it_works()
         ends[1].since(ends[0]) > Duration::from_secs(3600),
         "{ends:?}"
     );
+}
+
+#[tokio::test]
+async fn f_052_a_message_played_again_after_a_month_is_taken_for_new_and_changes_nothing() {
+    const DAY: i64 = 24 * 3600;
+    let clock = Arc::new(Hands::default());
+    let world = world_by(&clock).await;
+    // The test speaks for the provider, whose card is not active.
+    world.makes_untrue(Invariant::S18);
+    let order = accepted(&world, 1).await;
+    let (card, card_order) = ids(&order);
+    let active = json!({ "card_id": card, "card_status": "ACTIVE" });
+    let message = event("card.create.succeeded", &card_order, &active);
+    deliver(&world.engine, &message).await.unwrap();
+    world.until_state(order.id, "active").await;
+    let before = names(&world.engine, order.id).await;
+    let other = || event("issuing.fee.card", &card_order, &json!({}));
+    for (days, expected) in [(29, Receipt::Repeat), (32, Receipt::Stored)] {
+        clock.set_by(days * DAY);
+        let then = now() + days * DAY * 1_000;
+        deliver_at(&world.engine, &other(), then).await.unwrap();
+        let receipt = deliver_at(&world.engine, &message, then).await.unwrap();
+        assert_eq!(receipt, expected, "after {days} days");
+        let settled = async || {
+            let counts = world.engine.health().await.counts.unwrap();
+            counts.pending_messages == 0 && standings(&world).await.is_empty()
+        };
+        eventually("settled", settled).await;
+        assert_eq!(names(&world.engine, order.id).await, before);
+    }
 }

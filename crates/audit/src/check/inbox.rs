@@ -1,7 +1,7 @@
 //! Webhooks: stored before they are acknowledged, taken only when they are genuine, applied once, and never left lying.
 
 use issuance_domain::{MessageId, OrderId, Source, Terms, Timestamp};
-use issuance_store::{Alias, HostReference, Message, Standing};
+use issuance_store::{Alias, HostReference, Message, REPEATS_KNOWN_FOR, Standing};
 
 use super::Checker;
 use super::invariant::{Input, Invariant};
@@ -12,7 +12,7 @@ use super::violation::Evidence;
 /// What is known of one message.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Delivered {
-    stored: bool,
+    stored: Option<Timestamp>,
     aliases: Vec<Alias>,
     standing: Option<Standing>,
     /// The first event that came of it, and whose.
@@ -29,7 +29,20 @@ impl Checker {
     pub fn message(&mut self, message: &Message) {
         self.verdicts.see(Input::Inbox);
         let known = self.messages.entry(message.id.clone()).or_default();
-        known.stored = true;
+        let earlier = known.stored.replace(message.received_at);
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != message.received_at) {
+            let since = message.received_at.since(earlier);
+            let forgotten = since >= REPEATS_KNOWN_FOR;
+            let id = &message.id;
+            self.verdicts.hold(Invariant::S14, None, forgotten, || {
+                let what = format!("message {id} was stored twice, {}s apart", since.as_secs());
+                (what, vec![Evidence::Message { id: id.clone() }])
+            });
+            // Taken for new, it is judged as new.
+            if forgotten {
+                (known.applied, known.settled, known.standing) = (None, None, None);
+            }
+        }
         known.aliases.clone_from(&message.aliases);
         known.standing.get_or_insert(Standing::Pending);
     }
@@ -124,7 +137,7 @@ impl Checker {
         for (id, known) in &self.messages {
             let message = || Evidence::Message { id: id.clone() };
             if let Some(at) = known.acknowledged.filter(|_| inbox) {
-                verdicts.hold(Invariant::S4, None, known.stored, || {
+                verdicts.hold(Invariant::S4, None, known.stored.is_some(), || {
                     let what =
                         format!("message {id} was acknowledged, and the inbox does not have it");
                     (what, vec![Evidence::Outside { at }, message()])
@@ -140,7 +153,7 @@ impl Checker {
                     (what, facts.into_iter().flatten().collect())
                 });
             }
-            if at_rest && known.stored {
+            if at_rest && known.stored.is_some() {
                 let lies = match &known.standing {
                     Some(Standing::Pending) | None => true,
                     Some(Standing::Parked) => self.knows_one_of(&known.aliases),

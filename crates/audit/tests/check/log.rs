@@ -181,6 +181,28 @@ fn s14_a_message_or_a_timer_has_its_effect_twice() {
     let cause = issuance_domain::LookUpCause::Confirm { source };
     world.event(1, EventBody::LookUpRequested { cause });
     world.is_sound();
+    // Stored twice, but long after it was forgotten.
+    for (days, is_sound) in [(29, false), (30, true)] {
+        let mut world = World::good();
+        let first = world.told.iter().find_map(|told| match told {
+            Told::Message(message) => Some(message.clone()),
+            _ => None,
+        });
+        let mut again = first.unwrap();
+        again.received_at = again
+            .received_at
+            .after(std::time::Duration::from_secs(days * 24 * 3_600));
+        let settled = Told::Settled(
+            again.id.clone(),
+            issuance_store::Standing::Settled { order: None },
+        );
+        world.told.extend([Told::Message(again), settled]);
+        if is_sound {
+            world.is_sound();
+        } else {
+            world.breaks(S14);
+        }
+    }
 
     let mut world = World::good();
     let again = world

@@ -1,17 +1,22 @@
 //! Where messages stand: pending, parked under every name they carry, quarantined, settled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use issuance_domain::MessageId;
+use issuance_domain::{MessageId, Timestamp};
 
 use super::ground::Span;
 use super::keys;
 use super::row::MessageRow;
 use super::rows::Rows;
 use crate::error::StoreError;
-use crate::message::{Alias, Message, Standing};
+use crate::message::{Alias, Message, REPEATS_KNOWN_FOR, Standing};
 use crate::position::Position;
 
+/// How much later than it could be a settled message is forgotten, with others.
+const FORGET_LATE: Duration = Duration::from_secs(24 * 3_600);
+/// Settled messages forgotten in one go.
+const FORGET_AT_ONCE: usize = 256;
 /// Parked messages taken up in one go; an order that learns a name has few.
 const UNPARK_AT_ONCE: usize = 256;
 
@@ -56,9 +61,7 @@ impl Rows {
         standing: &Standing,
         limit: usize,
     ) -> Result<Vec<Arc<MessageRow>>, StoreError> {
-        let Some(queue) = keys::queue(standing) else {
-            return Ok(Vec::new());
-        };
+        let queue = keys::queue(standing);
         let ids = self.inbox.range(&Span::prefix(vec![queue]), limit)?;
         ids.into_iter()
             .filter_map(|(_, id)| self.message(&id).transpose())
@@ -71,9 +74,11 @@ impl Rows {
         message: Message,
     ) -> Result<(), StoreError> {
         self.totals.inbox_records += 1;
-        let id = message.id.clone();
+        let (id, now) = (message.id.clone(), message.received_at);
+        self.forget(now)?;
         let row = MessageRow {
             position,
+            received_at: now,
             digest: message.body_digest.clone(),
             standing: Standing::Pending,
             message: Some(message),
@@ -121,9 +126,37 @@ impl Rows {
         Ok(())
     }
 
+    /// Forgets settled messages whose repeats are no longer expected. By the times in the log alone, so that a replay
+    /// forgets the same ones; some at once, so that most messages cost nothing more.
+    fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(oldest) = self.totals.oldest_settled else {
+            return Ok(());
+        };
+        if now.since(oldest) < REPEATS_KNOWN_FOR + FORGET_LATE {
+            return Ok(());
+        }
+        let settled = Span::prefix(vec![keys::SETTLED]);
+        self.totals.oldest_settled = None;
+        for (key, id) in self.inbox.range(&settled, FORGET_AT_ONCE)? {
+            let Some(row) = self.message(&id)? else {
+                continue;
+            };
+            self.totals.oldest_settled = Some(row.received_at);
+            if now.since(row.received_at) < REPEATS_KNOWN_FOR {
+                break;
+            }
+            self.inbox.remove(key);
+            self.messages.remove(id.as_str().into());
+        }
+        Ok(())
+    }
+
     fn enqueue(&mut self, row: &MessageRow, id: &MessageId) -> Result<(), StoreError> {
-        if let Some(queue) = keys::queue(&row.standing) {
-            self.inbox.put(keys::inbox(queue, row.position), id.clone());
+        let queue = keys::queue(&row.standing);
+        self.inbox.put(keys::inbox(queue, row.position), id.clone());
+        if queue == keys::SETTLED {
+            let oldest = &mut self.totals.oldest_settled;
+            *oldest = Some(oldest.map_or(row.received_at, |oldest| oldest.min(row.received_at)));
         }
         if row.standing == Standing::Parked {
             for alias in row.message.iter().flat_map(|message| &message.aliases) {
@@ -136,9 +169,8 @@ impl Rows {
     }
 
     fn dequeue(&mut self, row: &MessageRow) {
-        if let Some(queue) = keys::queue(&row.standing) {
-            self.inbox.remove(keys::inbox(queue, row.position));
-        }
+        let queue = keys::queue(&row.standing);
+        self.inbox.remove(keys::inbox(queue, row.position));
         if row.standing == Standing::Parked {
             for alias in row.message.iter().flat_map(|message| &message.aliases) {
                 self.parked.remove(keys::parked(alias, row.position));

@@ -41,13 +41,15 @@ pub(super) fn parked(alias: &Alias, position: Position) -> Vec<u8> {
     key
 }
 
-/// Settled messages stand in no queue.
-pub(super) fn queue(standing: &Standing) -> Option<u8> {
+/// Settled messages wait to be forgotten.
+pub(super) const SETTLED: u8 = b's';
+
+pub(super) fn queue(standing: &Standing) -> u8 {
     match standing {
-        Standing::Pending => Some(b'a'),
-        Standing::Parked => Some(b'k'),
-        Standing::Quarantined { .. } => Some(b'q'),
-        Standing::Settled { .. } => None,
+        Standing::Pending => b'a',
+        Standing::Parked => b'k',
+        Standing::Quarantined { .. } => b'q',
+        Standing::Settled { .. } => SETTLED,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use issuance_domain::{MessageId, Order, OrderId};
+use issuance_domain::{MessageId, Order, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys;
@@ -42,6 +42,8 @@ pub(crate) struct OrderRow {
 pub(crate) struct MessageRow {
     /// Where it was received: its age.
     pub(crate) position: Position,
+    /// The same as a time.
+    pub(crate) received_at: Timestamp,
     pub(crate) digest: Box<str>,
     #[serde(flatten)]
     pub(crate) standing: Standing,

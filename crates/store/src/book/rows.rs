@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use issuance_domain::{Order, OrderId};
+use issuance_domain::{Order, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, OrderChange};
@@ -42,6 +42,8 @@ pub(crate) struct Totals {
     pub(crate) counts: Counts,
     /// Records of the inbox in the log.
     pub(crate) inbox_records: u64,
+    /// No settled message that is not forgotten was received earlier.
+    pub(crate) oldest_settled: Option<Timestamp>,
 }
 
 /// Rows on their way to the ground.

@@ -12,6 +12,7 @@ mod bounds;
 mod erasure;
 mod faults;
 mod files;
+mod forgetting;
 mod hands;
 mod pipeline;
 mod salvage;
