@@ -97,6 +97,7 @@ impl Serving {
 
         let options = PublicOptions {
             metrics: Some(metrics),
+            max_webhook_bytes: checked.max_webhook,
             ..PublicOptions::standard(checked.access)
         };
         let serve = checked.serve;

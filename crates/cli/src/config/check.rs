@@ -32,6 +32,8 @@ pub(crate) struct Checked {
     pub(crate) engine: EngineConfig,
     pub(crate) listen: SocketAddr,
     pub(crate) access: Access,
+    /// Bytes of the largest webhook looked at.
+    pub(crate) max_webhook: usize,
     /// None: there is no admin listener.
     pub(crate) admin: Option<(SocketAddr, AdminCredentials)>,
     pub(crate) serve: ServeOptions,
@@ -237,6 +239,7 @@ impl Settings {
             },
             listen: self.server.listen,
             access,
+            max_webhook: self.webhooks.max_body,
             admin,
             serve: ServeOptions {
                 max_connections: self.server.max_connections,

@@ -31,6 +31,8 @@ pub struct PublicOptions {
     pub metrics: Option<Metrics>,
     /// Largest order: it can carry identity images.
     pub max_order_bytes: usize,
+    /// Largest webhook looked at.
+    pub max_webhook_bytes: usize,
     /// Bytes of all bodies under way together; webhooks have as much again for themselves.
     pub max_body_bytes: usize,
     /// For a body to arrive.
@@ -51,6 +53,7 @@ impl PublicOptions {
             access,
             metrics: None,
             max_order_bytes: 12 * 1024 * 1024,
+            max_webhook_bytes: 256 * 1024,
             max_body_bytes: 64 * 1024 * 1024,
             body_timeout: Duration::from_secs(8),
             handler_timeout: Duration::from_secs(10),

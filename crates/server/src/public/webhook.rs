@@ -10,9 +10,6 @@ use super::App;
 use crate::body;
 use crate::problem::Problem;
 
-/// Largest delivery looked at (reliability §5.2).
-const MAX_BYTES: usize = 256 * 1024;
-
 const SIGNATURE: &str = "x-wk-signature";
 const TIMESTAMP: &str = "x-wk-timestamp";
 
@@ -21,15 +18,19 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, StatusCode> {
-    let bytes = body::read(body, app.limit(MAX_BYTES), &app.webhook_room)
-        .await
-        .map_err(|problem: Problem| {
-            let status = problem.code().status();
-            if status == StatusCode::SERVICE_UNAVAILABLE {
-                metrics::counter!("issuance_webhooks_total", "outcome" => "no_room").increment(1);
-            }
-            status
-        })?;
+    let bytes = body::read(
+        body,
+        app.limit(app.options.max_webhook_bytes),
+        &app.webhook_room,
+    )
+    .await
+    .map_err(|problem: Problem| {
+        let status = problem.code().status();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            metrics::counter!("issuance_webhooks_total", "outcome" => "no_room").increment(1);
+        }
+        status
+    })?;
     let values = |name| {
         headers
             .get_all(name)

@@ -167,3 +167,16 @@ async fn genuine_but_unreadable_is_kept_for_a_person() {
         "{kept:?}"
     );
 }
+
+#[tokio::test]
+async fn the_host_says_how_large_a_delivery_may_be() {
+    let options = PublicOptions {
+        max_webhook_bytes: 100,
+        ..PublicOptions::standard(Access::Open)
+    };
+    let world = World::with(options, ServeOptions::standard()).await;
+    let refused = deliver(&world, &[b' '; 101], "1", "").await;
+    assert_eq!(refused, StatusCode::PAYLOAD_TOO_LARGE);
+    let looked_at = deliver(&world, &[b' '; 100], "1", "").await;
+    assert_eq!(looked_at, StatusCode::UNAUTHORIZED);
+}

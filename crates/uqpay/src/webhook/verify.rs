@@ -84,8 +84,8 @@ impl Verifier {
     pub const SIGNATURE_HEADER: &'static str = "x-wk-signature";
     /// Header with the time of sending.
     pub const TIMESTAMP_HEADER: &'static str = "x-wk-timestamp";
-    /// Largest body accepted, unless told otherwise: 1 MiB.
-    pub const MAX_BODY: usize = 1 << 20;
+    /// Largest body accepted, unless told otherwise: 256 KiB (reliability §5.2). Theirs are a few KiB.
+    pub const MAX_BODY: usize = 256 << 10;
     /// Shortest secret accepted, in bytes.
     pub const MIN_SECRET: usize = 16;
     /// Most secrets accepted.
