@@ -53,6 +53,9 @@ struct Places {
     page_of: HashMap<CardId, u32>,
     /// The page to explore next.
     next: u32,
+    /// A page was explored last: the newest cards' comes before the next one. Room for one call must not always go to the
+    /// same page.
+    explored: bool,
 }
 
 /// Fewer waiting cards than this are read alone.
@@ -83,6 +86,8 @@ impl Lists {
                 biased;
                 answer = &mut told => answer,
                 mut places = desk.turn.lock() => {
+                    // Whoever is just about to ask shares the pages.
+                    tokio::task::yield_now().await;
                     let lot = std::mem::take(&mut *lock(&desk.waiting));
                     serve(read, account, lot, &mut places).await;
                     drop(places);
@@ -93,6 +98,13 @@ impl Lists {
             if let Ok(answer) = answer {
                 return answer;
             }
+        }
+    }
+
+    /// A page of all cards was read for another reason: where they stand is worth remembering.
+    pub(crate) fn saw(&self, account: Option<&AccountId>, number: u32, page: &Page<Card>) {
+        if let Ok(mut places) = self.desk(account).turn.try_lock() {
+            places.remember(number, page);
         }
     }
 
@@ -174,7 +186,11 @@ impl Places {
             .map(|(page, _)| page)
             .take(MAX_PAGES - 2)
             .collect();
-        for page in [1, self.next.max(1)] {
+        let mut guesses = [1, self.next.max(1)];
+        if !self.explored {
+            guesses.reverse();
+        }
+        for page in guesses {
             if !pages.contains(&page) {
                 pages.push(page);
             }
@@ -182,13 +198,18 @@ impl Places {
         pages
     }
 
-    fn learn(&mut self, number: u32, page: &Page<Card>) {
+    fn remember(&mut self, number: u32, page: &Page<Card>) {
         if self.page_of.len() + page.data.len() > MAX_PLACES {
             self.page_of.clear();
         }
         self.page_of
             .extend(page.data.iter().map(|card| (card.card_id.clone(), number)));
-        if number == self.next.max(1) {
+    }
+
+    fn learn(&mut self, number: u32, page: &Page<Card>) {
+        self.remember(number, page);
+        self.explored = number == self.next.max(1);
+        if self.explored {
             let is_last = match page.total_pages {
                 Some(total) => u64::from(number) >= total,
                 None => page.data.len() < PageRequest::MAX_SIZE as usize,

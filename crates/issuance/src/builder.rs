@@ -36,7 +36,7 @@ pub struct Limits {
     pub retry: Retry,
     /// How long the breaker stays open.
     pub breaker: Retry,
-    /// Pages of the card list read in search of an order nobody named a card for.
+    /// Pages of one list read at most in search of orders nobody named a card for; a longer list proves no absence.
     pub search_pages: u32,
     /// Our orders against the provider's lists so often; zero for never by itself.
     #[serde(with = "duration")]
@@ -67,7 +67,7 @@ impl Limits {
                 cap: seconds(300),
                 jitter: 0.2,
             },
-            search_pages: 50,
+            search_pages: 10_000,
             reconcile_every: seconds(6 * 3_600),
             compact_every: seconds(3_600),
         }
@@ -229,12 +229,7 @@ impl Builder {
             retry: limits.retry.clone(),
         };
         let reconciler = |uqpay: &Arc<UqpayProvider>| {
-            Reconciler::new(
-                uqpay.clone(),
-                handler.clone(),
-                clock.clone(),
-                limits.search_pages,
-            )
+            Reconciler::new(uqpay.clone(), handler.clone(), clock.clone())
         };
         let reconciliation = Reconciling::new(
             uqpay.as_ref().map(reconciler),

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod crash;
+mod days;
 mod door;
 mod idv;
 mod mismatch;

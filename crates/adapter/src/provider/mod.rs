@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::create;
 use crate::lists::Lists;
 use crate::products::Products;
+use crate::search::Searches;
 use crate::tokens::{Live, TokenHealth, Tokens};
 use crate::words;
 
@@ -30,7 +31,7 @@ use crate::words;
 pub struct ProviderOptions {
     /// A link without a readable expiry lives this long; none is believed to live longer.
     pub idv_link_life: Duration,
-    /// Pages of the card list read in search of an order nobody named a card for.
+    /// Pages of one list read at most in search of orders nobody named a card for.
     pub search_pages: u32,
 }
 
@@ -43,6 +44,7 @@ pub struct UqpayProvider {
     budget: Arc<Budget>,
     products: Mutex<Products>,
     lists: Lists,
+    searches: Searches,
     options: ProviderOptions,
 }
 
@@ -95,6 +97,7 @@ impl UqpayProvider {
             budget,
             products: Mutex::default(),
             lists: Lists::default(),
+            searches: Searches::default(),
             options,
         }
     }
@@ -254,7 +257,7 @@ impl Provider for UqpayProvider {
     }
 }
 
-fn account(order: &Order) -> Option<AccountId> {
+pub(crate) fn account(order: &Order) -> Option<AccountId> {
     order
         .terms
         .account

@@ -2,17 +2,17 @@
 
 use async_trait::async_trait;
 use issuance_domain::{
-    CardStatus, Echo, Fact, Order, Product, ProviderIds, Scan, SilenceCause, State, Timestamp,
+    CardStatus, Echo, Fact, Order, Product, ProviderIds, Scan, SilenceCause, State,
 };
-use issuance_executor::{Heard, Silence};
+use issuance_executor::{Clock, Heard, Silence};
 use issuance_store::{Salt, SealedRequest};
 use issuance_uqpay as uqpay;
 use uqpay::{AccountId, Answer, Auth, Page, PageRequest};
 
 use super::{May, UqpayProvider, account, card_of, card_order_of, cardholder_of};
-use crate::lists::ReadCards;
+use crate::lists::{Lists, ReadCards};
 use crate::products::product;
-use crate::search::Search;
+use crate::search::{Search, Searches};
 use crate::words::{self, Meaning};
 
 /// A catalogue longer than this is cut.
@@ -106,7 +106,7 @@ impl UqpayProvider {
         Ok(heard)
     }
 
-    async fn read_card(
+    pub(crate) async fn read_card(
         &self,
         order: &Order,
         id: &uqpay::CardId,
@@ -180,16 +180,6 @@ impl UqpayProvider {
     /// One page of the card list, of one person if named.
     pub(crate) async fn card_page(
         &self,
-        order: &Order,
-        holder: Option<&uqpay::CardholderId>,
-        page: PageRequest,
-    ) -> Result<Option<Page<uqpay::Card>>, Silence> {
-        self.card_page_of(account(order).as_ref(), holder, page)
-            .await
-    }
-
-    async fn card_page_of(
-        &self,
         account: Option<&AccountId>,
         holder: Option<&uqpay::CardholderId>,
         page: PageRequest,
@@ -210,15 +200,14 @@ impl UqpayProvider {
     /// One page of the cardholder list.
     pub(crate) async fn cardholder_page(
         &self,
-        order: &Order,
+        account: Option<&AccountId>,
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Cardholder>>, Silence> {
-        let account = account(order);
         self.seen(authorized!(
             self,
             "list_cardholders",
             May::Read,
-            account.as_ref(),
+            account,
             |auth| { self.client.list_cardholders(auth, None, page) }
         ))
     }
@@ -227,8 +216,16 @@ impl UqpayProvider {
         self.options.search_pages
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    pub(crate) fn searches(&self) -> &Searches {
+        &self.searches
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     pub(super) async fn read_products(&self) -> Result<Vec<Product>, Silence> {
@@ -271,7 +268,7 @@ impl ReadCards for UqpayProvider {
         account: Option<&AccountId>,
         page: PageRequest,
     ) -> Result<Option<Page<uqpay::Card>>, Silence> {
-        self.card_page_of(account, None, page).await
+        self.card_page(account, None, page).await
     }
 }
 

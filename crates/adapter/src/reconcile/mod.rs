@@ -62,9 +62,10 @@ pub struct Reconciler {
     provider: Arc<UqpayProvider>,
     handler: CommandHandler,
     clock: Arc<dyn Clock>,
-    max_pages: u32,
 }
 
+/// Pages read of an account's list: as many cards as orders.
+const MAX_PAGES: u32 = 200;
 /// Orders that ended this long ago are not compared any more.
 const RECENT: Duration = Duration::from_secs(48 * 3_600);
 /// Orders of one state compared at once, newest first.
@@ -85,19 +86,17 @@ struct Seen {
 }
 
 impl Reconciler {
-    /// Reads at most so many pages of each account's list.
+    /// Compares what `handler` keeps with what `provider` lists.
     #[must_use]
     pub fn new(
         provider: Arc<UqpayProvider>,
         handler: CommandHandler,
         clock: Arc<dyn Clock>,
-        max_pages: u32,
     ) -> Self {
         Self {
             provider,
             handler,
             clock,
-            max_pages,
         }
     }
 
@@ -203,7 +202,7 @@ impl Reconciler {
             Some(Err(_)) => return,
         };
         let mut ids: HashSet<CardId> = HashSet::new();
-        for number in 1..=self.max_pages {
+        for number in 1..=MAX_PAGES {
             let Ok(request) = PageRequest::new(number, PageRequest::MAX_SIZE) else {
                 return;
             };
