@@ -135,7 +135,7 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
             retry_after.map(|wish| wish.delay(theirs(now))),
         )),
         // Somebody else keeps minting with our credential: the call did not get in.
-        Class::TokenExpired => not_yet(SilenceCause::NotSent),
+        Class::TokenExpired => not_yet(SilenceCause::TokenRefused),
         Class::MalformedToken
         | Class::CredentialsRejected
         | Class::IpNotAllowed

@@ -363,6 +363,8 @@ impl FailureClaim {
 pub enum SilenceCause {
     /// It never left: refused connection, unknown host, failed handshake.
     NotSent,
+    /// Its token was refused as over, and so was a fresh one: the call did not get in (contract §1.3).
+    TokenRefused,
     /// The provider turned it away at the door for reasons that hold for every order (credentials, address, route).
     Blocked {
         /// The provider's word.
@@ -401,7 +403,7 @@ impl SilenceCause {
     #[must_use]
     pub fn maybe_sent(&self) -> bool {
         match self {
-            Self::NotSent | Self::Blocked { .. } | Self::RateLimited => false,
+            Self::NotSent | Self::TokenRefused | Self::Blocked { .. } | Self::RateLimited => false,
             Self::Processing
             | Self::TimedOut
             | Self::ConnectionLost

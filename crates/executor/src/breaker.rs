@@ -88,6 +88,10 @@ impl Breaker {
         let (at_once, reason) = match cause {
             SilenceCause::Blocked { code } => (true, format!("the provider turns us away: {code}")),
             SilenceCause::NotSent => (false, "the provider cannot be reached".to_owned()),
+            SilenceCause::TokenRefused => {
+                let reason = "the provider refuses even fresh tokens: does somebody else mint with our credential?";
+                (false, reason.to_owned())
+            }
             // The door is open: what happened behind it is one order's matter.
             SilenceCause::RateLimited
             | SilenceCause::Processing
@@ -201,5 +205,21 @@ mod tests {
             breaker.failed(&SilenceCause::NotSent, Timestamp::from_millis(0), 0.0);
         }
         assert!(breaker.why_open().is_some());
+    }
+
+    /// Each cause says what it is, and one token refused is no matter of the door yet.
+    #[test]
+    fn f_029_tokens_that_are_refused_again_and_again_are_no_lost_connection() {
+        let breaker = Breaker::new(Retry {
+            first: Duration::from_secs(1),
+            cap: Duration::from_secs(1),
+            jitter: 0.0,
+        });
+        let refused = || breaker.failed(&SilenceCause::TokenRefused, Timestamp::from_millis(0), 0.0);
+        refused();
+        assert_eq!(breaker.why_open(), None);
+        (1..TOLERATED).for_each(|_| refused());
+        let (reason, _) = breaker.why_open().unwrap();
+        assert!(reason.contains("token"), "{reason}");
     }
 }

@@ -151,6 +151,7 @@ fn signals() -> Vec<(&'static str, Vec<Row>)> {
 
     let silences = [
         ("never left", SilenceCause::NotSent),
+        ("token refused twice", SilenceCause::TokenRefused),
         (
             "turned away at the door",
             SilenceCause::Blocked {

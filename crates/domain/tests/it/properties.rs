@@ -203,6 +203,7 @@ fn any_purpose() -> impl Strategy<Value = Purpose> {
 fn any_silence() -> impl Strategy<Value = SilenceCause> {
     prop::sample::select(vec![
         SilenceCause::NotSent,
+        SilenceCause::TokenRefused,
         SilenceCause::Blocked {
             code: "forbidden".into(),
         },

@@ -391,6 +391,7 @@ fn because_word(cause: ExpiryCause) -> &'static str {
 fn silence_word(cause: &SilenceCause) -> &'static str {
     match cause {
         SilenceCause::NotSent => "not_sent",
+        SilenceCause::TokenRefused => "token_refused",
         SilenceCause::Blocked { .. } => "blocked",
         SilenceCause::RateLimited => "rate_limited",
         SilenceCause::Processing => "processing",
