@@ -215,7 +215,8 @@ mod tests {
             cap: Duration::from_secs(1),
             jitter: 0.0,
         });
-        let refused = || breaker.failed(&SilenceCause::TokenRefused, Timestamp::from_millis(0), 0.0);
+        let refused =
+            || breaker.failed(&SilenceCause::TokenRefused, Timestamp::from_millis(0), 0.0);
         refused();
         assert_eq!(breaker.why_open(), None);
         (1..TOLERATED).for_each(|_| refused());

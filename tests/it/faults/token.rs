@@ -80,6 +80,37 @@ async fn f_030_a_token_the_provider_calls_expired_is_minted_again() {
 }
 
 #[tokio::test]
+async fn f_029_tokens_refused_for_long_are_told_apart_from_a_provider_out_of_reach() {
+    let world = world().await;
+    let first = place(&world, simple(1)).await;
+    world.until_state(first, "active").await;
+    let expired = answer(json!({ "status": 401, "body": { "error": "token has expired" } }));
+    fault_everywhere(
+        &world.simulator,
+        Endpoint::CreateCard,
+        None,
+        Fault::ErrorBeforeEffect(expired),
+    );
+    let mut orders = Vec::new();
+    for number in 2..=8 {
+        orders.push(place(&world, simple(number)).await);
+    }
+    let mut why = None;
+    eventually("the breaker is open", async || {
+        why = world.engine.health().await.breaker;
+        why.is_some()
+    })
+    .await;
+    let (reason, _) = why.unwrap();
+    assert!(reason.contains("token"), "{reason}");
+    world.simulator.clear_faults();
+    for id in orders {
+        world.until_state(id, "active").await;
+        judge_one_key(&world.engine, &world.simulator, id).await;
+    }
+}
+
+#[tokio::test]
 async fn f_031_no_token_fails_no_order() {
     let refusals = [
         json!({ "status": 429, "body": { "code": "too_many_requests", "message": "slow down" }, "retry_after": "1" }),
