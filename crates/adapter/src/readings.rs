@@ -2,7 +2,6 @@
 //! never fails an order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use issuance_domain::{Action, Command, Observation, Order, Source, State, Timestamp};
@@ -29,12 +28,9 @@ pub struct Readings {
     pub breaker: Arc<Breaker>,
     /// After a silence.
     pub retry: Retry,
-    /// Whether the wall clock was set under us: then no link's time is over by it (reliability F-071).
-    pub watch: WallWatch,
+    /// Whether the wall clock is in doubt: then no link's time is over by it (reliability F-071).
+    pub watch: Arc<WallWatch>,
 }
-
-/// A wall clock set by more than this is not believed.
-const TRUSTED: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl Performer for Readings {
@@ -88,9 +84,10 @@ impl Performer for Readings {
                     return Ok(Done::Finished);
                 };
                 match self.look_up(&order).await? {
-                    Ok(()) if self.watch.set_by(&*self.clock) > TRUSTED => {
+                    Ok(()) if self.watch.doubt(&*self.clock).is_some() => {
                         tracing::error!(
-                            "our clock was set: identity-check links expire again once it is right, or after a restart"
+                            "our clock was set or is wrong: identity-check links expire again once a webhook shows that it is \
+                             right, or after a restart"
                         );
                         metrics::counter!("issuance_expiries_held_total").increment(1);
                         Ok(Done::Later(self.next_look_up(&order, lease.tries)))

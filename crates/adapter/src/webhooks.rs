@@ -2,11 +2,12 @@
 //! decision is made here; what it means is the inbox's to find out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use issuance_domain::{
     Command, Echo, Fact, METADATA_ORDER_KEY, MessageId, OrderId, ProviderIds, Source,
 };
-use issuance_executor::Clock;
+use issuance_executor::{Clock, WallWatch};
 use issuance_store::{
     Alias, CommandHandler, Field, HandleError, Message, Receipt, Request, Sealing, Store,
     StoreError,
@@ -30,6 +31,7 @@ pub struct Webhooks {
     handler: CommandHandler,
     clock: Arc<dyn Clock>,
     times: Times,
+    watch: Arc<WallWatch>,
     /// Room for those being stored.
     room: Semaphore,
 }
@@ -84,15 +86,21 @@ impl Content {
 }
 
 impl Webhooks {
-    /// A door with these secrets.
+    /// A door with these secrets, which tells `watch` what the times of signatures say of our clock.
     #[must_use]
-    pub fn new(verifier: Verifier, handler: CommandHandler, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        verifier: Verifier,
+        handler: CommandHandler,
+        clock: Arc<dyn Clock>,
+        watch: Arc<WallWatch>,
+    ) -> Self {
         let times = Times::new(clock.now());
         Self {
             verifier,
             handler,
             clock,
             times,
+            watch,
             room: Semaphore::new(ROOM),
         }
     }
@@ -122,7 +130,12 @@ impl Webhooks {
                     refused("rejected", WebhookError::Unverified)
                 }
                 Rejected::Stale(verified) => {
-                    if self.times.stale(words::ours(verified.sent_at), now) {
+                    let is_hint = self.times.stale(words::ours(verified.sent_at), now);
+                    if let Some(ahead) = self.times.health().clock_ahead_millis {
+                        self.watch
+                            .differs(Duration::from_millis(ahead.unsigned_abs()));
+                    }
+                    if is_hint {
                         self.hint(body).await?;
                     }
                     refused("stale", WebhookError::Stale)
@@ -130,6 +143,7 @@ impl Webhooks {
             });
         }
         self.times.fresh(now);
+        self.watch.agrees(&*self.clock);
         let Ok(_room) = self.room.try_acquire() else {
             return Err(refused(
                 "overloaded",

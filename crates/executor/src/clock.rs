@@ -1,6 +1,7 @@
 //! The clock seam. Nothing else in the engine reads a clock or draws a jitter, so a simulation can own both.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,30 +33,67 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     fn fill_random(&self, bytes: &mut [u8]);
 }
 
-/// Tells a wall clock that was set from time that passed.
+/// Tells a wall clock that is wrong. Taken for right when the process began, it is in doubt once it was set: nobody but
+/// the provider's own time can say whether it was wrong before or is wrong now.
 #[derive(Debug)]
 pub struct WallWatch {
+    state: Mutex<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    /// When it was right last, by both clocks.
     wall: Timestamp,
     steady: Duration,
+    /// It differs from the provider's time by so much.
+    differs: Option<Duration>,
 }
+
+/// A wall clock that is wrong by more than this is not believed.
+const TRUSTED: Duration = Duration::from_secs(60);
 
 impl WallWatch {
     /// Watches from now on.
     #[must_use]
     pub fn start(clock: &dyn Clock) -> Self {
-        Self {
+        let state = Watched {
             wall: clock.now(),
             steady: clock.steady(),
+            differs: None,
+        };
+        Self {
+            state: Mutex::new(state),
         }
     }
 
-    /// By how much the wall clock was set since then, in either direction.
+    /// The provider's own time says that it is right now.
+    pub fn agrees(&self, clock: &dyn Clock) {
+        *self.lock() = Watched {
+            wall: clock.now(),
+            steady: clock.steady(),
+            differs: None,
+        };
+    }
+
+    /// The provider's own time says that it is wrong by so much.
+    pub fn differs(&self, by: Duration) {
+        self.lock().differs = Some(by);
+    }
+
+    /// By how much it seems to be wrong, or to have been before it was set; none when it is to be believed.
     #[must_use]
-    pub fn set_by(&self, clock: &dyn Clock) -> Duration {
-        let steady = clock.steady().saturating_sub(self.steady);
-        let expected = self.wall.after(steady);
+    pub fn doubt(&self, clock: &dyn Clock) -> Option<Duration> {
+        let state = self.lock();
+        let expected = state
+            .wall
+            .after(clock.steady().saturating_sub(state.steady));
         let now = clock.now();
-        now.since(expected).max(expected.since(now))
+        let set_by = now.since(expected).max(expected.since(now));
+        Some(set_by.max(state.differs.unwrap_or_default())).filter(|doubt| *doubt > TRUSTED)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -219,13 +219,14 @@ impl Builder {
             pools: pools.clone(),
             retry: limits.retry.clone(),
         };
+        let watch = Arc::new(WallWatch::start(&*clock));
         let readings = Readings {
             handler: handler.clone(),
             provider: provider.clone(),
             clock: clock.clone(),
             budget: budget.clone(),
             breaker: breaker.clone(),
-            watch: WallWatch::start(&*clock),
+            watch: watch.clone(),
             retry: limits.retry.clone(),
         };
         let reconciler = |uqpay: &Arc<UqpayProvider>| {
@@ -264,9 +265,9 @@ impl Builder {
                 )
             }),
             inbox: Inbox::new(handler.clone(), clock.clone()),
-            webhooks: self
-                .webhooks
-                .map(|verifier| Webhooks::new(verifier, handler.clone(), clock.clone())),
+            webhooks: self.webhooks.map(|verifier| {
+                Webhooks::new(verifier, handler.clone(), clock.clone(), watch.clone())
+            }),
             reconciliation,
             compacting: Compacting::default(),
             compact_every: limits.compact_every,
@@ -277,6 +278,7 @@ impl Builder {
             budget,
             breaker,
             pools,
+            watch,
         }))
     }
 }

@@ -9,7 +9,7 @@ use issuance_domain::{
     Timestamp, Version, allowed_actions,
 };
 use issuance_executor::{
-    Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, Worker, recall,
+    Breaker, Budget, Clock, Notices, ProductBreaker, Provider, Submitter, WallWatch, Worker, recall,
 };
 use issuance_store::{
     CommandHandler, Counts, Decision, Field, HandleError, HostReference, Message, Page, Position,
@@ -41,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) budget: Arc<Budget>,
     pub(crate) breaker: Arc<Breaker>,
     pub(crate) pools: Arc<ProductBreaker>,
+    pub(crate) watch: Arc<WallWatch>,
     pub(crate) reconciliation: Reconciling,
     pub(crate) compacting: Compacting,
     pub(crate) compact_every: Duration,

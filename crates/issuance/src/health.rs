@@ -28,6 +28,9 @@ pub struct Health {
     pub token: Option<TokenHealth>,
     /// How webhooks come; none when none are taken.
     pub webhooks: Option<WebhookFlow>,
+    /// Our clock was set, or differs from the provider's time, by so much: no identity-check link expires meanwhile. None
+    /// when it is to be believed.
+    pub clock_doubt: Option<Duration>,
     /// Messages that found no order for a day; none if the store cannot say.
     pub orphans: Option<usize>,
     /// How many orders stand where; none if the store cannot say.
@@ -91,6 +94,7 @@ impl Engine {
             budget: parts.budget.usage(now),
             token: parts.uqpay.as_ref().and_then(|uqpay| uqpay.token_health()),
             webhooks,
+            clock_doubt: parts.watch.doubt(&**self.clock()),
             orphans,
             counts,
         };
@@ -112,6 +116,7 @@ fn measure(health: &Health) {
     metrics::gauge!("issuance_budget_per_minute").set(f64::from(health.budget.per_minute));
     metrics::gauge!("issuance_budget_spent").set(f64::from(health.budget.spent));
     metrics::gauge!("issuance_inbox_orphans").set(health.orphans.unwrap_or_default() as f64);
+    metrics::gauge!("issuance_clock_doubted").set(flag(health.clock_doubt.is_some()));
     if let Some(token) = &health.token {
         metrics::gauge!("issuance_token_contested").set(flag(token.is_contested));
     }

@@ -25,6 +25,9 @@ pub(super) async fn health(State(engine): State<Engine>) -> Json<HealthView> {
         budget: BudgetView::from(health.budget),
         token: health.token.map(TokenView::from),
         webhooks: health.webhooks.map(WebhookView::from),
+        clock_doubt_millis: health
+            .clock_doubt
+            .map(|doubt| u64::try_from(doubt.as_millis()).unwrap_or(u64::MAX)),
         orphaned_messages: health.orphans,
         counts: health.counts.map(CountsView::from),
     })

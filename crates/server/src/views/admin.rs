@@ -191,6 +191,9 @@ pub struct HealthView {
     pub token: Option<TokenView>,
     /// How webhooks come; none when none are taken.
     pub webhooks: Option<WebhookView>,
+    /// Our clock was set, or differs from the provider's time, by so many milliseconds: no identity-check link expires until
+    /// a webhook shows that it is right, or the process starts anew. None when it is to be believed.
+    pub clock_doubt_millis: Option<u64>,
     /// Messages that found no order for a day.
     pub orphaned_messages: Option<usize>,
     /// How many of what.
