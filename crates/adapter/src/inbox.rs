@@ -60,7 +60,7 @@ impl Inbox {
                         biased;
                         () = stop.cancelled() => {}
                         () = self.handler.store().wait_for_messages() => {}
-                        () = self.clock.sleep(SWEEP) => {}
+                        () = self.clock.sleep(SWEEP.max(self.clock.longest_nap())) => {}
                     }
                 }
                 Ok(_) => {}

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use issuance_adapter::{Inbox, Readings, UqpayProvider, WebhookError, Webhooks};
 use issuance_domain::{
     Command, Context, MessageId, OperatorAct, OperatorAction, Order, OrderId, Policy, State,
@@ -317,19 +319,23 @@ impl Engine {
         };
         let work = async {
             recall(self.store().as_ref(), &parts.budget, parts.clock.now()).await?;
-            tokio::try_join!(
-                parts.submitter.run(self.stop.clone()),
-                parts.readings.run(self.stop.clone()),
-                notices,
-                parts.inbox.run(self.stop.clone()),
-                self.reconcile_by_schedule(),
-                self.compact_by_schedule(),
-            )
+            // Each with a waker of its own: what wakes one looks at that one alone.
+            let loops: FuturesUnordered<_> = [
+                parts.submitter.run(self.stop.clone()).boxed(),
+                parts.readings.run(self.stop.clone()).boxed(),
+                notices.boxed(),
+                parts.inbox.run(self.stop.clone()).boxed(),
+                self.reconcile_by_schedule().boxed(),
+                self.compact_by_schedule().boxed(),
+            ]
+            .into_iter()
+            .collect();
+            loops.try_collect::<()>().await
         };
         let ended = work.await;
         self.stop.cancel();
         self.stopped.cancel();
-        ended.map(drop).map_err(EngineError::from)
+        ended.map_err(EngineError::from)
     }
 
     /// Begins nothing new, waits for what is under way at most this long, and closes the store. Whether all of it was

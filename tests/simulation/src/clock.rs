@@ -7,7 +7,6 @@ use issuance::Clock;
 use issuance_domain::Timestamp;
 
 use crate::env::{BEGIN, Sim};
-use crate::faults::Family;
 
 #[derive(Debug)]
 pub(crate) struct NodeClock {
@@ -34,9 +33,7 @@ impl Clock for NodeClock {
 
     fn longest_nap(&self) -> Duration {
         let env = self.sim.lock();
-        // Where no clock is ever set, nobody needs to look at one before its time.
-        let may_be_set = env.options.rate(Family::ClockJump) > 0.0 || env.options.script.is_some();
-        Duration::from_secs(if may_be_set && !env.healed { 30 } else { 1_800 })
+        Duration::from_millis(env.longest_nap().unsigned_abs())
     }
 
     fn jitter(&self) -> f64 {

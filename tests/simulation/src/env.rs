@@ -24,6 +24,10 @@ use crate::wire::{Answered, Flight};
 /// When a run begins: a Monday in 2026.
 pub(crate) const BEGIN: i64 = 1_790_000_000_000;
 
+/// How long a nap is, at most, of whoever may wake to another time.
+const NAP: i64 = 30_000;
+const LONGEST_NAP: i64 = 1_800_000;
+
 /// Something that happens at its time.
 pub(crate) enum Due {
     Wake(Waker),
@@ -178,6 +182,19 @@ impl Env {
     /// A usual way over the network.
     pub(crate) fn latency(&mut self) -> i64 {
         self.rng.millis(1.0, 150.0)
+    }
+
+    /// Where no clock is set, nobody needs to look at one before its time; where one may be, half a minute after the
+    /// next moment that happens at is soon enough, as with naps of half a minute.
+    pub(crate) fn longest_nap(&self) -> i64 {
+        let clocks_are_set =
+            self.options.rate(Family::ClockJump) > 0.0 || self.options.script.is_some();
+        let passed = self.now - BEGIN;
+        let next = self.options.chaos_at().find(|at| *at >= passed);
+        match next.filter(|_| clocks_are_set && !self.healed) {
+            Some(next) => (next - passed + self.now % NAP).clamp(1, LONGEST_NAP),
+            None => LONGEST_NAP,
+        }
     }
 
     /// The provider wakes when something is due there.

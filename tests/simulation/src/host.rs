@@ -37,8 +37,9 @@ pub(crate) struct Asked {
     pub(crate) outcome: Result<OrderId, PlaceError>,
 }
 
-/// The host gives up waiting and asks again.
+/// The host gives up waiting and asks again, each time after twice as long, up to half an hour.
 const PATIENCE: i64 = 15_000;
+const MOST_DOUBLINGS: u32 = 7;
 
 /// What is asked for, by number.
 pub(crate) fn wish(number: usize, rng: &mut Rng, same_person_as: Option<usize>) -> Wish {
@@ -101,7 +102,7 @@ pub(crate) fn ask(sim: &Sim, order: usize, wish: &mut Wish, engines: &[Option<En
         order,
         attempt: wish.attempt,
     };
-    env.after(PATIENCE, again);
+    env.after(PATIENCE << (wish.attempt - 1).min(MOST_DOUBLINGS), again);
     place(&mut env, sim, order, wish.request.clone(), false, engines);
     if env.draw(Family::AskedTwice).is_some() {
         place(&mut env, sim, order, wish.request.clone(), false, engines);

@@ -46,6 +46,10 @@ enum Command {
     },
 }
 
+/// A run is mostly small allocations, made and given back by one thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn number(text: &str) -> Result<u64, ParseIntError> {
     match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16),

@@ -40,6 +40,8 @@ pub struct Options {
     pub lose_answer: Option<u64>,
 }
 
+/// Few orders give few occasions: what can go wrong with each goes wrong that much more often.
+const OFTEN: f64 = 1.4;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
@@ -54,11 +56,7 @@ impl Options {
             1 => 3,
             _ => 1,
         };
-        options.orders = match rng.below(400) {
-            0 => 100 + usize::try_from(rng.below(60)).unwrap_or(0),
-            1..=8 => 10 + usize::try_from(rng.below(20)).unwrap_or(0),
-            _ => 1 + usize::try_from(rng.below(6)).unwrap_or(0),
-        };
+        options.orders = orders(&mut rng);
         options.heal_after = match rng.below(24) {
             0 => rng.millis(4.0 * HOUR as f64, 60.0 * HOUR as f64),
             _ => rng.millis(20_000.0, 2.0 * HOUR as f64),
@@ -69,7 +67,7 @@ impl Options {
             .iter()
             .map(|family| {
                 let (low, high) = family.rates();
-                let rate = rng.log_uniform(low, high);
+                let rate = (OFTEN * rng.log_uniform(low, high)).min(1.0);
                 if rng.chance(share) { rate } else { 0.0 }
             })
             .collect();
@@ -117,10 +115,32 @@ impl Options {
         }
     }
 
+    /// When something may go wrong by itself, in milliseconds from the beginning.
+    pub(crate) fn chaos_at(&self) -> impl Iterator<Item = i64> + use<> {
+        let heal_after = self.heal_after;
+        (0..16)
+            .filter(move |_| heal_after > 0)
+            .map(move |nth| heal_after * nth / 16)
+    }
+
     /// The seed of one kind of chance.
     pub(crate) fn stream(&self, name: u64) -> Rng {
         Rng::new(mix(self.seed) ^ name)
     }
+}
+
+/// Mostly few: what is wrong with many is wrong with few, and few are soon told. Some are enough for pages and queues
+/// to fill.
+fn orders(rng: &mut Rng) -> usize {
+    let orders = match rng.below(2_000) {
+        0 => 100 + rng.below(60),
+        1..=20 => 10 + rng.below(20),
+        _ => {
+            let both = rng.below(36);
+            1 + (both / 6).min(both % 6)
+        }
+    };
+    usize::try_from(orders).unwrap_or(1)
 }
 
 /// Mostly the standard values; now and then short ones, so that rare paths are walked, and every choice.

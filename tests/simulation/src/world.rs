@@ -147,12 +147,10 @@ impl World {
             let wait = self.rng.between(0, heal_after / 3);
             env.after(wait, Due::Ask(number));
         }
-        if heal_after > 0 {
-            for nth in 0..16 {
-                env.after(heal_after * nth / 16, Due::Chaos);
-                let wait = self.rng.between(0, heal_after);
-                env.after(wait, Due::Operator);
-            }
+        for at in self.options.chaos_at() {
+            env.after(at, Due::Chaos);
+            let wait = self.rng.between(0, heal_after);
+            env.after(wait, Due::Operator);
         }
         env.after(heal_after, Due::Heal);
         env.after(heal_after + 30_000, Due::Look);
