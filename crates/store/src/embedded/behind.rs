@@ -12,6 +12,8 @@ use crate::journal::Head;
 
 /// Rows are left alone this long, so that those that change often are written once.
 const LINGER: Duration = Duration::from_millis(200);
+/// Appends are held back this long for the index before they are refused.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries to mend the index.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -70,19 +72,16 @@ impl Behind {
         }
     }
 
-    /// Waits until fewer rows wait. An error when that may take long.
+    /// Waits until fewer rows wait, but not long.
     pub(super) fn wait_for_room(&self) -> Result<(), StoreError> {
-        let mut flow = self.lock();
-        while flow.rows >= self.rows_max {
-            if let Some(stuck) = &flow.stuck {
-                return Err(stuck.clone());
-            }
-            flow = self
-                .changed
-                .wait(flow)
-                .unwrap_or_else(PoisonError::into_inner);
+        let many = |flow: &mut Flow| flow.rows >= self.rows_max && flow.stuck.is_none();
+        let waited = self.changed.wait_timeout_while(self.lock(), PATIENCE, many);
+        let flow = waited.unwrap_or_else(PoisonError::into_inner).0;
+        match &flow.stuck {
+            _ if flow.rows < self.rows_max => Ok(()),
+            Some(stuck) => Err(stuck.clone()),
+            None => Err(StoreError::Overloaded),
         }
-        Ok(())
     }
 
     pub(super) fn end(&self, end: End) {
@@ -96,9 +95,9 @@ impl Behind {
         self.set_stuck(Some(shared.stop(why.into())));
     }
 
-    /// Whether it is being mended just now.
-    pub(super) fn is_stuck(&self) -> bool {
-        self.lock().stuck.is_some()
+    /// Why it is not written just now.
+    pub(super) fn stuck(&self) -> Option<StoreError> {
+        self.lock().stuck.clone()
     }
 
     fn set_stuck(&self, stuck: Option<StoreError>) {
@@ -185,9 +184,16 @@ impl Writer {
         };
         while let Err(error) = self.index.write(&frozen, head) {
             tracing::error!(error = %chain(&error), "the index cannot be written; it will be mended");
-            if !self.mend(error, false) {
+            let goes_on = match error {
+                IndexError::NoRoom(_) => self.wait_out(),
+                error => self.mend(error, false),
+            };
+            if !goes_on {
                 return false;
             }
+        }
+        if self.behind.stuck().is_some() && !self.shared.has_stopped() {
+            self.behind.set_stuck(None);
         }
         self.reflected = head;
         let dropped = self.shared.book_mut().rows.thaw();
@@ -195,6 +201,12 @@ impl Writer {
         drop((dropped, frozen));
         metrics::counter!("issuance_store_index_writes_total").increment(1);
         true
+    }
+
+    /// A full disk: what is in the index goes on being read. False when it was told to end first.
+    fn wait_out(&self) -> bool {
+        self.behind.set_stuck(Some(StoreError::DiskFull));
+        self.behind.linger(PAUSE, usize::MAX).is_none()
     }
 
     /// Opens the index again, or makes it anew, up to what had been written. False when it was told to end first.
@@ -248,8 +260,8 @@ impl Writer {
             // Nobody reads while the files change hands; until all rows are right again, cold reads are refused.
             let _book = self.shared.book_mut();
             self.index.shut(true);
-            self.index.drop_files();
         }
+        self.index.drop_files();
         let opened = if anew {
             Err(IndexError::Row)
         } else {

@@ -246,9 +246,16 @@ impl Store for EmbeddedStore {
         let room = self.shared.room().clone();
         let room = room
             .map(|why| format!("no room to write ({why}); nothing new is taken until there is"));
-        let index =
-            || "the index is being mended; old orders cannot be read until it is".to_owned();
-        room.or_else(|| self.behind.is_stuck().then(index))
+        let index = || {
+            self.behind.stuck().map(|why| match why {
+                StoreError::DiskFull => {
+                    "no room to write the index; when much waits for it, nothing new is taken"
+                        .to_owned()
+                }
+                _ => "the index is being mended; old orders cannot be read until it is".to_owned(),
+            })
+        };
+        room.or_else(index)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

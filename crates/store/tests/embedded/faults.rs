@@ -427,6 +427,54 @@ async fn an_index_that_cannot_be_written_is_mended() {
     assert_eq!(super::hands::look(&store, 0..number).await, found);
 }
 
+/// What cannot be written stays in memory; what is in the index goes on being read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_room_for_the_index_is_waited_out_and_reads_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut small = options(dir.path());
+    small.limits.unindexed_rows = 50;
+    small.limits.orders_at_hand = 0;
+    let (store, _) = EmbeddedStore::open(small.clone()).unwrap();
+    super::hands::fill(&store, 0..10).await;
+    store.close().await.unwrap();
+    drop(store);
+    let (store, _) = EmbeddedStore::open(small).unwrap();
+    let redo = dir.path().join("data/index.redo");
+    while std::os::unix::fs::symlink("/dev/full", &redo).is_err() {
+        tokio::task::yield_now().await;
+    }
+    let (mut number, mut refused) = (10, false);
+    while !refused {
+        let append = follow(id(number), None, vec![requested(number)]);
+        let append = issuance_store::Append {
+            sealed: vec![sealing(&format!("sealed {number}"))],
+            ..append
+        };
+        match store.append(append).await {
+            Ok(_) => number += 1,
+            Err(AppendError::Store(StoreError::DiskFull)) => refused = true,
+            Err(other) => panic!("{other:?}"),
+        }
+        super::hands::look(&store, 0..10).await;
+    }
+    assert!(number > 10);
+    assert!(store.trouble().unwrap().contains("no room"));
+    let found = super::hands::look(&store, 0..number).await;
+    std::fs::remove_file(&redo).unwrap();
+    let mended = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while store.trouble().is_some() {
+            assert_eq!(super::hands::look(&store, 0..number).await, found);
+        }
+    });
+    mended.await.unwrap();
+    super::hands::fill(&store, number..number + 5).await;
+    store.close().await.unwrap();
+    drop(store);
+    let (store, report) = super::hands::open(dir.path());
+    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
+    assert_eq!(super::hands::look(&store, 0..number).await, found);
+}
+
 /// A named pipe nobody reads is where the next write of the index waits for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_hangs_stops_the_store_and_is_not_waited_for() {

@@ -211,6 +211,25 @@ async fn a_lock_that_is_held_a_little_longer_costs_no_index() {
 }
 
 #[tokio::test]
+async fn a_closed_store_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let (store, _) = open(dir.path());
+        fill(&store, round * 20..(round + 1) * 20).await;
+        store.close().await.unwrap();
+        for name in ["index/db", "lock"] {
+            let file = std::fs::File::open(dir.path().join("data").join(name)).unwrap();
+            let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+            assert_eq!(
+                rustix::fs::flock(&file, lock),
+                Ok(()),
+                "{name}, round {round}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_index_open_when_the_machine_stopped_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());

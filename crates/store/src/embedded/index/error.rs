@@ -41,18 +41,34 @@ pub(in super::super) enum IndexError {
         /// What it said.
         what: String,
     },
+    /// sled does not come back.
+    #[error("sled hangs")]
+    Hangs,
     /// The operating system refused.
     #[error("a file of it failed")]
     Io(#[from] std::io::Error),
+    /// There is no room for what is to be written. Nothing was; what is there can be read.
+    #[error("no room to write it")]
+    NoRoom(#[source] std::io::Error),
     /// It is being made anew.
     #[error("it is being made anew")]
     Closed,
 }
 
 impl IndexError {
+    /// What an error is before sled was touched.
+    pub(super) fn no_room(error: std::io::Error) -> Self {
+        if crate::journal::disk::is_full(&error) {
+            Self::NoRoom(error)
+        } else {
+            Self::Io(error)
+        }
+    }
+
     /// Whether room on the disk would help.
     pub(in super::super) fn is_full(&self) -> bool {
         match self {
+            Self::NoRoom(_) => true,
             Self::Io(error) | Self::Sled(sled::Error::Io(error)) => {
                 crate::journal::disk::is_full(error)
             }

@@ -9,6 +9,7 @@ mod error;
 mod mark;
 mod meta;
 mod redo;
+mod room;
 mod shape;
 mod sled;
 mod values;
@@ -19,8 +20,9 @@ pub(super) use meta::Meta;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use self::sled::Sled;
+use self::sled::{FILE, Sled};
 use door::Door;
 
 use super::options::Limits;
@@ -33,6 +35,8 @@ use crate::journal::Head;
 pub(super) struct Index {
     dir: PathBuf,
     cache_bytes: u64,
+    /// How long one thing sled does may take.
+    patience: Duration,
     /// Stands for the policy by which orders are open.
     policy: String,
     ground: Arc<Sled>,
@@ -48,6 +52,7 @@ impl Index {
             door: Arc::new(Door::of(Arc::clone(&ground))),
             dir: dir.into(),
             cache_bytes: limits.index_cache_bytes,
+            patience: limits.index_patience,
             watch: Arc::new(Watch::new(limits.index_patience)),
             policy: meta::policy_mark(policy),
             ground,
@@ -81,11 +86,11 @@ impl Index {
 
     /// Opens what is there and finishes an interrupted write. An error means: make it anew.
     pub(super) fn open(&self) -> Result<Meta, IndexError> {
+        let _busy = self.watch.busy();
         if !mark::is_trusted(&self.dir) {
             return Err(IndexError::Untrusted);
         }
-        mark::set(&self.dir)?;
-        self.ground.open(&self.path(), self.cache_bytes)?;
+        self.open_files()?;
         if let Some(note) = redo::read(&self.redo())? {
             self.ground.put(&note)?;
         }
@@ -94,8 +99,15 @@ impl Index {
         Meta::decode(&bytes)
     }
 
+    fn open_files(&self) -> Result<(), IndexError> {
+        mark::set(&self.dir)?;
+        self.ground
+            .open(&self.path(), self.cache_bytes, self.patience)
+    }
+
     /// Throws away what is there and begins with nothing.
     pub(super) fn begin(&self) -> Result<Meta, IndexError> {
+        let _busy = self.watch.busy();
         self.ground.close();
         redo::remove(&self.redo())?;
         let removed = match std::fs::remove_dir_all(self.path()) {
@@ -108,8 +120,7 @@ impl Index {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        mark::set(&self.dir)?;
-        self.ground.open(&self.path(), self.cache_bytes)?;
+        self.open_files()?;
         Ok(Meta::empty(self.policy.clone()))
     }
 
@@ -118,7 +129,9 @@ impl Index {
         let _busy = self.watch.busy();
         let meta = Meta::new(head, frozen.totals.clone(), self.policy.clone());
         let note = redo::note(frozen, &meta)?;
-        redo::write(&self.redo(), &note)?;
+        // Up to here sled was not touched.
+        redo::write(&self.redo(), &note).map_err(IndexError::no_room)?;
+        room::make(&self.path().join(FILE), note.bytes()).map_err(IndexError::no_room)?;
         self.ground.put(&note)?;
         self.ground.flush()?;
         redo::remove(&self.redo())?;
@@ -132,24 +145,26 @@ impl Index {
 
     /// Lets go of the files without a farewell.
     pub(super) fn drop_files(&self) {
+        let _busy = self.watch.busy();
         self.ground.close();
     }
 
     /// Lets go of the files; what they hold survives a power cut.
     pub(super) fn close(&self) -> Result<(), IndexError> {
-        let flushing = self.watch.busy();
+        let _busy = self.watch.busy();
         self.ground.flush()?;
-        drop(flushing);
         self.ground.close();
         mark::clear(&self.dir, &self.path())
     }
 
-    /// Whether the disk takes some bytes.
+    /// Whether the disk takes some bytes, enough for sled to open.
     pub(super) fn has_room(&self) -> bool {
         const PROBE: usize = 4 << 20;
         let path = self.dir.join("index.probe");
         let probed = redo::write_file(&path, &[&vec![0; PROBE]]);
-        redo::remove(&path).is_ok() && probed.is_ok()
+        let file = self.path().join(FILE);
+        let grows = !file.exists() || room::make(&file, 0).is_ok();
+        redo::remove(&path).is_ok() && probed.is_ok() && grows
     }
 
     fn path(&self) -> PathBuf {

@@ -47,6 +47,10 @@ impl Note {
         Ok(())
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// Every key with its value, or none where it is to be removed.
     pub(super) fn each<E>(
         &self,
@@ -77,8 +81,8 @@ fn entry(bytes: &[u8]) -> Option<(Put<'_>, &[u8])> {
 }
 
 /// Puts a note down before its puts are made. It needs no sync: after a power cut the index is made anew anyway.
-pub(super) fn write(path: &Path, note: &Note) -> Result<(), IndexError> {
-    Ok(write_file(path, &[&Sha256::digest(&note.0), &note.0])?)
+pub(super) fn write(path: &Path, note: &Note) -> io::Result<()> {
+    write_file(path, &[&Sha256::digest(&note.0), &note.0])
 }
 
 pub(super) fn write_file(path: &Path, parts: &[&[u8]]) -> io::Result<()> {

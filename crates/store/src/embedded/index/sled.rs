@@ -1,13 +1,16 @@
 //! sled, with its panics caught.
 
+use std::fs::File;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
 use sled::{Config, Db, Mode};
 
 use super::error::IndexError;
@@ -16,22 +19,26 @@ use super::values::{self, META};
 use crate::book::{Entries, Ground, Span, TableId};
 use crate::error::StoreError;
 
+/// sled's file in its directory.
+pub(super) const FILE: &str = "db";
+
 /// The rows in sled. Closed while the index is made anew.
 #[derive(Debug, Default)]
 pub(super) struct Sled {
-    db: RwLock<Option<Db>>,
+    open: RwLock<Option<Open>>,
     /// A read failed for what is in the files.
     unreadable: AtomicBool,
 }
 
-/// Threads of a sled that was closed hold its lock a little longer. Nobody else can: the directory is ours.
-const LOCK_TRIES: u32 = 250;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-fn is_locked(error: &IndexError) -> bool {
-    // It has no kind of its own.
-    matches!(error, IndexError::Sled(sled::Error::Io(io)) if io.to_string().contains("acquire lock"))
+#[derive(Debug)]
+struct Open {
+    db: Db,
+    file: PathBuf,
 }
+
+/// Threads of a sled that was closed hold its file a little longer, as long as they sync.
+const FILE_TRIES: u32 = 500;
+const FILE_PAUSE: Duration = Duration::from_millis(20);
 
 fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
     match catch_unwind(AssertUnwindSafe(run)) {
@@ -47,38 +54,53 @@ fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
 }
 
 impl Sled {
-    pub(super) fn open(&self, path: &Path, cache_bytes: u64) -> Result<(), IndexError> {
+    /// An open that takes longer than `patience` hangs; what is there has to be left behind then.
+    pub(super) fn open(
+        &self,
+        path: &Path,
+        cache_bytes: u64,
+        patience: Duration,
+    ) -> Result<(), IndexError> {
         let config = Config::new()
             .path(path)
             .mode(Mode::HighThroughput)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
-        let mut tries = 0;
-        let db = loop {
-            tries += 1;
-            match guarded(|| config.open()) {
-                Err(error) if is_locked(&error) && tries < LOCK_TRIES => thread::sleep(LOCK_PAUSE),
-                opened => break opened?,
-            }
-        };
+        // An open that fails for this lock would cost the whole index.
+        is_let_go(&path.join(FILE));
+        let (sender, opened) = sync_channel(1);
+        thread::Builder::new()
+            .name("issuance-index-open".into())
+            // Nobody listens any more when it took too long.
+            .spawn(move || drop(sender.send(guarded(|| config.open()))))?;
+        let db = opened
+            .recv_timeout(patience)
+            .map_err(|_| IndexError::Hangs)??;
         self.unreadable.store(false, Ordering::Release);
-        *self.db.write().unwrap_or_else(PoisonError::into_inner) = Some(db);
+        let file = path.join(FILE);
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Open { db, file });
         Ok(())
     }
 
     /// Ends all use of the files. Reads under way must be over.
     pub(super) fn close(&self) {
-        let db = self
-            .db
+        let open = self
+            .open
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        let Some(Open { db, file }) = open else {
+            return;
+        };
         let closed = guarded(|| {
             drop(db);
             Ok(())
         });
         if let Err(error) = closed {
             tracing::warn!(%error, "the index did not close");
+        }
+        if !is_let_go(&file) {
+            tracing::warn!("the index was closed, and its file is still held");
         }
     }
 
@@ -95,11 +117,9 @@ impl Sled {
     }
 
     fn db(&self) -> Result<Db, IndexError> {
-        self.db
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .ok_or(IndexError::Closed)
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_ref().ok_or(IndexError::Closed)?;
+        Ok(open.db.clone())
     }
 
     pub(super) fn meta(&self) -> Result<Option<Vec<u8>>, IndexError> {
@@ -127,6 +147,27 @@ impl Sled {
     fn row(db: &Db, key: &[u8], held: &[u8]) -> Result<Vec<u8>, IndexError> {
         values::join(key, held, |part| guarded(|| db.get(part)))
     }
+}
+
+impl Drop for Sled {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Waits, not for ever, until nobody locks a file. Nobody else than sled can: the directory is ours.
+fn is_let_go(file: &Path) -> bool {
+    let Ok(file) = File::open(file) else {
+        // It is gone.
+        return true;
+    };
+    (0..FILE_TRIES).any(|_| {
+        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        if locked.is_err() {
+            thread::sleep(FILE_PAUSE);
+        }
+        locked.is_ok()
+    })
 }
 
 impl Ground for Sled {
