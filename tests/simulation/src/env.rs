@@ -1,6 +1,6 @@
 //! What all parts of a run share: virtual time and its queue, chance, faults, the provider, the nodes, and the notes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -14,7 +14,7 @@ use crate::coverage::{Coverage, Point};
 use crate::faults::{Family, Faults};
 use crate::history::History;
 use crate::host::Asked;
-use crate::options::Options;
+use crate::options::{Deed, Options};
 use crate::rng::Rng;
 use crate::tasks::{Life, Work};
 use crate::trace::Trace;
@@ -66,6 +66,8 @@ pub(crate) enum Due {
     Review(Uuid, IdvOutcome),
     /// An operator looks at the list.
     Operator,
+    /// Somebody does what was given.
+    Deed(Deed),
     /// What goes wrong by itself.
     Chaos,
     /// The disk has room, the queue is short again.
@@ -111,6 +113,8 @@ pub(crate) struct Env {
     pub(crate) boundaries: u64,
     /// Counts requests.
     pub(crate) requests: u64,
+    /// Idempotency keys that have left once.
+    pub(crate) keys: BTreeSet<String>,
     pub(crate) spawned: Vec<(Life, Work)>,
     /// What every node that starts now opens.
     pub(crate) store: Arc<SimulatedStore>,
@@ -141,6 +145,7 @@ impl Env {
             away_until: 0,
             boundaries: 0,
             requests: 0,
+            keys: BTreeSet::new(),
             spawned: Vec::new(),
             store: Arc::new(SimulatedStore::new(options.policy.clone())),
             read_to: Position::default(),
@@ -187,11 +192,9 @@ impl Env {
     /// Where no clock is set, nobody needs to look at one before its time; where one may be, half a minute after the
     /// next moment that happens at is soon enough, as with naps of half a minute.
     pub(crate) fn longest_nap(&self) -> i64 {
-        let clocks_are_set =
-            self.options.rate(Family::ClockJump) > 0.0 || self.options.script.is_some();
         let passed = self.now - BEGIN;
         let next = self.options.chaos_at().find(|at| *at >= passed);
-        match next.filter(|_| clocks_are_set && !self.healed) {
+        match next.filter(|_| self.options.sets_clocks() && !self.healed) {
             Some(next) => (next - passed + self.now % NAP).clamp(1, LONGEST_NAP),
             None => LONGEST_NAP,
         }
@@ -300,7 +303,8 @@ impl Sim {
                 let now = env.now;
                 env.trace
                     .line(now, || format!("node {} dies at {point:?}", life.node));
-                env.coverage.died(point);
+                let again = env.nodes[life.node].lives > 1;
+                env.coverage.died(point, again);
                 env.nodes[life.node].dying = true;
                 None
             } else {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::rng::mix;
 
 macro_rules! families {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $ids:literal, $low:literal..$high:literal;)+) => {
         /// A kind of fault. Each is off in about half of the seeds.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Family {
-            $($(#[doc = $doc])+ $name,)+
+            $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
         }
 
         impl Family {
@@ -39,7 +41,7 @@ macro_rules! families {
 
 families! {
     /// A process dies between two effects.
-    Crash = "crash", "F-004 F-005 F-006 F-014 F-015 F-016 F-017 F-018 F-019 F-020 F-021 F-022 F-058 F-074 F-078 F-107", 0.0005..0.05;
+    Crash = "crash", "F-004 F-017 F-018 F-078 F-107", 0.0005..0.05;
     /// A process stands still for a while and goes on.
     Pause = "pause", "F-023 F-097 F-098", 0.0005..0.05;
     /// The disk fails to sync: the store stops for good.
@@ -120,10 +122,15 @@ families! {
     Operator = "operator", "F-115 F-118", 0.05..0.8;
     /// Operators click twice.
     DoubleClick = "double_click", "F-114", 0.05..0.5;
+    /// A definite no to a first call, for a reason of the provider's own.
+    Refusal = "refusal", "F-009 F-035", 0.02..0.3;
+    /// No entry: a token that is not taken, a network that is not allowed, a right that is missing.
+    NoEntry = "no_entry", "F-028 F-031", 0.002..0.1;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decided {
     /// The family.
     pub family: Family,

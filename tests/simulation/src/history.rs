@@ -15,7 +15,6 @@ use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry, produ
 use issuance_store::{HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Store};
 
 use crate::coverage::Coverage;
-use crate::faults::Family;
 use crate::options::Options;
 use crate::violation::Violation;
 
@@ -49,8 +48,7 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) fn new(options: &Options) -> Self {
-        let clocks_wrong =
-            options.skew > 0 || options.rate(Family::ClockJump) > 0.0 || options.script.is_some();
+        let clocks_wrong = options.skew > 0 || options.sets_clocks();
         let rules = Rules {
             seed: Some(options.seed),
             as_it_happens: true,
@@ -136,8 +134,8 @@ impl History {
             let state = self
                 .checker
                 .order(record.order)
-                .map_or("none", |order| order.state.name());
-            coverage.cell(state, record.event.body.name());
+                .map_or("first", |order| order.state.name());
+            coverage.cell(state, &record.event.body);
             self.note(record, now, coverage);
             self.checker.record(record);
             touched.insert(record.order);
@@ -203,6 +201,7 @@ impl History {
             if let Some(code) = &request.code {
                 coverage.code(code);
             }
+            coverage.status(request.status);
             self.checker
                 .provider(&ProviderFact::Request(heard(request)));
         }
@@ -408,6 +407,7 @@ fn is_behind<'a>(order: &Order, mut others: impl Iterator<Item = &'a Order>) -> 
         && others.any(|other| {
             let reason = other.attention.as_ref().map(|called| &called.reason);
             other.terms.product_id == order.terms.product_id
+                && *order.terms.product_id.as_str() == *product::EMPTY_POOL.to_string()
                 && matches!(reason, Some(AttentionReason::Capacity { .. }))
         })
 }

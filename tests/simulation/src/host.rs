@@ -9,6 +9,7 @@ use issuance_domain::{CardRequest, OperatorAct, OperatorAction, OrderId, Version
 use issuance_simulator::{IdvOutcome, product};
 use issuance_store::AttentionFilter;
 use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::coverage::Point;
@@ -41,8 +42,46 @@ pub(crate) struct Asked {
 const PATIENCE: i64 = 15_000;
 const MOST_DOUBLINGS: u32 = 7;
 
+/// What an order is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A card by data alone.
+    Plain,
+    /// A person visits a link first.
+    Link,
+    /// A card that carries money of its own.
+    Prepaid,
+    /// The provider reviews the person.
+    Reviewed,
+    /// A product whose pool of cards is empty.
+    EmptyPool,
+}
+
+impl Kind {
+    fn by_chance(rng: &mut Rng) -> Self {
+        match rng.below(20) {
+            0..=9 => Self::Plain,
+            10..=15 => Self::Link,
+            16 | 17 => Self::Prepaid,
+            18 => Self::Reviewed,
+            _ => Self::EmptyPool,
+        }
+    }
+}
+
 /// What is asked for, by number.
-pub(crate) fn wish(number: usize, rng: &mut Rng, same_person_as: Option<usize>) -> Wish {
+pub(crate) fn wish(
+    number: usize,
+    kinds: &[Kind],
+    rng: &mut Rng,
+    same_person_as: Option<usize>,
+) -> Wish {
+    let kind = Kind::by_chance(rng);
+    let kind = match kinds.len() {
+        0 => kind,
+        several => kinds[number % several],
+    };
     let person = same_person_as.unwrap_or(number);
     let mut fields = json!({
         "email": format!("holder{person}@mail.example"),
@@ -57,24 +96,24 @@ pub(crate) fn wish(number: usize, rng: &mut Rng, same_person_as: Option<usize>) 
         "currency": "USD",
         "metadata": { "test": format!("{number}") },
     });
-    match rng.below(20) {
-        0..=9 => {}
-        10..=15 => {
+    match kind {
+        Kind::Plain => {}
+        Kind::Link => {
             fields["residential_address"] =
                 json!({ "country": "SG", "city": "Singapore", "line1": "17 Keppel Bay Drive" });
             request["product_id"] = json!(product::ENHANCED);
             request["kyc"] = json!({ "method": "sumsub_redirect" });
         }
-        16 | 17 => {
+        Kind::Prepaid => {
             request["product_id"] = json!(product::PREPAID);
             request["limit"] = json!("5.00");
         }
-        18 => {
+        Kind::Reviewed => {
             fields["date_of_birth"] = json!("1990-04-05");
             fields["nationality"] = json!("SG");
             request["product_id"] = json!(product::STANDARD);
         }
-        _ => request["product_id"] = json!(product::EMPTY_POOL),
+        Kind::EmptyPool => request["product_id"] = json!(product::EMPTY_POOL),
     }
     request["cardholder"] = json!({ "type": "new", "fields": fields });
     let mut other = request.clone();
@@ -374,9 +413,35 @@ pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
     env.spawned.push((life, Box::pin(work)));
 }
 
+/// An operator does something at a time that was given.
+pub(crate) fn operate_at(
+    sim: &Sim,
+    order: OrderId,
+    action: OperatorAction,
+    engines: &[Option<Engine>],
+) {
+    let mut env = sim.lock();
+    let number = env.rng.next();
+    let Some((life, engine)) = node(&env, number, engines) else {
+        return;
+    };
+    env.coverage.operator(action.name());
+    let now = env.now;
+    env.trace.line(now, || {
+        format!("an operator does {} to {order}", action.name())
+    });
+    let work = async move { act(&engine, order, action, None).await };
+    env.spawned.push((life, Box::pin(work)));
+}
+
 async fn act(engine: &Engine, order: OrderId, action: OperatorAction, expected: Option<Version>) {
+    // Two people agree to a new key.
+    let actor = match action {
+        OperatorAction::ApproveResubmit => "another",
+        _ => "somebody",
+    };
     let act = OperatorAct {
-        actor: "somebody".into(),
+        actor: actor.into(),
         reason: "to see what happens".into(),
         action,
     };
@@ -384,11 +449,11 @@ async fn act(engine: &Engine, order: OrderId, action: OperatorAction, expected: 
     let _ = engine.operate(order, act, expected).await;
 }
 
-/// Once the world has healed, what was paused goes on.
-pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) {
+/// Once the world has healed, what was paused goes on. Whether anything was.
+pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) -> bool {
     let mut env = sim.lock();
     let Some((life, engine)) = node(&env, 0, engines) else {
-        return;
+        return false;
     };
     let history = &env.history;
     let paused: Vec<OrderId> = history
@@ -398,7 +463,7 @@ pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) {
         .filter(|id| history.order(*id).is_some_and(|order| order.paused))
         .collect();
     if paused.is_empty() {
-        return;
+        return false;
     }
     let engine = Arc::new(engine);
     let work = async move {
@@ -407,4 +472,5 @@ pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) {
         }
     };
     env.spawned.push((life, Box::pin(work)));
+    true
 }

@@ -6,18 +6,25 @@
 //! order the seed gives; a process that dies is its futures dropped.
 //!
 //! In reading order: [`Options`] are what a seed means; `world` runs them; `env` is what all parts share; `wire`, `disk`,
-//! `clock`, `webhooks` and `host` are the engine's surroundings; `history` judges each step.
+//! `clock`, `webhooks` and `host` are the engine's surroundings; `history` judges each step;
+//! `shrink` makes a run that breaks something small, a [`Script`] keeps it; `scenario` has
+//! stories without chance, `directed` breaks each at every place.
 
 mod batch;
 mod clock;
 mod coverage;
+mod directed;
 mod disk;
 mod env;
 mod faults;
 mod history;
 mod host;
 mod options;
+mod refusals;
 mod rng;
+mod scenario;
+mod script;
+mod shrink;
 mod tasks;
 mod trace;
 mod violation;
@@ -26,8 +33,14 @@ mod wire;
 mod world;
 
 pub use batch::{Batch, Limits, batch, run_caught};
-pub use coverage::{Coverage, Point};
+pub use coverage::{Claim, Coverage, Point, cells, claims, excuses};
+pub use directed::{Directed, Finding, Mode, Thorough, directed};
 pub use faults::{Decided, Family};
-pub use options::Options;
+pub use host::Kind;
+pub use options::{Deed, Options, What};
+pub use rng::hash;
+pub use scenario::{Scenario, scenarios};
+pub use script::Script;
+pub use shrink::{Shrunk, shrink};
 pub use violation::Violation;
 pub use world::{Report, run};

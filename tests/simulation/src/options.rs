@@ -4,13 +4,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use issuance_domain::{AbsencePolicy, Activation, IdvExpired, LateSuccess, Policy};
+use issuance_domain::{AbsencePolicy, Activation, IdvExpired, LateSuccess, OperatorAction, Policy};
+use serde::{Deserialize, Serialize};
 
 use crate::faults::{Decided, Family};
-use crate::rng::{Rng, mix};
+use crate::host::Kind;
+use crate::rng::{Rng, hash, mix};
 
 /// Everything a run depends on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// What everything else comes from.
     pub seed: u64,
@@ -18,6 +20,14 @@ pub struct Options {
     pub nodes: usize,
     /// Orders the host places.
     pub orders: usize,
+    /// What they are for, in turn; by chance if this is empty.
+    pub kinds: Vec<Kind>,
+    /// Orders of these numbers are never placed.
+    pub skipped: Vec<usize>,
+    /// The host asks for all within so many milliseconds.
+    pub asked_within: i64,
+    /// What people do at a time of their own.
+    pub deeds: Vec<Deed>,
     /// Faults stop after so many milliseconds.
     pub heal_after: i64,
     /// How likely each family is, in the order of [`Family::ALL`]; zero is off.
@@ -42,6 +52,29 @@ pub struct Options {
 
 /// Few orders give few occasions: what can go wrong with each goes wrong that much more often.
 const OFTEN: f64 = 1.4;
+
+/// What somebody does to an order at a time that is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deed {
+    /// Milliseconds from the beginning.
+    pub at: i64,
+    /// The host's number of the order.
+    pub order: usize,
+    /// What is done.
+    pub what: What,
+}
+
+/// What can be done to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The host cancels.
+    Cancel,
+    /// An operator acts.
+    Operate(OperatorAction),
+}
+
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
@@ -61,11 +94,14 @@ impl Options {
             0 => rng.millis(4.0 * HOUR as f64, 60.0 * HOUR as f64),
             _ => rng.millis(20_000.0, 2.0 * HOUR as f64),
         };
+        options.asked_within = options.heal_after / 3;
         // Few kinds of fault at once leave room for each; how many is the seed's choice, too.
         let share = [0.06, 0.15, 0.3, 0.5, 0.5, 0.7][usize::try_from(rng.below(6)).unwrap_or(0)];
         options.rates = Family::ALL
             .iter()
             .map(|family| {
+                // Each from a stream of its own: a new family leaves the others as they were.
+                let mut rng = options.stream(hash(family.name()));
                 let (low, high) = family.rates();
                 let rate = (OFTEN * rng.log_uniform(low, high)).min(1.0);
                 if rng.chance(share) { rate } else { 0.0 }
@@ -89,6 +125,10 @@ impl Options {
             seed,
             nodes: 1,
             orders: 1,
+            kinds: Vec::new(),
+            skipped: Vec::new(),
+            asked_within: 0,
+            deeds: Vec::new(),
             heal_after: 0,
             rates: vec![0.0; Family::ALL.len()],
             policy: Policy::standard(),
@@ -121,6 +161,27 @@ impl Options {
         (0..16)
             .filter(move |_| heal_after > 0)
             .map(move |nth| heal_after * nth / 16)
+    }
+
+    /// Whether a wall clock may be set while this runs.
+    #[must_use]
+    pub fn sets_clocks(&self) -> bool {
+        let in_script =
+            |script: &Vec<Decided>| script.iter().any(|fault| fault.family == Family::ClockJump);
+        self.rate(Family::ClockJump) > 0.0 || self.script.as_ref().is_some_and(in_script)
+    }
+
+    /// The same run with its faults as a list: only what colours the whole world is on or off by itself.
+    #[must_use]
+    pub fn scripted(&self, decided: Vec<Decided>) -> Self {
+        let mut options = self.clone();
+        options.script = Some(decided);
+        for family in Family::ALL {
+            let colours = matches!(family, Family::Variants | Family::ClockJump);
+            let is_on = colours && self.rate(*family) > 0.0;
+            options.set(*family, if is_on { 1.0 } else { 0.0 });
+        }
+        options
     }
 
     /// The seed of one kind of chance.
@@ -172,6 +233,15 @@ impl fmt::Display for Options {
         writeln!(f, "seed         {:#018x}", self.seed)?;
         writeln!(f, "nodes        {}", self.nodes)?;
         writeln!(f, "orders       {}", self.orders)?;
+        if !self.kinds.is_empty() {
+            writeln!(f, "kinds        {:?}", self.kinds)?;
+        }
+        if !self.skipped.is_empty() {
+            writeln!(f, "skipped      {:?}", self.skipped)?;
+        }
+        for Deed { at, order, what } in &self.deeds {
+            writeln!(f, "deed         at {at} ms, order {order}: {what:?}")?;
+        }
         writeln!(f, "heal after   {} s", self.heal_after / 1000)?;
         writeln!(f, "skew         {} ms", self.skew)?;
         writeln!(f, "processing   {} ms", self.processing)?;
@@ -188,7 +258,12 @@ impl fmt::Display for Options {
         )?;
         write!(f, "faults      ")?;
         match &self.script {
-            Some(script) => write!(f, " {} by script", script.len())?,
+            Some(script) => {
+                write!(f, " {} by script:", script.len())?;
+                for fault in script {
+                    write!(f, " {}#{}", fault.family.name(), fault.nth)?;
+                }
+            }
             None => {
                 for family in Family::ALL {
                     let rate = self.rate(*family);
@@ -200,6 +275,12 @@ impl fmt::Display for Options {
         }
         if !self.crash_at.is_empty() {
             write!(f, "\ncrash at     {:?}", self.crash_at)?;
+        }
+        if self.no_webhooks {
+            write!(f, "\nno webhook arrives")?;
+        }
+        if let Some(nth) = self.lose_answer {
+            write!(f, "\nthe answer to request {nth} is lost")?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::coverage::Point;
 use crate::env::{Due, Env, Sim};
 use crate::faults::Family;
+use crate::refusals;
 use crate::rng::Rng;
 use crate::tasks::Life;
 
@@ -130,16 +131,19 @@ fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64>
         .headers
         .get("x-idempotency-key")
         .and_then(|key| key.to_str().ok());
+    let mut is_first = false;
     if let Some(key) = key {
         env.follow();
         env.history.leaves(key, now, &env.options.policy);
+        is_first = env.keys.insert(key.to_owned());
     }
+    let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
     let flight = Flight {
         method: request.method,
         uri,
         headers: request.headers,
         body: request.body,
-        fault: fault(env),
+        fault: refused(env, is_first, is_create).or_else(|| fault(env)),
         way_back: way_back(env),
         mailbox: mailbox.clone(),
     };
@@ -241,6 +245,28 @@ fn fault(env: &mut Env) -> Option<Fault> {
         return Some(Fault::ErrorBeforeEffect(answer));
     }
     None
+}
+
+/// What the provider has against this request: a first write may be refused for good, any call at the
+/// door.
+fn refused(env: &mut Env, is_first: bool, is_create: bool) -> Option<Fault> {
+    let error = |(status, body): (u16, serde_json::Value)| {
+        Fault::ErrorBeforeEffect(ErrorAnswer {
+            status,
+            body: Some(body),
+            retry_after: None,
+            cached: None,
+        })
+    };
+    if is_first && let Some(details) = env.draw(Family::Refusal) {
+        return Some(error(if is_create {
+            refusals::of_create(details)
+        } else {
+            refusals::of_another(details)
+        }));
+    }
+    let details = env.draw(Family::NoEntry)?;
+    Some(error(refusals::at_the_door(details)))
 }
 
 fn pick(details: u64, of: u64) -> usize {

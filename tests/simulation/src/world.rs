@@ -17,7 +17,7 @@ use crate::env::{BEGIN, Due, Env, Node, Sim};
 use crate::faults::{Decided, Family, Faults};
 use crate::history::restless;
 use crate::host::{self, Ear, Wish};
-use crate::options::Options;
+use crate::options::{Deed, Options, What};
 use crate::rng::Rng;
 use crate::tasks::{Life, Tasks};
 use crate::trace::Trace;
@@ -139,13 +139,21 @@ impl World {
         }
         let heal_after = self.options.heal_after;
         let mut env = self.sim.lock();
+        if self.options.rate(Family::Variants) > 0.0 {
+            env.coverage.family(Family::Variants);
+        }
         for number in 0..self.options.orders {
             let shared = env.draw(Family::SamePerson).filter(|_| number > 0);
             let same = shared.and_then(|details| usize::try_from(details % number as u64).ok());
-            self.wishes.push(host::wish(number, &mut self.rng, same));
+            let mut wish = host::wish(number, &self.options.kinds, &mut self.rng, same);
             traits(&mut env, number);
-            let wait = self.rng.between(0, heal_after / 3);
+            let wait = self.rng.between(0, self.options.asked_within);
+            wish.refused = self.options.skipped.contains(&number);
+            self.wishes.push(wish);
             env.after(wait, Due::Ask(number));
+        }
+        for deed in &self.options.deeds {
+            env.after(deed.at, Due::Deed(*deed));
         }
         for at in self.options.chaos_at() {
             env.after(at, Due::Chaos);
@@ -282,6 +290,7 @@ impl World {
                     host::operate(&sim, details, &self.engines);
                 }
             }
+            Due::Deed(deed) => self.deed(deed),
             Due::Chaos => self.chaos(),
             Due::Relief => {
                 let env = sim.lock();
@@ -297,6 +306,22 @@ impl World {
             Due::Look => return self.look(),
         }
         false
+    }
+
+    /// Once the host knows the order, somebody does to it what was given.
+    fn deed(&mut self, deed: Deed) {
+        let sim = self.sim.clone();
+        let Some(wish) = self.wishes.get(deed.order) else {
+            return;
+        };
+        match (wish.id, deed.what) {
+            (Some(id), What::Cancel) => host::cancel(&sim, deed.order, id, &self.engines),
+            (Some(id), What::Operate(action)) => {
+                host::operate_at(&sim, id, action, &self.engines);
+            }
+            (None, _) if wish.refused => {}
+            (None, _) => drop(sim.lock().after(100, Due::Deed(deed))),
+        }
     }
 
     /// What goes wrong by itself, beside any call.
@@ -450,7 +475,7 @@ impl World {
     /// Whether all is quiet; then the last judgement.
     fn look(&mut self) -> bool {
         let sim = self.sim.clone();
-        host::resume_all(&sim, &self.engines);
+        let was_paused = host::resume_all(&sim, &self.engines);
         let mut env = sim.lock();
         let now = env.now;
         // Who died shortly before may yet find something to do.
@@ -463,7 +488,7 @@ impl World {
         let history = &env.history;
         let orders = history.orders.iter().filter_map(|id| history.order(*id));
         let restless = restless(orders, policy, now).map(|order| (order.id, order.state.name()));
-        if placed && all_up && restless.is_none() {
+        if placed && all_up && !was_paused && restless.is_none() {
             let store = env.store.clone();
             env.history.judge(&store);
             return true;
@@ -530,6 +555,7 @@ fn provider(options: &Options) -> Config {
             Variants::Off
         },
         processing_delay: Duration::from_millis(options.processing),
+        review_delay: Duration::from_millis(options.processing.saturating_mul(20)),
         idv_link_lifetime: Duration::from_secs(options.link_life),
         idv_link_base: Some("https://idv.example/".into()),
         rate_limit_per_minute: Some(200),

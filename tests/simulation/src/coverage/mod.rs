@@ -1,6 +1,12 @@
 //! What a batch has reached. A generator that never gets somewhere proves nothing about it.
 
+mod claims;
+
 use std::collections::BTreeMap;
+
+use issuance_domain::{EventBody, Purpose};
+
+pub use claims::{Claim, cells, claims, excuses};
 
 use crate::faults::Family;
 
@@ -74,12 +80,16 @@ impl Coverage {
         self.count("point", name(point), "");
     }
 
-    pub(crate) fn died(&mut self, point: Point) {
+    /// A process died there; `again` if it had died before.
+    pub(crate) fn died(&mut self, point: Point, again: bool) {
         self.count("crash at", name(point), "");
+        if again {
+            self.count("crash", "again", "");
+        }
     }
 
-    pub(crate) fn cell(&mut self, state: &'static str, event: &'static str) {
-        self.count("cell", state, event);
+    pub(crate) fn cell(&mut self, state: &'static str, event: &EventBody) {
+        self.count("cell", state, row(event));
     }
 
     pub(crate) fn attention(&mut self, reason: &'static str) {
@@ -98,6 +108,12 @@ impl Coverage {
         match self.codes.get_mut(code) {
             Some(count) => *count += 1,
             None => drop(self.codes.insert(code.to_owned(), 1)),
+        }
+    }
+
+    pub(crate) fn status(&mut self, status: u16) {
+        if status >= 300 {
+            self.code(&format!("status {status}"));
         }
     }
 
@@ -131,21 +147,37 @@ impl Coverage {
         counts.chain(codes).collect()
     }
 
+    /// How often the provider said this.
+    pub(crate) fn heard(&self, code: &str) -> u64 {
+        self.codes.get(code).copied().unwrap_or(0)
+    }
+
     /// What must be reached and was not.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
-        let mut gaps = Vec::new();
-        for family in Family::ALL {
-            if self.of("fault", family.name(), "") == 0 {
-                gaps.push(format!("no fault {} ({})", family.name(), family.ids()));
+        claims::gaps(self)
+    }
+}
+
+/// An event as the page of transitions names it: what is sent and answered, with its purpose.
+fn row(event: &EventBody) -> &'static str {
+    macro_rules! of {
+        ($purpose:expr, $name:literal) => {
+            match $purpose {
+                Purpose::CreateCard => concat!($name, ", create_card"),
+                Purpose::RenewIdvLink => concat!($name, ", renew_idv_link"),
+                Purpose::CancelCard => concat!($name, ", cancel_card"),
             }
-        }
-        for point in Point::ALL {
-            if self.of("crash at", name(*point), "") == 0 {
-                gaps.push(format!("no crash at {point:?}"));
-            }
-        }
-        gaps
+        };
+    }
+    match event {
+        EventBody::SubmissionStarted { purpose, .. } => of!(purpose, "submission_started"),
+        EventBody::SubmissionUnanswered { purpose, .. } => of!(purpose, "submission_unanswered"),
+        EventBody::SubmissionRefused { purpose, .. } => of!(purpose, "submission_refused"),
+        EventBody::SubmissionAnswered { purpose, .. } => of!(purpose, "submission_answered"),
+        EventBody::KeyExpired { purpose, .. } => of!(purpose, "key_expired"),
+        EventBody::ResubmissionOwed { purpose, .. } => of!(purpose, "resubmission_owed"),
+        other => other.name(),
     }
 }
 
