@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::error::VaultError;
 use super::file::{self, io_error};
+use super::hint::{self, Entry, Hint, Kind};
 use super::index::{FieldHash, Place};
 use super::reader::{refers_to, reopen};
 use super::record::{Change, RawContent, Record, SealedRecord, encode, parse};
@@ -53,6 +54,8 @@ struct Run {
     output: Option<AppendFile>,
     buffer: Vec<u8>,
     moves: Vec<(Uuid, FieldHash, Place, u32)>,
+    /// Of what was copied.
+    hint: Hint,
     /// Large values of records that do not count.
     dead: Vec<(Uuid, FieldHash, String)>,
 }
@@ -221,12 +224,16 @@ impl Compaction {
                 continue;
             }
             done.kept += 1;
-            run.moves.push((order, field, place, run.written() as u32));
+            let (from, offset) = (run.buffer.len(), run.written() as u32);
+            run.moves.push((order, field, place, offset));
+            let mut kind = Kind::of(&record);
             match record {
                 Record::Sealed(record) if self.is_foreign_key(&record.key) => {
                     match self.reseal(&record, &mut run.buffer)? {
                         true => {
                             done.resealed += 1;
+                            let line = run.buffer[from..].trim_ascii_end();
+                            kind = parse(line).map_or(kind, |record| Kind::of(&record));
                             run.dead
                                 .extend(sealed_file.map(|name| (order, field, name)));
                         }
@@ -238,6 +245,12 @@ impl Compaction {
                 }
                 Record::Sealed(_) | Record::Erased { .. } => run.keep(line.bytes),
             }
+            let entry = Entry {
+                order,
+                field,
+                offset,
+            };
+            run.hint.push(&entry, kind);
             if run.buffer.len() >= PIECE {
                 self.flush(run)?;
             }
@@ -278,6 +291,13 @@ impl Compaction {
 
         let disk = &self.shared.disk;
         let name = file::records(last);
+        // None may outlive the file that it is of.
+        let removed = run
+            .inputs
+            .iter()
+            .try_for_each(|input| hint::remove(&**disk, *input))
+            .and_then(|()| disk.sync());
+        removed.map_err(|source| self.give_up("remove hints beside", fault(source)))?;
         {
             // Readers look up a place and open its file under this lock.
             let mut index = self.shared.index_mut();
@@ -317,7 +337,8 @@ impl Compaction {
             }
         }
         disk.sync()
-            .map_err(|source| stop("sync the directory of", source))
+            .map_err(|source| stop("sync the directory of", source))?;
+        hint::keep(&self.shared, run.hint, last, output.written())
     }
 
     /// Nothing is lost with an unfinished copy; unless the disk was just full, the vault stops all the same.

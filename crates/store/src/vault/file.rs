@@ -13,6 +13,8 @@ pub(crate) enum Name {
     Records(u32),
     /// One large value.
     Sealed(String),
+    /// What an open needs to know of the file of records of this number.
+    Hint(u32),
     /// Left by a compaction that did not end.
     Temporary,
     Other,
@@ -20,6 +22,10 @@ pub(crate) enum Name {
 
 pub(super) fn records(number: u32) -> String {
     format!("vault-{number:010}.jsonl")
+}
+
+pub(super) fn hint(number: u32) -> String {
+    format!("hint-{number:010}")
 }
 
 pub(super) fn sealed(id: [u8; 16]) -> String {
@@ -34,6 +40,13 @@ impl Name {
     pub(crate) fn of(name: &str) -> Self {
         if name == TEMPORARY {
             return Self::Temporary;
+        }
+        if let Some(number) = name
+            .strip_prefix("hint-")
+            .and_then(|digits| digits.parse().ok())
+            && hint(number) == name
+        {
+            return Self::Hint(number);
         }
         let number = name
             .strip_prefix("vault-")

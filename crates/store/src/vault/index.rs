@@ -27,6 +27,14 @@ impl FieldHash {
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Self(u64::from_le_bytes([a, b, c, d, e, f, g, h]).max(1))
     }
+
+    pub(super) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

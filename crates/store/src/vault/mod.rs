@@ -14,6 +14,7 @@ mod cipher;
 mod compact;
 mod error;
 mod file;
+mod hint;
 mod index;
 mod keys;
 mod open;

@@ -1,4 +1,4 @@
-//! Reads all records once and learns where the latest of each order and field is.
+//! Learns where the latest record of each order and field is: from the hints of closed files, and by reading the others.
 //!
 //! Unlike the journal, a damaged record does not keep the vault shut: the others do not depend on it. It is
 //! reported, and reads that could have meant it say so.
@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::error::VaultError;
 use super::file::{self, Name, io_error};
+use super::hint::{Entry, Hint, Kind};
 use super::index::{FieldHash, Index, Place};
-use super::record::{RawContent, Record, identify, parse};
+use super::record::{Record, identify, parse};
 use crate::journal::disk::{Disk, DiskFile};
 use crate::journal::lines::{LineEnd, Lines};
 use crate::journal::{Cut, Damage, tail};
@@ -66,11 +67,20 @@ pub(crate) struct Examined {
 
 /// Reads all records of a vault that nobody writes.
 pub(crate) fn examine(disk: &dyn Disk) -> Result<Examined, VaultError> {
-    let loaded = load(disk, "")?;
+    let loaded = load(disk, "", Hints::Ignored)?;
     Ok(Examined {
         damaged: loaded.damaged_count,
         sealed_files: loaded.referred().into_iter().map(Into::into).collect(),
     })
+}
+
+/// Whether closed files are believed to be what stands in their hints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hints {
+    /// Yes, and those that have none get one.
+    Kept,
+    /// No: everything is read, and nothing written.
+    Ignored,
 }
 
 /// Everything the files say.
@@ -86,6 +96,8 @@ pub(super) struct Loaded {
     pub(super) appendable: bool,
     /// The last record under the current key.
     pub(super) proof: Option<Place>,
+    /// The last file's records, if they can all be read.
+    pub(super) hint: Option<Hint>,
     sealed_files: HashMap<Uuid, Vec<(FieldHash, String)>>,
     /// Whose the last records are, the newest last.
     pub(super) recent: VecDeque<Uuid>,
@@ -98,7 +110,7 @@ pub(super) fn names(disk: &dyn Disk) -> Result<Vec<Name>, VaultError> {
     Ok(names.iter().map(|name| Name::of(name)).collect())
 }
 
-pub(super) fn load(disk: &dyn Disk, current_key: &str) -> Result<Loaded, VaultError> {
+pub(super) fn load(disk: &dyn Disk, current_key: &str, hints: Hints) -> Result<Loaded, VaultError> {
     let mut numbers: Vec<_> = names(disk)?
         .into_iter()
         .filter_map(|name| {
@@ -118,9 +130,22 @@ pub(super) fn load(disk: &dyn Disk, current_key: &str) -> Result<Loaded, VaultEr
             .and_then(|file| Ok((file.size()?, file)));
         let (size, file) = opened.map_err(|source| io_error("open", &name, source))?;
         let last = Some(number) == numbers.last();
+        // The last one can have a torn tail.
+        let kept = hints == Hints::Kept && !last;
+        if let Some(hint) = kept
+            .then(|| Hint::read(disk, *number, &*file, size))
+            .flatten()
+        {
+            loaded.hinted(*number, size, &hint, current_key);
+            continue;
+        }
         loaded
             .file(*number, &name, &file, size, last, current_key)
             .map_err(|source| io_error("read", &name, source))?;
+        if let Some(hint) = loaded.hint.take_if(|_| kept) {
+            hint.write(disk, *number, size)
+                .map_err(|source| io_error("write", &file::hint(*number), source))?;
+        }
     }
     Ok(loaded)
 }
@@ -147,6 +172,8 @@ impl Loaded {
         let mut lines = Lines::new(Arc::clone(file), 0, size);
         let (mut record, mut end) = (0, size);
         self.appendable = true;
+        let mut hint = Hint::default();
+        let damaged_before = self.damaged_count;
         while let Some(line) = lines.next_line()? {
             record += 1;
             let parsed = match line.end {
@@ -161,7 +188,7 @@ impl Loaded {
             };
             let damage = match parsed {
                 Ok(parsed) => {
-                    self.take(parsed, place, current_key);
+                    self.read(&parsed, place, current_key, &mut hint);
                     continue;
                 }
                 Err(damage) => damage,
@@ -193,34 +220,64 @@ impl Loaded {
             }
         }
         self.files.push((number, end));
+        self.hint = (self.damaged_count == damaged_before).then_some(hint);
         Ok(())
     }
 
-    fn take(&mut self, record: Record<'_>, place: Place, current_key: &str) {
-        let record = match record {
-            Record::Sealed(record) => record,
-            Record::Erased { order } => {
-                self.index.erase(order, place);
-                self.sealed_files.remove(&order);
-                return;
-            }
+    /// A closed file as its hint has it.
+    fn hinted(&mut self, number: u32, size: u64, hint: &Hint, current_key: &str) {
+        let place = |offset| Place {
+            file: number,
+            offset,
         };
+        for (entry, large) in hint.entries() {
+            self.take(&entry, place(entry.offset), large);
+        }
+        let proof = hint.proof(current_key).map(place);
+        self.proof = proof.or(self.proof);
+        self.files.push((number, size));
+    }
+
+    fn read(&mut self, record: &Record<'_>, place: Place, current_key: &str, hint: &mut Hint) {
+        let (order, field) = match record {
+            Record::Sealed(record) => (record.order, FieldHash::of(&record.field)),
+            Record::Erased { order } => (*order, FieldHash::ERASED),
+        };
+        let entry = Entry {
+            order,
+            field,
+            offset: place.offset,
+        };
+        let kind = Kind::of(record);
+        match &kind {
+            Kind::Large(name) => self.take(&entry, place, Some(name)),
+            Kind::Inline(key) => {
+                self.take(&entry, place, None);
+                self.proof = Some(place).filter(|_| key == current_key).or(self.proof);
+            }
+            Kind::Erased => self.take(&entry, place, None),
+        }
+        hint.push(&entry, kind);
+    }
+
+    fn take(&mut self, entry: &Entry, place: Place, large: Option<&str>) {
+        let (order, field) = (entry.order, entry.field);
+        if field == FieldHash::ERASED {
+            self.index.erase(order, place);
+            self.sealed_files.remove(&order);
+            return;
+        }
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(record.order);
-        let field = FieldHash::of(&record.field);
-        self.index.put(record.order, field, place);
-        if let Some(files) = self.sealed_files.get_mut(&record.order) {
+        self.recent.push_back(order);
+        self.index.put(order, field, place);
+        if let Some(files) = self.sealed_files.get_mut(&order) {
             files.retain(|(of, _)| *of != field);
         }
-        match record.content {
-            RawContent::File { name, .. } => {
-                let files = self.sealed_files.entry(record.order).or_default();
-                files.push((field, name.into_owned()));
-            }
-            RawContent::Inline(_) if record.key == current_key => self.proof = Some(place),
-            RawContent::Inline(_) => {}
+        if let Some(name) = large {
+            let files = self.sealed_files.entry(order).or_default();
+            files.push((field, name.to_owned()));
         }
     }
 }

@@ -10,9 +10,10 @@ use uuid::Uuid;
 use super::compact::Compaction;
 use super::error::VaultError;
 use super::file::{self, Name, io_error};
+use super::hint::{self, Entry, Hint, Kind};
 use super::index::{FieldHash, Place};
 use super::keys::Keys;
-use super::open::{VaultReport, load, names};
+use super::open::{Hints, VaultReport, load, names};
 use super::reader::VaultReader;
 use super::record::{Change, encode};
 use super::sealer::Sealer;
@@ -48,8 +49,10 @@ pub struct Vault {
     active: Option<(u32, AppendFile)>,
     /// The number the next file gets.
     next: u32,
+    /// The active file's records, for when it is closed; none if one of them cannot be read.
+    hint: Option<Hint>,
     /// Written and not synced: what the index learns at the sync.
-    pending: Vec<(Uuid, FieldHash, Place)>,
+    pending: Vec<(Entry, Kind, u32)>,
     /// Closed files, the oldest first, with their lengths.
     closed: Vec<(u32, u64)>,
     buffer: Vec<u8>,
@@ -66,7 +69,7 @@ impl Vault {
     ) -> Result<(Self, VaultReport), VaultError> {
         let key = keys.current()?;
         sync_last(&*disk)?;
-        let mut loaded = load(&*disk, &key)?;
+        let mut loaded = load(&*disk, &key, Hints::Kept)?;
         let mut active = None;
         if let Some((number, size)) = loaded.files.last().copied() {
             let name = file::records(number);
@@ -115,6 +118,7 @@ impl Vault {
             file_bytes: options.file_bytes.clamp(1, FILE_MAX),
             active,
             next,
+            hint: loaded.hint,
             pending: Vec::new(),
             closed,
             buffer: Vec::new(),
@@ -147,6 +151,11 @@ impl Vault {
         VaultReader::new(Arc::clone(&self.shared))
     }
 
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Whether an earlier storage error stopped this vault.
     pub fn is_poisoned(&self) -> bool {
         self.shared.is_poisoned()
@@ -173,14 +182,12 @@ impl Vault {
             let encoded = encode(change, barrier, &mut self.buffer);
             encoded
                 .map_err(|source| self.shared.fail("encode for", &name, Fault::Broken(source)))?;
-            self.pending.push((
+            let entry = Entry {
                 order,
                 field,
-                Place {
-                    file: number,
-                    offset: offset as u32,
-                },
-            ));
+                offset: offset as u32,
+            };
+            self.pending.push((entry, Kind::of_change(change), number));
         }
         let appended = active.append(&self.buffer);
         self.active = Some((number, active));
@@ -205,11 +212,18 @@ impl Vault {
             return Ok(());
         }
         let mut index = self.shared.index_mut();
-        for (order, field, place) in self.pending.drain(..) {
-            if field == FieldHash::ERASED {
-                index.erase(order, place);
+        for (entry, kind, file) in self.pending.drain(..) {
+            let place = Place {
+                file,
+                offset: entry.offset,
+            };
+            if entry.field == FieldHash::ERASED {
+                index.erase(entry.order, place);
             } else {
-                index.put(order, field, place);
+                index.put(entry.order, entry.field, place);
+            }
+            if let Some(hint) = &mut self.hint {
+                hint.push(&entry, kind);
             }
         }
         Ok(())
@@ -238,7 +252,7 @@ impl Vault {
             written || shared.index().garbage(*number) > 0
         });
         if let Some((number, active)) = stale {
-            self.closed.push((number, active.durable()));
+            self.close(number, active.durable())?;
         }
         Ok(compaction.of(self.closed.clone(), rekey_to))
     }
@@ -266,7 +280,8 @@ impl Vault {
                 let size = file.durable();
                 match self.create() {
                     Ok(active) => {
-                        self.closed.push((number, size));
+                        self.close(number, size)?;
+                        self.hint = Some(Hint::default());
                         Ok(active)
                     }
                     Err(error) => {
@@ -276,7 +291,20 @@ impl Vault {
                 }
             }
             Some(active) => Ok(active),
-            None => self.create(),
+            None => {
+                let active = self.create()?;
+                self.hint = Some(Hint::default());
+                Ok(active)
+            }
+        }
+    }
+
+    /// Nothing more is written to a file.
+    fn close(&mut self, number: u32, size: u64) -> Result<(), VaultError> {
+        self.closed.push((number, size));
+        match self.hint.take() {
+            Some(hint) => hint::keep(&self.shared, hint, number, size),
+            None => Ok(()),
         }
     }
 
@@ -325,6 +353,11 @@ fn sweep(disk: &dyn Disk, loaded: &super::open::Loaded) -> Result<u64, VaultErro
     let referred = loaded.referred();
     let mut swept = 0;
     for name in names(disk)? {
+        if let Some(stray) = hint::is_stray(&name, &loaded.files) {
+            let removed = disk.remove(&stray);
+            removed.map_err(|source| io_error("remove", &stray, source))?;
+            continue;
+        }
         let name = match name {
             Name::Temporary => file::temporary().to_owned(),
             // A damaged record may be the one that refers to it.

@@ -4,6 +4,7 @@
 mod compaction;
 mod damage;
 mod faults;
+mod hints;
 mod sealing;
 
 use std::sync::Arc;
