@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use issuance_simulator::{Config, FaultRule, Running, Simulator, Variants, WebhookTarget};
 
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// Name of the environment variable with the secret that webhooks are signed with. Without it they are not signed.
     #[arg(long, value_name = "NAME", requires = "webhook_url")]
     webhook_secret_env: Option<String>,
+    /// A failed delivery is tried again after 16, 32, 64, 128 and 256 times so many milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    webhook_retry_unit: u64,
     /// Decides every id and every chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -51,6 +55,7 @@ pub(crate) async fn run(args: Args, output: Output) -> Result<(), Failure> {
         seed: args.seed,
         data: args.data,
         webhook: webhook(args.webhook_url, args.webhook_secret_env)?,
+        webhook_retry_unit: Duration::from_millis(args.webhook_retry_unit),
         strict: !args.lenient,
         variants: if args.variants {
             Variants::BySeed

@@ -5,12 +5,14 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
+
 /// How a child ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// With success, and said this.
     Well(String),
-    /// Otherwise; what it said on its standard error.
+    /// Otherwise; what it said on both its outputs.
     Badly(String),
     /// Not in time; it was killed.
     Hung,
@@ -38,10 +40,18 @@ impl Running {
         let _ = self.0.wait();
     }
 
+    /// Sends it a signal, if it still is there.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = rustix::process::kill_process(self.pid(), signal);
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
     /// SIGTERM. Whether it ended well in time.
     pub(crate) fn terminate(&mut self, timeout: Duration) -> bool {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        self.signal(Signal::TERM);
         self.wait(timeout) == Some(true)
     }
 
@@ -91,7 +101,7 @@ pub(crate) fn finish(mut command: Command, timeout: Duration) -> Ended {
     let (out, err) = (out.join().unwrap(), err.join().unwrap());
     match ended {
         Some(true) => Ended::Well(out.unwrap_or_default()),
-        Some(false) => Ended::Badly(err.unwrap_or_default()),
+        Some(false) => Ended::Badly(out.unwrap_or_default() + &err.unwrap_or_default()),
         None => Ended::Hung,
     }
 }

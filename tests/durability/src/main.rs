@@ -14,6 +14,7 @@
 )]
 
 mod acks;
+mod chaos;
 mod child;
 mod damage;
 mod errors;
@@ -26,6 +27,7 @@ mod orders;
 mod plain_sled;
 mod power_cut;
 mod random;
+mod server;
 mod verdict;
 mod verify;
 mod victim;
@@ -48,6 +50,8 @@ enum Harness {
     PowerCut(power_cut::Args),
     /// kill -9 of the release binary while orders, answers and webhooks flow (F-078).
     Kill(kill::Args),
+    /// The release binary and the provider killed, paused, starved, cut off from each other; the checker judges.
+    Chaos(chaos::Args),
     /// Every call to the disk fails once, in every way, simulated and on real files (F-079, F-080).
     Errors(errors::Args),
     /// A file system fills up under load (F-081).
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
     match Arguments::parse().harness {
         Harness::PowerCut(args) => power_cut::run(&args).print(),
         Harness::Kill(args) => kill::run(&args).print(),
+        Harness::Chaos(args) => chaos::run(&args).print(),
         Harness::Errors(args) => errors::run(&args).print(),
         Harness::FullDisk(args) => full_disk::run(&args).print(),
         Harness::LyingDisk(args) => lying_disk::run(&args).print(),

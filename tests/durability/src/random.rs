@@ -27,6 +27,15 @@ impl Random {
         (self.next() % bound.max(1) as u64) as usize
     }
 
+    /// From 0 to just under 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(crate) fn chance(&mut self, of: f64) -> bool {
+        self.fraction() < of
+    }
+
     pub(crate) fn millis(&mut self, range: Range<u64>) -> Duration {
         let width = (range.end - range.start) * 1_000;
         Duration::from_micros(range.start * 1_000 + self.next() % width.max(1))

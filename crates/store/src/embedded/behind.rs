@@ -233,6 +233,8 @@ impl Writer {
                     return true;
                 }
                 Err(ReplayError::Index(again)) => error = again,
+                // No file handle to read the log with: that passes.
+                Err(ReplayError::Store(StoreError::Overloaded)) => error = IndexError::Closed,
                 Err(ReplayError::Store(again)) => {
                     // Acknowledged records do not fit: nothing may be built on them.
                     self.shared.stop(chain(&again));

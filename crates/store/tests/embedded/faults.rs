@@ -378,13 +378,24 @@ async fn a_repeat_of_what_was_not_stored_is_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_cannot_be_written_is_mended() {
-    let dir = tempfile::tempdir().unwrap();
+    mended(0).await;
+}
+
+/// To make it anew the log is read, and its reader finds no file handle left at first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_is_mended_once_there_are_file_handles_again() {
+    mended(3).await;
+}
+
+async fn mended(without_handles: u64) {
+    const EMFILE: i32 = 24;
+    let (disks, dir) = (Disks::new(), tempfile::tempdir().unwrap());
     let mut small = options(dir.path());
     small.limits.unindexed_rows = 50;
     small.limits.orders_at_hand = 0;
-    let (store, _) = EmbeddedStore::open(small).unwrap();
+    let store = disks.open_with(small, dir.path()).unwrap();
     super::hands::fill(&store, 0..10).await;
-    let redo = dir.path().join("data/index.redo");
+    let redo = dir.path().join("index.redo");
     let in_the_way = |there: bool| {
         let done = if there {
             std::fs::create_dir(&redo)
@@ -411,18 +422,34 @@ async fn an_index_that_cannot_be_written_is_mended() {
         }
     }
     assert!(number > 10);
+    let calls = disks.journal.calls();
+    for call in calls..calls + without_handles {
+        disks.journal.arm(call, SimulatedFault::Errno(EMFILE));
+    }
+    if without_handles > 0 {
+        std::fs::write(dir.path().join("index/db"), "spoiled").unwrap();
+    }
     assert!(in_the_way(false));
-    while store
+    while let Err(refused) = store
         .append(follow(id(5_000), None, vec![requested(5_000)]))
         .await
-        .is_err()
     {
+        let passes = matches!(refused, AppendError::Store(StoreError::Overloaded));
+        assert!(passes, "{refused}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let found = super::hands::look(&store, 0..number).await;
     store.close().await.unwrap();
     drop(store);
-    let (store, report) = super::hands::open(dir.path());
+    let (store, report) = EmbeddedStore::open_on(
+        Options {
+            dir: dir.path().into(),
+            ..options(dir.path())
+        },
+        Arc::new(disks.journal.clone()),
+        Arc::new(disks.vault.clone()),
+    )
+    .unwrap();
     assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
     assert_eq!(super::hands::look(&store, 0..number).await, found);
 }

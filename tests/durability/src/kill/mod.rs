@@ -3,9 +3,8 @@
 
 mod host;
 mod judge;
-mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +14,9 @@ use issuance_simulator::{
 use serde_json::Value;
 
 use crate::random::Random;
+use crate::server::{Server, WEBHOOK_SECRET};
 use crate::verdict::Verdict;
 use host::Host;
-use server::{Server, WEBHOOK_SECRET};
 
 const CALLERS: usize = 8;
 /// Orders that may be placed in one life.
@@ -80,7 +79,9 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
     let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into())
         .await
         .expect("a simulator");
-    let server = Server::new(&args.binary, work.path(), &simulator.api_base());
+    let data = work.path().join("data");
+    let settings = settings(&data, &simulator.api_base());
+    let server = Server::new(&args.binary, work.path(), "server", &settings);
     simulator.set_webhook(Some(WebhookTarget {
         url: server.url("/webhooks/uqpay"),
         secret: Some(WEBHOOK_SECRET.into()),
@@ -114,7 +115,7 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
         if life % JUDGED_EVERY == JUDGED_EVERY - 1 {
             // What was answered before the kill; callers have nobody to ask now.
             let known = host.acknowledged();
-            events = judge::log(&server.data, &known, &format!("life {life}"), verdict);
+            events = judge::log(&data, &known, &format!("life {life}"), verdict);
         }
     }
 
@@ -130,7 +131,8 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
     for caller in callers {
         let _ = caller.await;
     }
-    let second = server.second(work.path(), &simulator.api_base());
+    // The same directory on another port, as if somebody started it twice.
+    let second = Server::new(&args.binary, work.path(), "second", &settings);
     if second.start().wait(Duration::from_secs(20)) != Some(false) {
         verdict.violation("a second process was let into the data directory");
     }
@@ -143,7 +145,7 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
     host.contradictions()
         .into_iter()
         .for_each(|what| verdict.violation(what));
-    let judged = judge::end(&server.data, &known, &shown, &ledger, verdict);
+    let judged = judge::end(&data, &known, &shown, &ledger, verdict);
     events = events.max(judged.events);
     verdict.row([
         "load / open".into(),
@@ -158,6 +160,35 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
         judged.wrong.to_string(),
     ]);
     simulator.shutdown().await;
+}
+
+/// Waits short enough that all is done soon after the last kill.
+fn settings(data: &Path, api_base: &str) -> String {
+    format!(
+        r#"
+environment = "local"
+[provider]
+base_url = "{api_base}"
+client_id = "durability"
+connect_timeout = "1s"
+timeout = "2s"
+[store]
+data_dir = "{}"
+[policy]
+call_deadline = "3s"
+look_up_first = "2s"
+look_up_cap = "4s"
+activation_alarm = "60s"
+[limits]
+task_deadline = "2500ms"
+calls_per_minute = 100000
+retry = {{ first = "200ms", cap = "2s", jitter = 0.3 }}
+breaker = {{ first = "200ms", cap = "1s", jitter = 0.2 }}
+[log]
+filter = "warn"
+"#,
+        data.display()
+    )
 }
 
 /// One in twenty answers to a create call never arrives, though the card is made.
@@ -180,43 +211,17 @@ async fn ends(client: &reqwest::Client, server: &Server, verdict: &mut Verdict) 
     let end = Instant::now() + ENDS_WITHIN;
     loop {
         let open = [
-            orders(client, server, Some("requested")).await,
-            orders(client, server, Some("accepted")).await,
+            server.orders(client, Some("requested")).await,
+            server.orders(client, Some("accepted")).await,
         ];
         let open: usize = open.iter().map(Vec::len).sum();
         if open == 0 {
-            return orders(client, server, None).await;
+            return server.orders(client, None).await;
         }
         if Instant::now() > end {
             verdict.violation(format!("{open} orders have not come to an end"));
-            return orders(client, server, None).await;
+            return server.orders(client, None).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-async fn orders(client: &reqwest::Client, server: &Server, state: Option<&str>) -> Vec<Value> {
-    let (mut found, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let mut url = server.url("/v1/orders?limit=200");
-        if let Some(state) = state {
-            url.push_str(&format!("&state={state}"));
-        }
-        if let Some(cursor) = &cursor {
-            url.push_str(&format!("&cursor={cursor}"));
-        }
-        let page: Value = client
-            .get(url)
-            .send()
-            .await
-            .expect("a page")
-            .json()
-            .await
-            .expect("a page");
-        found.extend(page["orders"].as_array().cloned().unwrap_or_default());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => return found,
-        }
     }
 }
