@@ -427,3 +427,44 @@ fn no_webhook_secret_is_a_choice_and_said() {
     assert!(checked.engine.webhooks.is_none());
     assert_eq!(checked.warnings.len(), 2, "{:?}", checked.warnings);
 }
+
+/// Whatever stands in a file or a variable, it is a configuration or a refusal that names no secret. At length:
+/// `CONFIG_MUTATIONS=1000000 cargo nextest run -p issuance-cli -E 'test(fuzzed)'` (docs/fuzzing.md).
+#[test]
+fn fuzzed() {
+    let variable = b"SERVER__LISTEN=127.0.0.1:9000\n[limits]\nretry = { first = \"2s\", cap = \"5m\", jitter = 0.3 }";
+    let shipped = [
+        "default.toml",
+        "sandbox.toml",
+        "production.example.toml",
+        "demo.toml",
+    ];
+    let read = |name| std::fs::read(Path::new("../../config").join(name)).unwrap();
+    let mut corpus: Vec<_> = shipped.into_iter().map(read).collect();
+    // Small ones, too: of a large file few mutations are still TOML.
+    let lines: Vec<_> = corpus
+        .iter()
+        .flat_map(|file| file.split(|byte| *byte == b'\n'))
+        .collect();
+    let settings = lines.iter().filter(|line| line.contains(&b'='));
+    let sections: Vec<_> = settings
+        .map(|line| line.strip_prefix(b"# ").unwrap_or(line).to_vec())
+        .collect();
+    corpus.extend(sections);
+    corpus.extend([SMALL.into(), variable.to_vec()]);
+    let count = std::env::var("CONFIG_MUTATIONS")
+        .ok()
+        .and_then(|count| count.parse().ok());
+    for input in issuance_fuzz::Mutations::new(corpus, 0x70_31).take(count.unwrap_or(2_000)) {
+        let text = String::from_utf8_lossy(&input);
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let (name, value) = first.split_once('=').unwrap_or((first, ""));
+        let name = format!("ISSUANCE__{}", name.trim());
+        for (over, extra) in [(&*text, &[][..]), (rest, &[(&*name, value)])] {
+            if let Err(error) = checked(&[over], extra) {
+                let said = Failure::from(error).lines();
+                assert!(!said.contains("sEcReT"), "{said}");
+            }
+        }
+    }
+}

@@ -41,7 +41,10 @@ pub(crate) async fn serve(
     id: Option<String>,
     request: Request,
 ) -> Outgoing {
-    let incoming = Incoming::read(endpoint, id, request, world.config.strict).await;
+    let strict = world.config.strict;
+    let Some(incoming) = Incoming::read(endpoint, id, request, strict).await else {
+        return Outgoing::refused(&errors::internal()).leaving(Answer::Cut);
+    };
     let (step, mut ticket) = world.change(|state, now| begin(state, &incoming, None, now));
     let outcome = match step {
         Step::Done(outcome) => outcome,

@@ -1,7 +1,10 @@
 //! A request as it arrived: headers and body read once, before any lock.
 
+use std::error::Error;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Uri};
+use http_body_util::LengthLimitError;
 use sha2::{Digest, Sha256};
 
 use super::operation::Operation;
@@ -27,15 +30,26 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// Nothing when the connection ended before the body did: then no request arrived.
     pub(crate) async fn read(
         endpoint: Endpoint,
         id: Option<String>,
         request: Request,
         strict: bool,
-    ) -> Self {
+    ) -> Option<Self> {
         let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, LARGEST_BODY).await.ok();
-        Self::of(
+        let body = match axum::body::to_bytes(body, LARGEST_BODY).await {
+            Ok(body) => Some(body),
+            Err(error)
+                if error
+                    .source()
+                    .is_some_and(<dyn Error>::is::<LengthLimitError>) =>
+            {
+                None
+            }
+            Err(_) => return None,
+        };
+        Some(Self::of(
             endpoint,
             id.as_deref(),
             parts.method,
@@ -43,7 +57,7 @@ impl Incoming {
             &parts.headers,
             body.as_deref(),
             strict,
-        )
+        ))
     }
 
     /// A request that is here as a whole; without a body it was too large.

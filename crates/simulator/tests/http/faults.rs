@@ -50,6 +50,27 @@ async fn a_request_is_lost_before_the_effect() {
     assert!(met.is_err() && !existed);
 }
 
+/// Whose body ends before the length it announced has not arrived, and is no request with another body.
+#[tokio::test]
+async fn half_a_request_is_none() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let world = World::start().await;
+    let before = world.ledger().requests.len();
+    let mut caller = tokio::net::TcpStream::connect(world.simulator.addr())
+        .await
+        .unwrap();
+    let head = format!("POST /api{CARDS} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n");
+    caller
+        .write_all(format!("{head}{{").as_bytes())
+        .await
+        .unwrap();
+    caller.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let _ = caller.read_to_end(&mut answer).await;
+    assert_eq!(String::from_utf8_lossy(&answer), "");
+    assert_eq!(world.ledger().requests.len(), before);
+}
+
 #[tokio::test]
 async fn an_error_comes_before_the_effect() {
     let html =

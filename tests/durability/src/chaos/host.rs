@@ -134,7 +134,8 @@ impl Host {
         }
     }
 
-    async fn see_through(&self, number: u64, random: &mut Random) {
+    /// One order: placed until it is known to be taken, and what comes to a host's mind afterwards.
+    pub(super) async fn see_through(&self, number: u64, random: &mut Random) {
         let reference = format!("chaos-{number}");
         let request = request(number, &reference, random);
         let order = match random.chance(0.2) {

@@ -1,5 +1,6 @@
 //! Every target by its name.
 
+mod http;
 mod orders;
 mod provider;
 mod stored;
@@ -33,4 +34,10 @@ pub const TARGETS: &[Target] = &[
     target("order_fold", orders::fold),
     target("sealed_request", stored::sealed_request),
     target("journal", stored::journal),
+    target("journal_segments", stored::journal_segments),
+    target("vault", stored::vault),
+    target("evidence", stored::evidence),
+    target("redaction", orders::redaction),
+    target("http_request", http::request),
+    target("http_bytes", http::bytes),
 ];

@@ -56,13 +56,8 @@ fn check<T>(answer: &Answer<T>, status: u16) {
     }
 }
 
-/// Three lines: status, `Retry-After`, and the body to the end; the same answer to every call.
-pub(super) fn answer(data: &[u8]) {
-    let mut parts = data.splitn(3, |byte| *byte == b'\n');
-    let status = parts.next().and_then(|text| std::str::from_utf8(text).ok());
-    let status: u16 = status.and_then(|text| text.parse().ok()).unwrap_or(200);
-    let retry_after = parts.next().unwrap_or_default().to_vec();
-    let body = parts.next().unwrap_or_default().to_vec();
+/// A client that gets this answer to every call.
+pub(super) fn client_that_hears(status: u16, retry_after: &[u8], body: &[u8]) -> Client {
     let config = Config {
         base_url: BaseUrl::parse("https://provider.example/api", false).unwrap(),
         client_id: "fuzz".into(),
@@ -74,10 +69,20 @@ pub(super) fn answer(data: &[u8]) {
     };
     let wire = Arc::new(Same {
         status,
-        retry_after,
-        body,
+        retry_after: retry_after.to_vec(),
+        body: body.to_vec(),
     });
-    let client = Client::over(wire, config).unwrap();
+    Client::over(wire, config).unwrap()
+}
+
+/// Three lines: status, `Retry-After`, and the body to the end; the same answer to every call.
+pub(super) fn answer(data: &[u8]) {
+    let mut parts = data.splitn(3, |byte| *byte == b'\n');
+    let status = parts.next().and_then(|text| std::str::from_utf8(text).ok());
+    let status: u16 = status.and_then(|text| text.parse().ok()).unwrap_or(200);
+    let retry_after = parts.next().unwrap_or_default().to_vec();
+    let body = parts.next().unwrap_or_default().to_vec();
+    let client = client_that_hears(status, &retry_after, &body);
     let token = Token {
         value: "t".to_owned().into(),
         expires_at: now(),
