@@ -3,6 +3,7 @@
 
 mod faults;
 mod rows;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use faults::FAULTS;
 use rows::ROWS;
+use storage::STORAGE;
 
 /// A row of the page: its name, what it is about, and the tests that prove it, each by its name or, with a `*` at its
-/// end, by how its name begins.
+/// end, by how its name begins. A proof of two words is a harness of docs/durability.md.
 pub(super) struct Row {
     pub(super) id: &'static str,
     pub(super) about: &'static str,
@@ -90,6 +92,8 @@ fn proofs(row: &Row, tests: &BTreeMap<String, String>) -> Vec<String> {
             found.push(format!("`{name}` ({place})"));
         }
     }
+    let programs = row.proofs.iter().filter(|proof| proof.contains(' '));
+    found.extend(programs.map(|program| format!("`{program}` (harness)")));
     found
 }
 
@@ -114,7 +118,7 @@ fn page(tests: &BTreeMap<String, String>) -> String {
     let mut page = String::from(
         "# What is proved by which test\n\nGenerated from the tests' names; `UPDATE_DOCS=1 cargo test -p issuance-tests \
          --test it coverage` writes it anew.\nThe rows of the provider contract's table of signals and actions (§9), and \
-         the faults F-014 to F-076 of the\nreliability catalogue. A test names its fault or its section; where another test \
+         the faults F-014 to F-092 of the\nreliability catalogue. A test names its fault or its section; where another test \
          proves a row, the row says so.\n",
     );
     let of = |beginning: &str| {
@@ -134,7 +138,7 @@ fn page(tests: &BTreeMap<String, String>) -> String {
     section(
         &mut page,
         "Faults",
-        &FAULTS.iter().collect::<Vec<_>>(),
+        &FAULTS.iter().chain(STORAGE).collect::<Vec<_>>(),
         tests,
     );
     page
@@ -158,8 +162,16 @@ fn the_page_is_what_the_tests_are() {
 #[test]
 fn every_proof_named_is_a_test() {
     let tests = tests();
-    for row in ROWS.iter().chain(FAULTS) {
+    for row in ROWS.iter().chain(FAULTS).chain(STORAGE) {
         for proof in row.proofs {
+            if let Some(harness) = proof.strip_prefix("durability ") {
+                let source = root()
+                    .join("tests/durability/src")
+                    .join(harness.replace('-', "_"));
+                let is_there = source.is_dir() || source.with_extension("rs").is_file();
+                assert!(is_there, "{}: no harness `{proof}`", row.id);
+                continue;
+            }
             let is_there = match proof.strip_suffix('*') {
                 Some(beginning) => tests.keys().any(|name| name.starts_with(beginning)),
                 None => tests.contains_key(*proof),

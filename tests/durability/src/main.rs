@@ -45,7 +45,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Harness {
-    /// Power cuts on ext4 and xfs (F-077): under load, during open, segment roll, and vault compaction; beside them plain
+    /// Power cuts on ext4 and xfs (F-077): under load, during open, segment roll, compaction and backup; beside them plain
     /// sled.
     PowerCut(power_cut::Args),
     /// kill -9 of the release binary while orders, answers and webhooks flow (F-078).

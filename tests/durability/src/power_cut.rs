@@ -42,9 +42,19 @@ enum Moment {
     Roll,
     /// While a store opens that was killed under load, half of the times without an index.
     Open,
+    /// Under load, while the vault is compacted again and again.
+    Compaction,
+    /// Under load, while backups are made on the same disk, one after another.
+    Backup,
 }
 
-const MOMENTS: [Moment; 3] = [Moment::Load, Moment::Roll, Moment::Open];
+const MOMENTS: [Moment; 5] = [
+    Moment::Load,
+    Moment::Roll,
+    Moment::Open,
+    Moment::Compaction,
+    Moment::Backup,
+];
 
 impl Moment {
     fn name(self) -> &'static str {
@@ -52,13 +62,16 @@ impl Moment {
             Self::Load => "load",
             Self::Roll => "segment roll",
             Self::Open => "open",
+            Self::Compaction => "compaction",
+            Self::Backup => "backup",
         }
     }
 
     fn segment_bytes(self) -> u64 {
         match self {
-            Self::Load | Self::Open => 64 << 20,
+            Self::Load | Self::Open | Self::Backup => 64 << 20,
             Self::Roll => 16 << 10,
+            Self::Compaction => 256 << 10,
         }
     }
 }
@@ -72,6 +85,7 @@ struct Sums {
     wrong: usize,
     torn: u64,
     rebuilt: u64,
+    backups: u64,
 }
 
 pub(crate) fn run(args: &Args) -> Verdict {
@@ -86,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Verdict {
         "wrong",
         "torn tails cut",
         "index made anew",
+        "backups restored",
     ];
     let mut verdict = Verdict::new("power-cut", &columns);
     let work = match &args.work {
@@ -140,6 +155,7 @@ impl Sums {
             self.wrong as u64,
             self.torn,
             self.rebuilt,
+            self.backups,
         ];
         let names = [kind.name(), engine, during].map(String::from);
         verdict.row(
@@ -184,13 +200,24 @@ impl Cycle {
         self.image.path().join("data")
     }
 
-    fn start(&mut self, segment_bytes: u64) -> Running {
+    fn backups(&self) -> PathBuf {
+        self.image.path().join("backups")
+    }
+
+    fn start(&mut self, moment: Moment) -> Running {
         self.life += 1;
         let dir = self.dir();
         let mut command = child::command(["victim", "--dir"]);
         command.arg(dir).arg("--acks").arg(&self.acks);
         command.args(["--life", &self.life.to_string()]);
-        command.args(["--segment-bytes", &segment_bytes.to_string()]);
+        command.args(["--segment-bytes", &moment.segment_bytes().to_string()]);
+        if moment == Moment::Compaction {
+            command.arg("--compact");
+        }
+        if moment == Moment::Backup {
+            let _ = std::fs::remove_dir_all(self.backups());
+            command.arg("--backups").arg(self.backups());
+        }
         Running::start(command)
     }
 
@@ -216,7 +243,7 @@ impl Cycle {
         verdict: &mut Verdict,
     ) -> bool {
         let opens = Acks::read(&self.acks).opens;
-        let mut victim = self.start(moment.segment_bytes());
+        let mut victim = self.start(moment);
         if !self.is_open(&mut victim, opens) {
             sums.unopenable += 1;
             verdict.violation(format!("{what}: the store did not open for its victim"));
@@ -228,7 +255,7 @@ impl Cycle {
             if random.below(2) == 0 {
                 let _ = std::fs::remove_dir_all(self.dir().join("index"));
             }
-            victim = self.start(moment.segment_bytes());
+            victim = self.start(moment);
             std::thread::sleep(random.millis(0..60));
         }
         // Before the cut: an acknowledgement that comes while the file system goes down proves nothing.
@@ -242,7 +269,8 @@ impl Cycle {
         }
         self.cuts += 1;
         sums.cuts += 1;
-        self.judge(what, sums, verdict)
+        let copies = moment != Moment::Backup || self.judge_backups(what, sums, verdict);
+        self.judge(what, sums, verdict) && copies
     }
 
     /// After a real power cut the machine has another boot id. Half of the cuts keep it, as when only the disk went.
@@ -251,6 +279,33 @@ impl Cycle {
         if mark.exists() {
             std::fs::write(mark, "00000000-0000-4000-8000-000000000000\n").unwrap();
         }
+    }
+
+    /// A backup has its name only when it is whole.
+    fn judge_backups(&self, what: &str, sums: &mut Sums, verdict: &mut Verdict) -> bool {
+        let Ok(found) = std::fs::read_dir(self.backups()) else {
+            return true;
+        };
+        let restored = self.work.join("restored");
+        let mut sound = true;
+        for entry in found {
+            let path = entry.expect("a directory").path();
+            if path.extension().is_some_and(|end| end == "partial") {
+                continue;
+            }
+            let _ = std::fs::remove_dir_all(&restored);
+            if let Err(error) = issuance_store::copies::restore(&path, &restored) {
+                sums.unopenable += 1;
+                sound = false;
+                verdict.violation(format!(
+                    "{what}: {} does not restore: {error:?}",
+                    path.display()
+                ));
+            } else {
+                sums.backups += 1;
+            }
+        }
+        sound
     }
 
     fn judge(&self, what: &str, sums: &mut Sums, verdict: &mut Verdict) -> bool {

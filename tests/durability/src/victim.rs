@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use issuance_store::copies::backup;
 use issuance_store::{EmbeddedStore, Store};
 
 use crate::acks::AckFile;
@@ -30,6 +31,12 @@ pub(crate) struct Args {
     /// Size at which journal segments and vault files are closed.
     #[arg(long, default_value_t = 64 << 20)]
     pub(crate) segment_bytes: u64,
+    /// Compacts the vault again and again under the load.
+    #[arg(long)]
+    pub(crate) compact: bool,
+    /// Makes backups here, one after another, under the load.
+    #[arg(long)]
+    pub(crate) backups: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -47,6 +54,21 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         .enable_all()
         .build()
         .unwrap();
+    if args.compact {
+        let store = Arc::clone(&store);
+        // Ends with the store or the process.
+        runtime.spawn(async move { while store.compact(false).await.is_ok() {} });
+    }
+    if let Some(out) = args.backups.clone() {
+        let source = args.dir.clone();
+        crate::verify::make_private(&out);
+        runtime.spawn_blocking(move || {
+            let mut number = 0;
+            while backup(&source, &out.join(number.to_string())).is_ok() {
+                number += 1;
+            }
+        });
+    }
     runtime.block_on(async {
         let load = Load {
             life: args.life,

@@ -14,6 +14,7 @@ mod faults;
 mod files;
 mod forgetting;
 mod hands;
+mod model;
 mod pipeline;
 mod salvage;
 

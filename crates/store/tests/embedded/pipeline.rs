@@ -1,12 +1,14 @@
 //! Two groups under way: one at the disk, the next judged as if the first had arrived.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use issuance_store::journal::{Disk, DiskFile, SimulatedDisk};
-use issuance_store::{AppendError, EmbeddedStore, Store as _, StoreError};
+use issuance_store::{AppendError, EmbeddedStore, Kind, LeaseAsk, Store as _, StoreError};
 
-use super::hands::{follow, id, noticed, requested, sealing};
+use super::hands::{at, follow, id, noticed, requested, sealing};
 use super::options;
 
 /// What the next write does.
@@ -107,17 +109,59 @@ impl DiskFile for GatedFile {
     }
 }
 
+fn open(journal: &Gated, vault: &SimulatedDisk, dir: &Path) -> EmbeddedStore {
+    let mut options = options(dir);
+    options.dir = dir.into();
+    let (journal, vault) = (Arc::new(journal.clone()), Arc::new(vault.clone()));
+    EmbeddedStore::open_on(options, journal, vault).unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f_091_a_disk_that_takes_its_time_holds_up_no_claim_and_doubles_nothing() {
+    let (journal, vault) = (Gated::new(), SimulatedDisk::new());
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&journal, &vault, dir.path()));
+    let place = |number| {
+        let store = Arc::clone(&store);
+        let append = follow(id(number), None, vec![requested(number)]);
+        tokio::spawn(async move { store.append(append).await })
+    };
+    place(1).await.unwrap().unwrap();
+    journal.set(Gate::Shut);
+    let slow = place(2);
+    while *journal.gate.0.lock().unwrap() != Gate::Knocked {
+        tokio::task::yield_now().await;
+    }
+    let again = place(2);
+    let ask = LeaseAsk {
+        kind: Kind::Submissions,
+        now: at(60_000),
+        until: at(120_000),
+        limit: 1,
+    };
+    let meanwhile = tokio::time::timeout(Duration::from_secs(30), async {
+        let lease = store.lease(ask).await.unwrap().pop().unwrap();
+        store.release(&lease, None).await.unwrap();
+        assert!(store.order(id(1)).await.unwrap().is_some());
+        assert_eq!(store.history(id(1)).await.unwrap().len(), 1);
+    });
+    meanwhile.await.expect("nobody waits for the disk");
+    assert!(store.order(id(2)).await.unwrap().is_none());
+    journal.set(Gate::Open);
+    slow.await.unwrap().unwrap();
+    let again = again.await.unwrap();
+    assert!(
+        matches!(again, Err(AppendError::Conflict { .. })),
+        "{again:?}"
+    );
+    assert_eq!(store.history(id(2)).await.unwrap().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_rests_on_a_refused_group_is_refused() {
     let (journal, vault) = (Gated::new(), SimulatedDisk::new());
     let dir = tempfile::tempdir().unwrap();
-    let open = || {
-        let disks = (Arc::new(journal.clone()), Arc::new(vault.clone()));
-        let mut options = options(dir.path());
-        options.dir = dir.path().into();
-        EmbeddedStore::open_on(options, disks.0, disks.1).unwrap().0
-    };
-    let store = Arc::new(open());
+    let store = Arc::new(open(&journal, &vault, dir.path()));
     let first = follow(id(1), None, vec![requested(1)]);
     let mut second = follow(id(1), Some(&first.projection.order), vec![noticed(1)]);
     second.sealed = vec![sealing("with the second")];
@@ -150,5 +194,6 @@ async fn what_rests_on_a_refused_group_is_refused() {
     store.append(first).await.unwrap();
     store.append(second).await.unwrap();
     drop(store);
-    assert_eq!(open().history(id(1)).await.unwrap().len(), 2);
+    let store = open(&journal, &vault, dir.path());
+    assert_eq!(store.history(id(1)).await.unwrap().len(), 2);
 }
