@@ -285,6 +285,12 @@ mod tests {
             }
         });
         assert_eq!(gone.0, End::Broken, "row 200 is never met");
+        let made_up_for = List::of(520).walk(|rows, number| match number {
+            3 => drop(rows.remove(0)),
+            5 => rows.extend(["new 1".to_owned(), "new 2".to_owned()]),
+            _ => {}
+        });
+        assert_eq!(made_up_for.0, End::Broken, "as many are met as there were");
         let moved = List::of(520).walk(|rows, number| {
             if number == 3 {
                 let last = rows.pop().unwrap();
