@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use issuance::store::Query;
 use issuance::{Engine, Notice, Notifier, NotifyError, PlaceError};
-use issuance_domain::{CardRequest, OperatorAct, OperatorAction, OrderId, Version};
+use issuance_domain::{CardRequest, OperatorAct, OperatorAction, Order, OrderId, Version};
 use issuance_simulator::{IdvOutcome, product};
 use issuance_store::AttentionFilter;
 use secrecy::ExposeSecret;
@@ -199,8 +199,10 @@ pub(crate) fn asked(env: &mut Env, asked: Asked, wish: &mut Wish) {
     });
     match outcome {
         Ok(id) if is_other => {
-            // Whoever came first under the reference is the order; the other must have been refused.
-            if wish.id.is_some_and(|known| known == id) {
+            // Whoever came first under the reference is the order; the other must have been refused, as long as there
+            // is something left to tell them apart by.
+            let erased = env.history.order(id).is_some_and(Order::is_erased);
+            if !erased && wish.id.is_some_and(|known| known == id) {
                 let what = "other content under the same reference was taken for the same".into();
                 env.history.violate("S15", Some(id), what);
             }
