@@ -46,7 +46,9 @@ impl Log {
     /// # Errors
     /// When the log is not as written, or an event cannot be read or does not follow.
     pub fn replay(&self, until: Until) -> Result<Book, AuditError> {
-        let mut book = Book::default();
+        // An order leaves its place to be folded and comes back to it: the tree of places is not rebuilt each time.
+        let mut orders: BTreeMap<OrderId, Option<Order>> = BTreeMap::new();
+        let mut through = 0;
         let mut cut_off = HashSet::new();
         for record in self.records() {
             let record = record?;
@@ -68,10 +70,14 @@ impl Log {
                 order: id,
                 source,
             };
-            let order = evolve(id, book.orders.remove(&id), &recorded.event).map_err(corrupt)?;
-            book.orders.insert(id, order);
-            book.through = record.position;
+            let place = orders.entry(id).or_default();
+            *place = Some(evolve(id, place.take(), &recorded.event).map_err(corrupt)?);
+            through = record.position;
         }
-        Ok(book)
+        let orders = orders.into_iter();
+        let orders = orders
+            .filter_map(|(id, order)| Some((id, order?)))
+            .collect();
+        Ok(Book { orders, through })
     }
 }

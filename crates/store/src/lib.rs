@@ -20,6 +20,7 @@ mod handler;
 #[cfg(feature = "embedded")]
 pub mod journal;
 mod message;
+mod named;
 mod position;
 mod projection;
 mod query;

@@ -1,8 +1,10 @@
 //! The stored form of an event, and the way back. The domain knows only the newest form; old ones are lifted here.
 
 use issuance_domain::{Event, EventBody, OrderId, Timestamp, Version};
+use serde::Deserialize as _;
 use serde_json::value::RawValue;
 
+use crate::named::Named;
 use crate::position::Position;
 
 /// One event of an order, as the log has it.
@@ -64,12 +66,8 @@ pub fn read_event(
     if schema != 1 {
         return Err(unreadable("unknown schema".into()));
     }
-    let tagged = format!(
-        r#"{{"name":"{}","body":{}}}"#,
-        name.escape_default(),
-        body.get()
-    );
-    let body = serde_json::from_str(&tagged).map_err(|error| unreadable(error.to_string()))?;
+    let body = EventBody::deserialize(Named { name, body })
+        .map_err(|error| unreadable(error.to_string()))?;
     Ok(Event { at, body })
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use issuance_domain::{Order, evolve};
+use issuance_domain::{Order, OrderId, evolve};
 use issuance_store::journal::{DataDir, Reader};
 use issuance_store::{EmbeddedStore, Store, read_event};
 
@@ -159,7 +159,7 @@ fn verify_and_replay(data: &Path) {
 }
 
 fn replay(reader: &Reader) {
-    let mut orders: HashMap<String, Order> = HashMap::new();
+    let mut orders: HashMap<OrderId, Option<Order>> = HashMap::new();
     for record in reader.records(1) {
         let record = record.unwrap();
         let event = read_event(
@@ -169,8 +169,8 @@ fn replay(reader: &Reader) {
             &record.body,
         );
         let id = record.stream["order/".len()..].parse().unwrap();
-        let order = evolve(id, orders.remove(&record.stream), &event.unwrap()).unwrap();
-        orders.insert(record.stream, order);
+        let place = orders.entry(id).or_default();
+        *place = Some(evolve(id, place.take(), &event.unwrap()).unwrap());
     }
 }
 

@@ -29,12 +29,17 @@ impl ChainHash {
 
     /// Reads 64 lower-case hexadecimal digits; one hash has one spelling.
     pub fn from_hex(text: &[u8]) -> Option<Self> {
-        if text.iter().any(u8::is_ascii_uppercase) {
+        if text.len() != 64 {
             return None;
         }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        // Every line has three of them to be read: by a table, and judged once at the end.
+        let (mut bytes, mut seen) = ([0; 32], 0);
+        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+            seen |= high | low;
+            *byte = high << 4 | low;
+        }
+        (seen < NO_DIGIT).then_some(Self(bytes))
     }
 
     /// Its 64 digits.
@@ -49,6 +54,16 @@ impl ChainHash {
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// What a byte is worth as a digit; [`NO_DIGIT`] has a bit that no value has.
+const VALUES: [u8; 256] = {
+    let (mut values, mut value) = ([NO_DIGIT; 256], 0);
+    while value < DIGITS.len() {
+        values[DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+const NO_DIGIT: u8 = 16;
 
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,4 +113,28 @@ pub(crate) fn sealed_hash(line: &[u8]) -> Option<ChainHash> {
     let (covered, seal) = line.split_at_checked(line.len().checked_sub(SEAL_LEN)?)?;
     let digits = seal.strip_prefix(HASH_MARK)?.strip_suffix(LINE_END)?;
     ChainHash::from_hex(digits).filter(|hash| *hash == ChainHash::of(covered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_spelling() {
+        let hash = ChainHash::of(b"a line");
+        let text = hash.to_hex();
+        assert_eq!(ChainHash::from_hex(&text), Some(hash));
+        assert_eq!(ChainHash::from_hex(&text[1..]), None);
+        assert_eq!(ChainHash::from_hex(&[&text[..], b"0"].concat()), None);
+        // Any other byte at any place, and nothing else is a digit than what is written.
+        for place in 0..64 {
+            for byte in 0..=u8::MAX {
+                let mut other = text;
+                other[place] = byte;
+                let read = ChainHash::from_hex(&other);
+                assert_eq!(read.is_some(), DIGITS.contains(&byte), "{byte:#x}");
+                assert_eq!(read == Some(hash), byte == text[place], "{byte:#x}");
+            }
+        }
+    }
 }
