@@ -1,6 +1,7 @@
-//! Where the latest record of each order and field is. Small on purpose: sixteen bytes a record, and a box
-//! and a map entry per order.
+//! Where the latest record of each order and field is. Small on purpose: a map entry per order, and a box for those with
+//! more than one record.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
@@ -43,10 +44,37 @@ struct Slot {
     place: Place,
 }
 
+/// An order's slots. Most have one, which then needs no room of its own.
+#[derive(Debug)]
+enum Slots {
+    One([Slot; 1]),
+    Many(Box<[Slot]>),
+}
+
+impl Slots {
+    fn all(&self) -> &[Slot] {
+        match self {
+            Self::One(slot) => slot,
+            Self::Many(slots) => slots,
+        }
+    }
+
+    fn all_mut(&mut self) -> &mut [Slot] {
+        match self {
+            Self::One(slot) => slot,
+            Self::Many(slots) => slots,
+        }
+    }
+
+    fn push(&mut self, slot: Slot) {
+        *self = Self::Many(self.all().iter().copied().chain([slot]).collect());
+    }
+}
+
 /// The map, and how many records of each file no longer count.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    orders: HashMap<[u8; 16], Box<[Slot]>>,
+    orders: HashMap<[u8; 16], Slots>,
     garbage: BTreeMap<u32, u64>,
 }
 
@@ -54,6 +82,7 @@ impl Index {
     pub(super) fn get(&self, order: Uuid, field: FieldHash) -> Option<Place> {
         let slots = self.orders.get(order.as_bytes())?;
         slots
+            .all()
             .iter()
             .find(|slot| slot.field == field)
             .map(|slot| slot.place)
@@ -62,20 +91,30 @@ impl Index {
     /// Whether anything of the order counts but its erasure.
     pub(super) fn holds(&self, order: Uuid) -> bool {
         let slots = self.orders.get(order.as_bytes());
-        slots.is_some_and(|slots| slots.iter().any(|slot| slot.field != FieldHash::ERASED))
+        slots.is_some_and(|slots| {
+            slots
+                .all()
+                .iter()
+                .any(|slot| slot.field != FieldHash::ERASED)
+        })
     }
 
     /// The record at `place` is the latest of its order and field.
     pub(super) fn put(&mut self, order: Uuid, field: FieldHash, place: Place) {
-        let slots = self.orders.entry(*order.as_bytes()).or_default();
-        if let Some(slot) = slots.iter_mut().find(|slot| slot.field == field) {
-            let old = mem::replace(&mut slot.place, place);
-            *self.garbage.entry(old.file).or_default() += 1;
-        } else {
-            let mut grown = mem::take(slots).into_vec();
-            grown.reserve_exact(1);
-            grown.push(Slot { field, place });
-            *slots = grown.into();
+        let slot = Slot { field, place };
+        let slots = match self.orders.entry(*order.as_bytes()) {
+            Entry::Vacant(entry) => {
+                entry.insert(Slots::One([slot]));
+                return;
+            }
+            Entry::Occupied(entry) => entry.into_mut(),
+        };
+        match slots.all_mut().iter_mut().find(|slot| slot.field == field) {
+            Some(slot) => {
+                let old = mem::replace(&mut slot.place, place);
+                *self.garbage.entry(old.file).or_default() += 1;
+            }
+            None => slots.push(slot),
         }
     }
 
@@ -85,8 +124,9 @@ impl Index {
             field: FieldHash::ERASED,
             place,
         };
-        let old = self.orders.insert(*order.as_bytes(), Box::new([tombstone]));
-        for slot in old.unwrap_or_default() {
+        let tombstone = Slots::One([tombstone]);
+        let old = self.orders.insert(*order.as_bytes(), tombstone);
+        for slot in old.iter().flat_map(Slots::all) {
             *self.garbage.entry(slot.place.file).or_default() += 1;
         }
     }
@@ -96,7 +136,7 @@ impl Index {
         let slots = self
             .orders
             .get_mut(order.as_bytes())
-            .map(|slots| &mut **slots)
+            .map(Slots::all_mut)
             .unwrap_or_default();
         let slot = slots
             .iter_mut()
@@ -120,7 +160,10 @@ impl Index {
 
     /// Records that count.
     pub(super) fn records(&self) -> u64 {
-        self.orders.values().map(|slots| slots.len() as u64).sum()
+        self.orders
+            .values()
+            .map(|slots| slots.all().len() as u64)
+            .sum()
     }
 }
 
