@@ -154,10 +154,16 @@ impl Webhooks {
             Ok(event) => self.store_event(&event, body).await,
             Err(unreadable) => self.quarantine(body, &unreadable.to_string()).await,
         };
-        taken.map_err(|error| match error {
-            WebhookError::Store(StoreError::Overloaded) => refused("overloaded", error),
-            other => refused("not_stored", other),
-        })
+        match taken {
+            Ok(receipt) => {
+                count(receipt);
+                Ok(receipt)
+            }
+            Err(error @ WebhookError::Store(StoreError::Overloaded)) => {
+                Err(refused("overloaded", error))
+            }
+            Err(error) => Err(refused("not_stored", error)),
+        }
     }
 
     /// How webhooks come.
@@ -223,13 +229,15 @@ impl Webhooks {
         };
         let receipt = self.store().receive(message, None).await?;
         if receipt == Receipt::Forged {
-            tracing::error!(event_id = %event.event_id.as_str(), "two webhooks of one id with different bodies");
+            // One of the two is not what it says; which, a person must find out.
+            let id = event.event_id.as_str();
+            let why = format!("another body came before under its event id {id}");
+            self.quarantine(body, &why).await?;
         }
-        count(receipt);
         Ok(receipt)
     }
 
-    /// Signed by the provider and not to be read: kept, sealed, for a person; not at all if it may hold a secret.
+    /// Signed by the provider and not to be read, or not to be believed: kept, sealed, for a person; not at all if it may hold a secret.
     async fn quarantine(&self, body: &[u8], why: &str) -> Result<Receipt, WebhookError> {
         let secret = may_carry_secret(body);
         // What cannot be told apart by its bytes is told apart by its length: good enough for what is not kept.
@@ -272,9 +280,8 @@ impl Webhooks {
             .receive(message, Some(sealed).filter(|_| !secret && !erased))
             .await?;
         if receipt == Receipt::Stored {
-            tracing::error!(event_id = %id, why, "a genuine webhook cannot be read; quarantined");
+            tracing::error!(event_id = %id, why, "a genuine webhook cannot be taken as it is; quarantined");
         }
-        count(receipt);
         Ok(receipt)
     }
 

@@ -38,7 +38,7 @@ pub enum Receipt {
     Stored,
     /// The same message was stored before, no longer ago than [`REPEATS_KNOWN_FOR`] or not settled yet.
     Repeat,
-    /// A message of this id with another body was stored before. Kept out; somebody should look.
+    /// A message of this id with another body was stored before. Not stored under this id; somebody should look.
     Forged,
 }
 

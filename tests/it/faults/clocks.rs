@@ -1,10 +1,11 @@
 //! Clocks that are set or differ, and what is told of time (F-029, F-071, F-072, contract §9.4).
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use issuance::domain::OrderId;
+use issuance::domain::{OrderId, Policy};
 use issuance::store::{Field, Receipt, Standing, Store as _};
 use issuance::{Clock as _, Engine, Notice, Notifier, NotifyError, SystemClock};
 use issuance_audit::Invariant;
@@ -16,7 +17,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::support::{
-    calls, count, deliver, deliver_at, event, eventually, ids, judge, names, now, place, world,
+    calls, count, deliver, deliver_at, event, eventually, fault_everywhere, ids, judge, names, now,
+    place, world,
 };
 use super::webhooks::{accepted, standings};
 
@@ -311,4 +313,53 @@ async fn f_052_a_message_played_again_after_a_month_is_taken_for_new_and_changes
         eventually("settled", settled).await;
         assert_eq!(names(&world.engine, order.id).await, before);
     }
+}
+
+#[tokio::test]
+async fn f_037_two_hours_between_the_clocks_send_no_key_the_provider_forgot() {
+    const HOUR: i64 = 3600;
+    let clock = Arc::new(Hands::default());
+    let policy = Policy {
+        key_safe_age: Duration::from_secs(20 * 3600),
+        ..policy()
+    };
+    let store = Arc::new(SimulatedStore::new(policy.clone()));
+    let world = World::by(clock.clone(), store, Config::default(), policy).await;
+    let create = Some(Endpoint::CreateCard);
+    world.fault_at(1, None, create, Fault::LostAfterEffect);
+    world.fault(1, None, Fault::WebhookDrop);
+    // Nothing else tells of the card.
+    for endpoint in [Endpoint::ListCards, Endpoint::ListCardholders] {
+        let error = serde_json::from_value(json!({ "status": 500 })).unwrap();
+        let lists = Fault::ErrorBeforeEffect(error);
+        fault_everywhere(&world.simulator, endpoint, None, lists);
+    }
+    let id = place(&world, simple(1)).await;
+    let sent = || calls(&world.simulator, Endpoint::CreateCard);
+    eventually("sent", async || sent() > 0).await;
+    // While it was away, our clock fell back by two hours, and lets the key be used a last time.
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    world
+        .simulator
+        .advance(hours(22) - Duration::from_secs(120))
+        .await;
+    let before = sent();
+    clock.set_by(20 * HOUR - 120);
+    eventually("sent again", async || sent() > before).await;
+    judge(&world.simulator, id, 1);
+    // By theirs the key is forgotten, by ours it is just too old.
+    world
+        .simulator
+        .advance(hours(2) + Duration::from_secs(240))
+        .await;
+    let before = sent();
+    clock.set_by(20 * HOUR);
+    let expired = async || count(&names(&world.engine, id).await, "key_expired") > 0;
+    eventually("given up", expired).await;
+    let keys = world.simulator.ledger().requests.into_iter();
+    let keys: BTreeSet<_> = keys.filter_map(|asked| asked.idempotency_key).collect();
+    assert_eq!((sent(), keys.len()), (before, 1), "nothing more was sent");
+    world.simulator.clear_faults();
+    world.until_state(id, "active").await;
+    judge(&world.simulator, id, 1);
 }

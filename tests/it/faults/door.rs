@@ -307,3 +307,32 @@ async fn f_057_a_genuine_body_nobody_can_read_is_kept_for_a_person() {
     let id = place(&world, simple(1)).await;
     world.until_state(id, "active").await;
 }
+
+#[tokio::test]
+async fn f_057_another_body_under_a_known_event_id_is_kept_for_a_person() {
+    let world = world().await;
+    // The test speaks for the provider, whose card is not active.
+    world.makes_untrue(Invariant::S18);
+    let order = accepted(&world, 1).await;
+    let (card, card_order) = ids(&order);
+    let active = json!({ "card_id": card, "card_status": "ACTIVE" });
+    let first = event("card.create.succeeded", &card_order, &active);
+    assert_eq!(
+        deliver(&world.engine, &first).await.unwrap(),
+        Receipt::Stored
+    );
+    world.until_state(order.id, "active").await;
+    let before = names(&world.engine, order.id).await;
+    let other = String::from_utf8(first).unwrap();
+    let other = other.replace("card.create.succeeded", "card.create.failed");
+    for _ in 0..3 {
+        let receipt = deliver(&world.engine, other.as_bytes()).await.unwrap();
+        assert_eq!(receipt, Receipt::Forged);
+    }
+    eventually("kept with its reason", async || {
+        let standings = standings(&world).await;
+        matches!(standings.as_slice(), [Standing::Quarantined { why }] if why.contains("another body"))
+    })
+    .await;
+    assert_eq!(names(&world.engine, order.id).await, before);
+}

@@ -68,10 +68,14 @@ async fn stored_then_acknowledged_once_and_again() {
         assert_eq!(deliver_signed(&world, &body).await, StatusCode::OK);
     }
     assert_eq!(world.store.pending_messages(10).await.unwrap().len(), 1);
-    // The same id with another body: kept out, and acknowledged.
+    // The same id with another body: acknowledged, and kept for a person under a name of its own.
     let other = event(ID, "00000000-0000-4000-8000-000000000000");
-    assert_eq!(deliver_signed(&world, &other).await, StatusCode::OK);
-    assert_eq!(world.store.pending_messages(10).await.unwrap().len(), 1);
+    for _ in 0..3 {
+        assert_eq!(deliver_signed(&world, &other).await, StatusCode::OK);
+    }
+    let pending = world.store.pending_messages(10).await.unwrap();
+    assert_eq!(pending.len(), 2);
+    assert_eq!(&*pending[1].event_type, "unreadable");
 }
 
 #[tokio::test]
