@@ -81,8 +81,11 @@ const NO_CELL: &[(&str, &str, &str)] = &[
         "resubmission_owed, renew_idv_link",
         "whoever asks for a link again starts with a key of its own",
     ),
+    ("active", "resubmission_owed, cancel_card", CARRIED_OUT),
+    ("failed", "resubmission_owed, cancel_card", CARRIED_OUT),
 ];
 
+const CARRIED_OUT: &str = "the false provider carries out every cancel it has taken";
 const MIX_UP: &str = "takes an answer about another order's card (F-040), which tests/it plays";
 const ANSWERED: &str = "what the answer says is the event; only a cancel's says nothing more";
 
