@@ -40,9 +40,15 @@ impl Directory {
     }
 
     fn file(&self, name: &str, flags: OFlags) -> io::Result<Arc<dyn DiskFile>> {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Without a wait for whoever is at the other end of a pipe.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let handle = rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(Arc::new(OpenFile(File::from(handle))))
+        let file = File::from(handle);
+        if !file.metadata()?.is_file() {
+            let why = "it is not a plain file; move it away";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        Ok(Arc::new(OpenFile(file)))
     }
 }
 

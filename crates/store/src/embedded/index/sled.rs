@@ -1,6 +1,5 @@
 //! sled, with its panics caught.
 
-use std::fs::File;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode as FileMode, OFlags, flock};
 use sled::{Config, Db, Mode};
 
 use super::error::IndexError;
@@ -157,7 +156,8 @@ impl Drop for Sled {
 
 /// Waits, not for ever, until nobody locks a file. Nobody else than sled can: the directory is ours.
 fn is_let_go(file: &Path) -> bool {
-    let Ok(file) = File::open(file) else {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let Ok(file) = rustix::fs::open(file, flags, FileMode::empty()) else {
         // It is gone.
         return true;
     };

@@ -1,5 +1,6 @@
 //! The directory is private and has one owner.
 
+use rustix::fs::{FileType, Mode};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -84,4 +85,24 @@ fn a_segment_that_is_a_link_is_not_followed() {
     .unwrap();
     let error = Writer::open(Arc::new(journal), &Options::default()).unwrap_err();
     assert!(matches!(error, JournalError::Io { .. }), "{error}");
+}
+
+#[test]
+fn a_segment_that_is_a_pipe_or_a_directory_is_refused_at_once() {
+    for mode in [FileType::Fifo, FileType::Directory] {
+        let home = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&home.path().join("data")).unwrap();
+        let journal = data.directory("journal").unwrap();
+        let path = data
+            .path()
+            .join("journal/journal-00000000000000000001.jsonl");
+        if mode == FileType::Fifo {
+            let rights = Mode::RUSR | Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, mode, rights, 0).unwrap();
+        } else {
+            fs::create_dir(&path).unwrap();
+        }
+        let error = Writer::open(Arc::new(journal), &Options::default()).unwrap_err();
+        assert!(matches!(error, JournalError::Io { .. }), "{error}");
+    }
 }
