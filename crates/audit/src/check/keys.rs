@@ -153,7 +153,9 @@ impl Checker {
             let what = "a call arrived before its record was made".to_owned();
             (what, vec![evidence.clone(), sent.first.into()])
         });
-        let Some(ended) = tracked.ended.filter(|_| purpose == Purpose::CreateCard) else {
+        // How long a call may take is the policy's.
+        let judged = purpose == Purpose::CreateCard && !self.rules.any_policy;
+        let Some(ended) = tracked.ended.filter(|_| judged) else {
             return;
         };
         let last = ended

@@ -12,8 +12,19 @@ use super::provider::{Call, Card, ProviderFact, Request};
 
 /// What cannot be read as the provider's side.
 #[derive(Debug, thiserror::Error)]
-#[error("neither a simulator's ledger nor a list of cards")]
-pub struct LedgerError(#[from] serde_json::Error);
+pub enum LedgerError {
+    /// Another document.
+    #[error("neither a simulator's ledger nor a list of cards")]
+    Unknown(#[from] serde_json::Error),
+    /// A list of which pages are missing: cards would seem not to be there.
+    #[error("only {given} of the {promised} cards of the provider's list; give every page")]
+    Incomplete {
+        /// Cards on the pages.
+        given: u64,
+        /// As many as the pages say there are.
+        promised: u64,
+    },
+}
 
 /// The provider's side: cards always, calls where a simulator kept them.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +32,7 @@ pub struct Ledger {
     facts: Vec<ProviderFact>,
     /// Webhooks that were acknowledged, as the one who sent them knows.
     deliveries: Vec<Outside>,
-    /// When it was taken, by the provider's clock.
+    /// When it was taken, by the log's clock. What was recorded later is not missed in it. None: after the log's end.
     pub taken_at: Option<Timestamp>,
 }
 
@@ -29,24 +40,32 @@ impl Ledger {
     /// Reads a simulator's ledger, an array of cards, or the pages of a list of cards one after another.
     ///
     /// # Errors
-    /// When it is none of these.
+    /// When it is none of these, or pages of the list are missing.
     pub fn parse(json: &[u8]) -> Result<Self, LedgerError> {
         let mut ledger = Self::default();
+        let (mut given, mut promised) = (0, 0);
         for part in serde_json::Deserializer::from_slice(json).into_iter::<Shape>() {
             match part? {
                 Shape::Simulator(kept) => ledger.take(kept),
-                Shape::Page { data } | Shape::List(data) => {
-                    ledger
-                        .facts
-                        .extend(data.into_iter().flat_map(Listed::facts));
+                Shape::Page { data, total_items } => {
+                    given += data.len() as u64;
+                    promised = promised.max(total_items.unwrap_or(0));
+                    ledger.list(data);
                 }
+                Shape::List(data) => ledger.list(data),
             }
+        }
+        if given < promised {
+            return Err(LedgerError::Incomplete { given, promised });
         }
         Ok(ledger)
     }
 
+    fn list(&mut self, cards: Vec<Listed>) {
+        self.facts.extend(cards.into_iter().flat_map(Listed::facts));
+    }
+
     fn take(&mut self, kept: Kept) {
-        self.taken_at = Some(Timestamp::from_millis(kept.now));
         for card in kept.cards {
             self.facts.extend(card.facts());
         }
@@ -68,6 +87,7 @@ impl Checker {
     /// The whole of the provider's side at once, after the log.
     pub fn ledger(&mut self, ledger: &Ledger) {
         self.cards_are_known();
+        self.provider.taken_at = ledger.taken_at;
         ledger.facts.iter().for_each(|fact| self.provider(fact));
         ledger.deliveries.iter().for_each(|fact| self.outside(fact));
     }
@@ -77,13 +97,16 @@ impl Checker {
 #[serde(untagged)]
 enum Shape {
     Simulator(Kept),
-    Page { data: Vec<Listed> },
+    Page {
+        data: Vec<Listed>,
+        #[serde(default)]
+        total_items: Option<u64>,
+    },
     List(Vec<Listed>),
 }
 
 #[derive(Deserialize)]
 struct Kept {
-    now: i64,
     cards: Vec<KeptCard>,
     #[serde(default)]
     requests: Vec<KeptRequest>,
@@ -203,8 +226,9 @@ struct Listed {
     cardholder: Option<ListedHolder>,
     card_product_id: Option<Box<str>>,
     card_currency: Option<Box<str>>,
+    /// An object, or the same as text (contract §8).
     #[serde(default)]
-    metadata: Option<Map<String, Value>>,
+    metadata: Value,
 }
 
 #[derive(Deserialize)]
@@ -217,7 +241,13 @@ impl Listed {
         let card = self.card_id;
         let made = ProviderFact::Card(Card {
             card: card.clone(),
-            order: self.metadata.as_ref().and_then(mark),
+            order: match &self.metadata {
+                Value::String(text) => serde_json::from_str(text)
+                    .ok()
+                    .and_then(|metadata| mark(&metadata)),
+                Value::Object(metadata) => mark(metadata),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+            },
             cardholder: self.cardholder.and_then(|holder| holder.cardholder_id),
             product: self.card_product_id,
             currency: self.card_currency,

@@ -124,6 +124,8 @@ pub(super) struct Expiry {
 /// What is known of the provider.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Provider {
+    /// When the cards were listed, by the log's clock.
+    pub(super) taken_at: Option<Timestamp>,
     cards: HashMap<CardId, Known>,
     by_order: HashMap<OrderId, Vec<CardId>>,
     holders: HashMap<OrderId, Vec<CardholderId>>,
@@ -170,6 +172,10 @@ impl Checker {
                 card: card.card.clone(),
             }]
         };
+        // A list that grows while its pages are read shows a card on two of them.
+        if self.provider.cards.contains_key(&card.card) {
+            return;
+        }
         let history = Vec::new();
         let known = Known {
             card: card.clone(),
@@ -256,7 +262,9 @@ impl Provider {
         let State::Active { card, .. } = &order.state else {
             return;
         };
-        if !verdicts.has_seen(Input::Cards) {
+        let newer =
+            (tracked.ended.zip(self.taken_at)).is_some_and(|(ended, taken)| ended.at >= taken);
+        if newer || !verdicts.has_seen(Input::Cards) {
             return;
         }
         let known = self.cards.get(card);
@@ -276,7 +284,12 @@ impl Provider {
         });
         verdicts.hold(Invariant::S18, Some(tracked.id), ours && was_active, || {
             let what = match known {
-                None => format!("it is active with card {card}, which the provider does not have"),
+                None => match &order.terms.account {
+                    None => format!("it is active with card {card}, which the provider does not have"),
+                    Some(account) => format!(
+                        "it is active with card {card} of account {account}, which the provider does not have; is the account's list among those given?"
+                    ),
+                },
                 Some(_) if !ours => {
                     format!("it is active with card {card}, made for somebody else")
                 }

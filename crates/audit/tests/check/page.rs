@@ -34,7 +34,13 @@ that is only a reason to read was counted as applied twice (S14).
 ## The files it takes
 
 `--ledger` takes the JSON of the provider's card list, page after page or one array, or what a simulator answers at
-`/_sim/ledger`. `--history` takes one JSON object a line:
+`/_sim/ledger`. Of a list every page is needed, of every account the orders name; pages that are missing are refused. It may
+be taken while the engine runs, before the check: what was recorded after the file was last written is not missed in it. In a
+ledger that others called too, `--client ID` names whose calls are ours. Without `--config` the waits are judged by the
+mildest policy there can be. The exit status is 0 when nothing is violated, 1 when something is or the log cannot be read, 2
+for evidence that is none, 3 for a log or file that is not there, 6 for a ledger nobody answers for.
+
+`--history` takes one JSON object a line:
 
 | `outside` | members | says |
 |---|---|---|

@@ -273,4 +273,45 @@ fn ledgers_are_read_from_json() {
         3
     );
     assert!(Ledger::parse(b"{\"orders\": []}").is_err());
+    let partial = json!({ "total_pages": 2, "total_items": 3, "data": page["data"] });
+    let refused = Ledger::parse(partial.to_string().as_bytes()).unwrap_err();
+    assert!(refused.to_string().contains("2 of the 3"), "{refused}");
+}
+
+/// Metadata may come as text, and a list that grows while it is read shows a card twice.
+#[test]
+fn a_card_on_two_pages_is_one_card() {
+    let mark = json!({ "issuance_order": order(1).to_string() });
+    let card =
+        |metadata| json!({ "card_id": "card-1", "card_status": "ACTIVE", "metadata": metadata });
+    let page = json!({ "data": [card(mark.clone()), card(mark.to_string().into()), { "card_id": "card-2", "metadata": "" }] });
+    let ledger = Ledger::parse(page.to_string().as_bytes()).unwrap();
+    let marks = ledger.facts().iter().filter(
+        |fact| matches!(fact, issuance_audit::ProviderFact::Card(card) if card.order.is_some()),
+    );
+    assert_eq!(marks.count(), 2);
+    let mut checker = World::good().seen();
+    checker.ledger(&ledger);
+    let verdict = checker.report(Ending::Cut);
+    assert!(!broken(&verdict).contains("S1"), "{verdict}");
+}
+
+/// A log goes on after the list was taken: what came later is not missed in it.
+#[test]
+fn a_list_says_nothing_of_what_came_after_it() {
+    let world = World::good();
+    let before = world.events().next().unwrap().event.at;
+    let mut ledger = Ledger::parse(br#"{ "data": [] }"#).unwrap();
+    for (taken_at, missed) in [(None, true), (Some(before), false), (Some(world.now), true)] {
+        ledger.taken_at = taken_at;
+        let mut checker = Checker::new(Rules::of_any_policy());
+        world.events().for_each(|record| checker.record(record));
+        checker.ledger(&ledger);
+        let verdict = checker.report(Ending::Cut);
+        assert_eq!(
+            broken(&verdict).contains("S18"),
+            missed,
+            "{taken_at:?}: {verdict}"
+        );
+    }
 }
