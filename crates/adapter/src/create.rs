@@ -1,5 +1,6 @@
 //! Our order as their create call (contract §2.2). The same order and data give the same bytes, always.
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{
     METADATA_ORDER_KEY, Merchants, Order, Personal, Purpose, RiskControls, SpendingControl,
     SpendingInterval, Usage,
@@ -41,6 +42,12 @@ pub(crate) fn body(order: &Order, personal: &Personal) -> Result<Body, PrepareEr
     };
     let mut metadata = personal.metadata.clone();
     metadata.insert(METADATA_ORDER_KEY.into(), order.id.to_string());
+    if let Some(submission) = order
+        .submission(Purpose::CreateCard)
+        .filter(|_| planted::is(Bug::BodyPerAttempt))
+    {
+        metadata.insert("attempt".into(), submission.attempts.to_string());
+    }
     let create = CreateCard {
         card_product_id: uqpay::ProductId::parse(terms.product_id.as_str())
             .map_err(|_| unsendable("product_id"))?,

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{Command, Observation, OrderId, Source, Timestamp};
 use issuance_executor::Clock;
 use issuance_store::{
@@ -137,9 +138,12 @@ impl Inbox {
         let order = match find(self.handler.store(), &message.aliases).await? {
             Found::One(order) => order,
             Found::Nobody => {
-                let standing = stranger.map_or(Standing::Parked, |why| Standing::Quarantined {
+                let mut standing = stranger.map_or(Standing::Parked, |why| Standing::Quarantined {
                     why: why.into(),
                 });
+                if planted::is(Bug::EarlyMessageDropped) {
+                    standing = Standing::Settled { order: None };
+                }
                 return self.settle(message, standing).await;
             }
             // Whose it is, only the provider's record can tell: each of them reads it.

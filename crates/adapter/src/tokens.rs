@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{SilenceCause, Timestamp};
 use issuance_executor::{Budget, Clock, Silence, Urgency};
 use issuance_uqpay::{CallError, Client, Token};
@@ -135,7 +136,10 @@ impl Tokens {
     pub(crate) async fn evict(&self, generation: u64) {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
-        let Some(live) = state.live.take_if(|live| live.generation == generation) else {
+        let Some(live) = state
+            .live
+            .take_if(|live| live.generation == generation || planted::is(Bug::MintForEachRefusal))
+        else {
             return;
         };
         metrics::counter!("issuance_tokens_evicted_total").increment(1);

@@ -32,6 +32,9 @@ use clap::{Parser, Subcommand};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
+// What is shipped has no switch for the bugs that tests plant.
+const _: () = assert!(!issuance::domain::planted::POSSIBLE);
+
 /// Issues cards through UQPAY, one card per order, whatever happens in between.
 #[derive(Debug, Parser)]
 #[command(name = "issuance", version, after_help = exit::HELP, propagate_version = true)]

@@ -22,6 +22,7 @@ mod key;
 mod money;
 mod order;
 mod outbox;
+pub mod planted;
 mod product;
 mod request;
 mod time;

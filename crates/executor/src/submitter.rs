@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use issuance_domain::{
     Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Purpose,
     RefusalClass, Rejection, SilenceCause, Source, Submission, Timestamp,
+    planted::{self, Bug},
 };
 use issuance_store::{
     CommandHandler, Field, HandleError, Kind, Lease, Request, SealedRequest, StoreError,
@@ -70,8 +71,8 @@ impl Performer for Submitter {
         let owed = order
             .submission(purpose)
             .filter(|submission| submission.cause == lease.task.id.cause);
-        let Some((generation, attempts)) =
-            owed.map(|submission| (submission.generation, submission.attempts))
+        let Some((generation, attempts, owed_key)) =
+            owed.map(|submission| (submission.generation, submission.attempts, submission.key))
         else {
             return Ok(Done::Finished);
         };
@@ -118,6 +119,17 @@ impl Performer for Submitter {
         };
         if let Err(reopens) = self.budget.take(started_at, urgency) {
             return Ok(Done::Later(reopens));
+        }
+        if planted::is(Bug::CallBeforeIntent) {
+            let (key, until) = (
+                owed_key,
+                started_at.after(self.handler.policy().call_deadline),
+            );
+            let window = Window::open(self.clock.clone(), started_at, until);
+            let sent = self
+                .provider
+                .submit(&order, &prepared, key, &sealed.salt, &window);
+            drop(sent.await);
         }
         let start = Command::StartSubmission {
             purpose,
@@ -250,7 +262,10 @@ impl Submitter {
         let policy = self.handler.policy();
         let submission = order.submission(purpose)?;
         let started = submission.last_started_at?;
-        let too_old = submission.first_started_at?.after(policy.key_safe_age);
+        let mut too_old = submission.first_started_at?.after(policy.key_safe_age);
+        if planted::is(Bug::OldKeyLeaves) {
+            too_old = lease.until;
+        }
         let until = started
             .after(policy.call_deadline / 2)
             .min(lease.until)

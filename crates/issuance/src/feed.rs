@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use issuance_domain::planted::{self, Bug};
 use issuance_store::{Position, Recorded, Store};
 
 use crate::error::EngineError;
@@ -36,6 +37,7 @@ impl Feed {
             }
             if !moved {
                 self.store.wait_beyond(self.after).await;
+                self.after.0 += u64::from(planted::is(Bug::EventSkipped));
             }
         }
     }

@@ -5,16 +5,18 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use issuance_domain::{
     Command, Context, CorruptHistory, Event, MessageId, Observation, Order, OrderId, Policy,
     ProviderIds, Rejection, Timestamp, decide,
+    planted::{self, Bug},
 };
 
 use crate::error::{AppendError, StoreError};
 use crate::message::{Alias, Standing};
 use crate::position::Position;
 use crate::projection::Projection;
-use crate::store::{Append, Sealing, Store};
+use crate::store::{Append, Appended, Sealing, Store};
 
 /// How often a decision is made anew after losing to another.
 const MAX_CONFLICTS: usize = 16;
@@ -160,7 +162,17 @@ impl CommandHandler {
                 settles: settles.clone(),
             };
             let erases = append.erases();
-            match self.store.append(append).await {
+            let early = Appended {
+                position: Position::default(),
+                version: order.version,
+            };
+            let appended = self.store.append(append);
+            let appended = if planted::is(Bug::AnsweredBeforeDurable) {
+                appended.now_or_never().unwrap_or(Ok(early))
+            } else {
+                appended.await
+            };
+            match appended {
                 Ok(appended) => {
                     log(&order, &events);
                     if erases {

@@ -25,16 +25,26 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
+    async fn take(&self, millis: i64) {
+        if millis > 0 {
+            self.sim.sleep(millis).await;
+        }
+    }
+
     /// The simulated store writes at the first poll and syncs at a later one; in between a process can die, too.
     async fn write<T>(&self, points: [Point; 3], work: impl Future<Output = T>) -> T {
         let [before, written, durable] = points;
         self.sim.boundary(self.life, before).await;
+        // Others run between a decision and its record, and between the record and its sync.
+        let (early, late) = self.sim.lock().disk_takes();
+        self.take(early).await;
         let mut work = pin!(work);
         let first = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         let done = match first {
             Poll::Ready(done) => return done,
             Poll::Pending => {
                 self.sim.boundary(self.life, written).await;
+                self.take(late).await;
                 work.await
             }
         };
@@ -47,7 +57,12 @@ impl Disk {
 impl Store for Disk {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let points = [Point::Append, Point::Written, Point::Durable];
-        self.write(points, self.store.append(append)).await
+        let (order, settles) = (append.order, append.settles.clone());
+        let appended = self.write(points, self.store.append(append)).await;
+        if let (Ok(_), Some(id)) = (&appended, settles) {
+            self.sim.lock().history.applied(&id, order);
+        }
+        appended
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, StoreError> {
@@ -110,8 +125,14 @@ impl Store for Disk {
         sealed: Option<Sealing>,
     ) -> Result<Receipt, StoreError> {
         let points = [Point::Receive, Point::ReceiveWritten, Point::Received];
-        self.write(points, self.store.receive(message, sealed))
-            .await
+        let kept = message.clone();
+        let received = self
+            .write(points, self.store.receive(message, sealed))
+            .await;
+        if let Ok(receipt) = received {
+            self.sim.lock().history.received(&kept, receipt);
+        }
+        received
     }
 
     async fn pending_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
@@ -133,7 +154,11 @@ impl Store for Disk {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.sim.boundary(self.life, Point::Settle).await;
-        self.store.settle(id, standing, at).await
+        let settled = self.store.settle(id, standing.clone(), at).await;
+        if settled.is_ok() {
+            self.sim.lock().history.settled(id, &standing);
+        }
+        settled
     }
 
     async fn parked_messages(&self, limit: usize) -> Result<Vec<Message>, StoreError> {

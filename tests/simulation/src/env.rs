@@ -118,6 +118,8 @@ pub(crate) struct Env {
     pub(crate) spawned: Vec<(Life, Work)>,
     /// What every node that starts now opens.
     pub(crate) store: Arc<SimulatedStore>,
+    /// How far the host read the log.
+    pub(crate) feed_at: Position,
     read_to: Position,
     queue: BTreeMap<(i64, u64), Due>,
     last: u64,
@@ -148,6 +150,7 @@ impl Env {
             keys: BTreeSet::new(),
             spawned: Vec::new(),
             store: Arc::new(SimulatedStore::new(options.policy.clone())),
+            feed_at: Position::default(),
             read_to: Position::default(),
             queue: BTreeMap::new(),
             last: 0,
@@ -182,6 +185,18 @@ impl Env {
         let now = self.now;
         self.trace.line(now, || format!("fault {}", family.name()));
         Some(details)
+    }
+
+    /// How long the disk takes for a record, and for a sync: nothing on most, some time on slow ones.
+    pub(crate) fn disk_takes(&mut self) -> (i64, i64) {
+        if !self.options.slow_disk || self.healed {
+            return (0, 0);
+        }
+        let mut millis = || match self.rng.below(100) {
+            0..50 => 0,
+            _ => self.rng.millis(1.0, 80.0),
+        };
+        (millis(), millis())
     }
 
     /// A usual way over the network.
@@ -246,6 +261,13 @@ impl Env {
             self.history
                 .follow_log(&store, &records, self.now, &mut self.coverage);
         }
+    }
+
+    /// Whether a process's own clock can be believed.
+    pub(crate) fn believes_clock(&self, life: Life) -> bool {
+        self.options.skew == 0
+            && !self.nodes[life.node].was_set
+            && self.options.rate(Family::Pause) <= 0.0
     }
 
     /// A node that is up, by a number.

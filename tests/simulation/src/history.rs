@@ -6,30 +6,54 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use issuance::Notice;
 use issuance_audit::{Call, Card, Checker, Ending, Outside, ProviderFact, Request, Rules};
 use issuance_domain::{
-    AttentionReason, EventBody, METADATA_ORDER_KEY, Order, OrderId, Phase, Policy, Purpose, State,
-    Timestamp, outbox,
+    AttentionReason, EventBody, ExpiryCause, FailureKind, METADATA_ORDER_KEY, MessageId, Order,
+    OrderId, Phase, Policy, Purpose, State, Timestamp, outbox,
 };
 use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry, product};
-use issuance_store::{HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Store};
+use issuance_store::{
+    Alias, HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Standing, Store,
+};
 
 use crate::coverage::Coverage;
 use crate::options::Options;
 use crate::violation::Violation;
+use crate::watch::{Broken, Watch};
+
+/// Of so many seeds one has every word searched for personal data.
+const SEARCHED: u64 = 16;
+/// Clocks that are set little by little may be wrong by this unnoticed.
+const UNNOTICED: i64 = 600_000;
+/// What is due is taken up within this.
+const OVERDUE: i64 = 120_000;
+/// What belongs in the vault and nowhere else: names, mail and link of the persons here.
+const PERSONAL: [&str; 4] = ["Mina", "Okafor", "@mail.example", "idv.example"];
 
 /// One key as the log has it.
 #[derive(Debug)]
 struct Key {
     order: OrderId,
     purpose: Purpose,
-    /// True time of its first record.
+    /// True times of its first record and of its newest.
     started: i64,
+    last: i64,
 }
 
 pub(crate) struct History {
+    pub(crate) watch: Watch,
+    /// Someone's clock was set, or a process started anew and cannot know.
+    pub(crate) restarted: bool,
+    /// Positions of all events, and how many of them the host's reader has.
+    positions: Vec<Position>,
+    read: usize,
+    /// Every event is searched for what must not be in it.
+    searches: bool,
     pub(crate) violation: Option<Violation>,
     checker: Checker,
+    /// By how much a clock may be wrong that nobody set, and how much of a set one is not noticed.
+    clocks_differ: i64,
     /// Nothing is believed of the time by clocks that are or were wrong.
     clocks_wrong: bool,
     pub(crate) orders: BTreeSet<OrderId>,
@@ -62,8 +86,14 @@ impl History {
             ..Rules::of(options.policy.clone())
         };
         Self {
+            watch: Watch::default(),
+            restarted: false,
+            positions: Vec::new(),
+            read: 0,
+            searches: options.seed.is_multiple_of(SEARCHED),
             violation: None,
             checker: Checker::new(rules),
+            clocks_differ: 2 * options.skew + UNNOTICED,
             clocks_wrong,
             orders: BTreeSet::new(),
             keys: BTreeMap::new(),
@@ -88,6 +118,75 @@ impl History {
             order,
             what,
         });
+    }
+
+    /// Takes what somebody else found.
+    pub(crate) fn take(&mut self, broken: Option<Broken>) {
+        if let Some((invariant, order, what)) = broken {
+            self.violate(invariant, order, what);
+        }
+    }
+
+    /// Words that leave the vault: no personal data may be among them.
+    pub(crate) fn search(&mut self, order: Option<OrderId>, words: impl FnOnce() -> String) {
+        if self.searches {
+            let words = words();
+            if let Some(found) = PERSONAL.iter().find(|personal| words.contains(**personal)) {
+                self.violate("S21", order, format!("{found:?} in {words}"));
+            }
+        }
+    }
+
+    /// The host's reader of the log was given events.
+    pub(crate) fn read(&mut self, records: &[Recorded]) {
+        for record in records {
+            let expected = self.positions.get(self.read).copied();
+            self.read += 1;
+            if expected != Some(record.position) {
+                let (order, got) = (Some(record.order), record.position);
+                let what = format!("a reader was given {got}, and {expected:?} was next");
+                return self.violate("S13", order, what);
+            }
+        }
+    }
+
+    /// The inbox took a message, or knew it.
+    pub(crate) fn received(&mut self, message: &Message, receipt: Receipt) {
+        self.search(None, || message.content.get().to_owned());
+        let broken = self.watch.received(message, receipt);
+        self.take(broken);
+    }
+
+    /// A message was put aside without an event.
+    pub(crate) fn settled(&mut self, id: &MessageId, standing: &Standing) {
+        let broken = self.watch.settled(id, standing);
+        self.take(broken);
+    }
+
+    /// A message led to events.
+    pub(crate) fn applied(&mut self, id: &MessageId, order: OrderId) {
+        let broken = self.watch.applied(id, order);
+        self.take(broken);
+    }
+
+    /// A host hears of its order.
+    pub(crate) fn told(&mut self, notice: &Notice, now: i64) {
+        self.search(Some(notice.order_id), || format!("{notice:?}"));
+        self.watch.told(notice);
+        self.checker.outside(&Outside::Told {
+            order: notice.order_id,
+            version: notice.version,
+            at: Timestamp::from_millis(now),
+        });
+        self.look();
+    }
+
+    /// An operator was answered.
+    pub(crate) fn operated(&mut self, order: OrderId, taken: bool, now: i64) {
+        let at = Timestamp::from_millis(now);
+        self.checker
+            .outside(&Outside::Operated { order, taken, at });
+        self.look();
     }
 
     /// Takes over what the checker found.
@@ -137,6 +236,7 @@ impl History {
                 .map_or("first", |order| order.state.name());
             coverage.cell(state, &record.event.body);
             self.note(record, now, coverage);
+            self.positions.push(record.position);
             self.checker.record(record);
             touched.insert(record.order);
         }
@@ -158,15 +258,43 @@ impl History {
     fn note(&mut self, record: &Recorded, now: i64, coverage: &mut Coverage) {
         match &record.event.body {
             EventBody::SubmissionStarted { purpose, key, .. } => {
-                self.keys.entry(key.to_string()).or_insert(Key {
+                let known = self.keys.entry(key.to_string()).or_insert(Key {
                     order: record.order,
                     purpose: *purpose,
                     started: now,
+                    last: now,
                 });
+                known.last = now;
             }
             EventBody::SubmissionRefused { refusal, .. } => coverage.code(&refusal.code),
             EventBody::AttentionRaised { reason } => coverage.attention(reason.name()),
+            EventBody::KeyExpired {
+                because: Some(because @ (ExpiryCause::BodyChanged | ExpiryCause::DataMissing)),
+                ..
+            } => {
+                let what = format!("its call could not be made as it was: {because:?}");
+                self.violate("S7", Some(record.order), what);
+            }
+            EventBody::IdvLinkExpired { .. } => self.judge_expiry(record.order, now),
+            EventBody::OrderFailed { failure, .. } if failure.kind == FailureKind::IdvExpired => {
+                self.judge_expiry(record.order, now);
+            }
             _ => {}
+        }
+        self.search(Some(record.order), || format!("{:?}", record.event.body));
+    }
+
+    /// A link's end is acted on: by true time it must be over. A process that started with a wrong clock cannot know.
+    fn judge_expiry(&mut self, id: OrderId, now: i64) {
+        let Some(State::IdvPending { idv }) = self.checker.order(id).map(|order| &order.state)
+        else {
+            return;
+        };
+        let link = idv.link.as_ref().map(|link| link.expires_at.millis());
+        if let Some(ends) = link.filter(|ends| now + self.clocks_differ < *ends && !self.restarted)
+        {
+            let what = format!("a link expired {} s before its end", (ends - now) / 1_000);
+            self.violate("S24", Some(id), what);
         }
     }
 
@@ -185,8 +313,13 @@ impl History {
             let what = format!("a call left with key {key}, which no log knows");
             return self.violate("S6", None, what);
         };
-        let (order, age) = (known.order, now - known.started);
+        let (order, age, waited) = (known.order, now - known.started, now - known.last);
         let is_create = known.purpose == Purpose::CreateCard;
+        let window = i64::try_from(policy.call_deadline.as_millis() / 2).unwrap_or(i64::MAX);
+        if !self.clocks_wrong && waited > window {
+            let what = format!("a call left {waited} ms after its record, {window} may be");
+            self.violate("S6", Some(order), what);
+        }
         let safe = i64::try_from(policy.key_safe_age.as_millis()).unwrap_or(i64::MAX);
         if is_create && !self.clocks_wrong && age > safe {
             let what = format!("a call left with a key of {age} ms, safe are {safe}");
@@ -269,18 +402,53 @@ impl History {
     }
 
     /// We answered 200 to these bytes.
-    pub(crate) fn acknowledged(&mut self, body: &str, forged: bool) {
+    pub(crate) fn acknowledged(&mut self, body: &str, forged: bool, now: i64) {
         if forged {
             return self.violate("S5", None, "a forged webhook was taken".into());
         }
         let id = serde_json::from_str::<serde_json::Value>(body)
             .ok()
             .and_then(|body| Some(body.get("event_id")?.as_str()?.to_owned()));
+        self.checker.outside(&Outside::Delivered {
+            message: id.as_deref().and_then(|id| id.parse().ok()),
+            genuine: true,
+            taken: true,
+            at: Timestamp::from_millis(now),
+        });
         self.acknowledged.extend(id);
     }
 
+    /// Long after the world healed, with room for every call: nothing that is due lies about (L6).
+    pub(crate) fn judge_overdue(&mut self, store: &SimulatedStore, now: i64) {
+        for id in self.orders.clone() {
+            let Some(Ok(tasks)) = store.tasks(id).now_or_never() else {
+                continue;
+            };
+            let lies = |at: Timestamp| now - at.millis() > OVERDUE;
+            let late = tasks
+                .iter()
+                .find(|row| lies(row.due) && row.leased_until.is_none_or(lies));
+            if let Some(task) = late {
+                let what = format!("its {} is overdue", task.id.action.name());
+                return self.violate("L6", Some(id), what);
+            }
+        }
+    }
+
     /// The last judgement, once all is quiet.
-    pub(crate) fn judge(&mut self, store: &SimulatedStore) {
+    pub(crate) fn judge(&mut self, store: &SimulatedStore, calm: bool) {
+        for id in self.orders.clone() {
+            let Some(order) = self.checker.order(id) else {
+                continue;
+            };
+            let poor = order.terms.product_id.as_str() == product::EMPTY_POOL.to_string();
+            let well = !calm || poor || matches!(order.state, State::Active { .. });
+            let broken = self.watch.at_rest(order).or_else(|| {
+                let what = format!("nothing went wrong, and it is {}", order.state.name());
+                (!well).then_some(("L2", Some(id), what))
+            });
+            self.take(broken);
+        }
         let verdict = self.checker.report(Ending::AtRest);
         let ours = verdict.violations.iter().find(|other| self.is_ours(other));
         if let (Some(first), None) = (ours, &self.violation) {
@@ -288,6 +456,18 @@ impl History {
         }
         if matches!(store.pending_messages(1).now_or_never(), Some(Ok(left)) if !left.is_empty()) {
             self.violate("L3", None, "a message lies unread in the inbox".into());
+        }
+        let parked = store.parked_messages(usize::MAX).now_or_never();
+        for message in parked.into_iter().flatten().flatten() {
+            let known = |alias: &Alias| {
+                let found = store.find(alias).now_or_never();
+                !matches!(alias, Alias::Cardholder(_))
+                    && matches!(found, Some(Ok(orders)) if !orders.is_empty())
+            };
+            if message.aliases.iter().any(known) {
+                let what = format!("message {} is parked, and its order is known", message.id);
+                self.violate("L3", None, what);
+            }
         }
         for id in std::mem::take(&mut self.acknowledged) {
             if !is_known(store, &id) {

@@ -7,7 +7,7 @@ use issuance::store::Query;
 use issuance::{Engine, Notice, Notifier, NotifyError, PlaceError};
 use issuance_domain::{CardRequest, OperatorAct, OperatorAction, Order, OrderId, Version};
 use issuance_simulator::{IdvOutcome, product};
-use issuance_store::AttentionFilter;
+use issuance_store::{AttentionFilter, Decision, HandleError, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -254,9 +254,13 @@ pub(crate) fn cancel(sim: &Sim, order: usize, id: OrderId, engines: &[Option<Eng
     let sim = sim.clone();
     let work = async move {
         // A business no is an answer, too.
-        let _ = engine.cancel(id).await;
+        let outcome = engine.cancel(id).await;
+        let mut env = sim.lock();
+        if outcome.is_ok() {
+            env.history.watch.cancelled(id);
+        }
+        answered(&mut env, id, &outcome);
     };
-    drop(sim);
     env.spawned.push((life, Box::pin(work)));
 }
 
@@ -297,6 +301,8 @@ impl Notifier for Ear {
 
 fn hear(env: &mut Env, notice: &Notice) {
     let now = env.now;
+    env.follow();
+    env.history.told(notice, now);
     env.trace.line(now, || {
         format!("host is told that {} is {}", notice.order_id, notice.state)
     });
@@ -405,9 +411,9 @@ pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
                 format!("an operator does {} to {id}", action.name())
             });
         }
-        let first = act(&engine, order.id, action, expected);
+        let first = act(&sim, &engine, order.id, action, expected);
         if twice {
-            futures_util::join!(first, act(&engine, order.id, action, expected));
+            futures_util::join!(first, act(&sim, &engine, order.id, action, expected));
         } else {
             first.await;
         }
@@ -432,11 +438,18 @@ pub(crate) fn operate_at(
     env.trace.line(now, || {
         format!("an operator does {} to {order}", action.name())
     });
-    let work = async move { act(&engine, order, action, None).await };
+    let sim = sim.clone();
+    let work = async move { act(&sim, &engine, order, action, None).await };
     env.spawned.push((life, Box::pin(work)));
 }
 
-async fn act(engine: &Engine, order: OrderId, action: OperatorAction, expected: Option<Version>) {
+async fn act(
+    sim: &Sim,
+    engine: &Engine,
+    order: OrderId,
+    action: OperatorAction,
+    expected: Option<Version>,
+) {
     // Two people agree to a new key.
     let actor = match action {
         OperatorAction::ApproveResubmit => "another",
@@ -448,7 +461,22 @@ async fn act(engine: &Engine, order: OrderId, action: OperatorAction, expected: 
         action,
     };
     // A business no is an answer.
-    let _ = engine.operate(order, act, expected).await;
+    let outcome = engine.operate(order, act, expected).await;
+    let mut env = sim.lock();
+    env.follow();
+    let now = env.now;
+    env.history.operated(order, outcome.is_ok(), now);
+    answered(&mut env, order, &outcome);
+}
+
+/// No decision may be one that its own history cannot hold.
+fn answered(env: &mut Env, order: OrderId, outcome: &Result<Decision, HandleError>) {
+    if let Err(HandleError::Store(
+        error @ (StoreError::Corrupt { .. } | StoreError::Damaged { .. }),
+    )) = outcome
+    {
+        env.history.violate("S12", Some(order), error.to_string());
+    }
 }
 
 /// Once the world has healed, what was paused goes on. Whether anything was.
@@ -467,10 +495,10 @@ pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) -> bool {
     if paused.is_empty() {
         return false;
     }
-    let engine = Arc::new(engine);
+    let (sim, engine) = (sim.clone(), Arc::new(engine));
     let work = async move {
         for order in paused {
-            act(&engine, order, OperatorAction::Resume, None).await;
+            act(&sim, &engine, order, OperatorAction::Resume, None).await;
         }
     };
     env.spawned.push((life, Box::pin(work)));

@@ -11,6 +11,8 @@
 //! stories without chance, `directed` breaks each at every place.
 
 mod batch;
+#[cfg(feature = "planted")]
+mod board;
 mod clock;
 mod coverage;
 mod directed;
@@ -19,6 +21,7 @@ mod env;
 mod faults;
 mod history;
 mod host;
+mod journal;
 mod options;
 mod refusals;
 mod rng;
@@ -28,11 +31,14 @@ mod shrink;
 mod tasks;
 mod trace;
 mod violation;
+mod watch;
 mod webhooks;
 mod wire;
 mod world;
 
 pub use batch::{Batch, Limits, batch, run_caught};
+#[cfg(feature = "planted")]
+pub use board::{Found, hunt};
 pub use coverage::{Claim, Coverage, Point, cells, claims, excuses};
 pub use directed::{Directed, Finding, Mode, Thorough, directed};
 pub use faults::{Decided, Family};

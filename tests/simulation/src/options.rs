@@ -36,6 +36,8 @@ pub struct Options {
     pub policy: Policy,
     /// Nodes' clocks are wrong by up to so many milliseconds.
     pub skew: i64,
+    /// Records and syncs take their time, and others run meanwhile.
+    pub slow_disk: bool,
     /// How long the provider takes to make a card, in milliseconds.
     pub processing: u64,
     /// How long a link to an identity check works, in seconds.
@@ -115,6 +117,7 @@ impl Options {
         options.processing = u64::try_from(rng.millis(100.0, 10.0 * MINUTE as f64)).unwrap_or(300);
         options.link_life = u64::try_from(rng.millis(1_200.0, 86_400.0)).unwrap_or(3_600);
         options.policy = policy(&mut rng);
+        options.slow_disk = rng.chance(0.4);
         options
     }
 
@@ -133,6 +136,7 @@ impl Options {
             rates: vec![0.0; Family::ALL.len()],
             policy: Policy::standard(),
             skew: 0,
+            slow_disk: false,
             processing: 300,
             link_life: 86_400,
             script: None,
@@ -140,6 +144,12 @@ impl Options {
             no_webhooks: false,
             lose_answer: None,
         }
+    }
+
+    /// Nobody does anything to it at a place that was given.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        let broken = self.no_webhooks || self.lose_answer.is_some() || !self.crash_at.is_empty();
+        self.kinds.is_empty() && self.deeds.is_empty() && !broken
     }
 
     /// How likely a family is.
@@ -244,6 +254,7 @@ impl fmt::Display for Options {
         }
         writeln!(f, "heal after   {} s", self.heal_after / 1000)?;
         writeln!(f, "skew         {} ms", self.skew)?;
+        writeln!(f, "slow disk    {}", self.slow_disk)?;
         writeln!(f, "processing   {} ms", self.processing)?;
         writeln!(f, "link life    {} s", self.link_life)?;
         writeln!(

@@ -48,6 +48,8 @@ struct Written {
     #[serde(with = "differences")]
     policy: Policy,
     skew: i64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    slow_disk: bool,
     processing: u64,
     link_life: u64,
     script: Option<Vec<Decided>>,

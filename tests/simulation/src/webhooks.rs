@@ -19,6 +19,15 @@ pub(crate) struct Copy {
 /// The provider waits so long for an acknowledgement.
 const PATIENCE: i64 = 5_000;
 
+/// A signature is taken for so long; a second more is a rounding.
+const WINDOW: i64 = 301_000;
+
+/// When a delivery was signed: seconds or milliseconds.
+fn signed_at(text: &str) -> i64 {
+    let time: i64 = text.parse().unwrap_or(0);
+    if text.len() > 10 { time } else { time * 1_000 }
+}
+
 /// Sends what is due at the provider.
 pub(crate) fn pump(env: &mut Env) {
     let now = env.now;
@@ -125,7 +134,7 @@ pub(crate) fn receive(sim: &Sim, copy: Copy, engines: &[Option<Engine>]) {
         };
         format!("{what} {} reaches node {node}", copy.delivery.number)
     });
-    let sim = sim.clone();
+    let (sim, came) = (sim.clone(), now);
     let work = async move {
         let Copy {
             delivery,
@@ -155,7 +164,13 @@ pub(crate) fn receive(sim: &Sim, copy: Copy, engines: &[Option<Engine>]) {
             format!("webhook {} is answered {status}", delivery.number)
         });
         if taken.is_ok() {
-            env.history.acknowledged(&delivery.body, forged);
+            let believed = env.believes_clock(life);
+            let age = came - signed_at(&delivery.timestamp);
+            if believed && age.abs() > WINDOW {
+                let what = format!("a webhook signed {age} ms before it came was taken");
+                env.history.violate("S5", None, what);
+            }
+            env.history.acknowledged(&delivery.body, forged, now);
         }
         let Some(attempt) = attempt else { return };
         if env.draw(Family::AckLost).is_none() {

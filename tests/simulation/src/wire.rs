@@ -95,8 +95,15 @@ impl Transport for Wire {
     async fn send(&self, request: Request) -> Outcome {
         self.sim.boundary(self.life, Point::Send).await;
         let mailbox = Mailbox::default();
+        let mints = request.url.path().ends_with("/connect/token");
+        let token = request.headers.get("x-auth-token").cloned();
         let outcome = {
             let mut env = self.sim.lock();
+            if mints {
+                let (now, believed) = (env.now, env.believes_clock(self.life));
+                let broken = env.history.watch.mints(self.life, now, believed);
+                env.history.take(broken);
+            }
             launch(&mut env, request, &mailbox)
         };
         let outcome = match outcome {
@@ -110,8 +117,32 @@ impl Transport for Wire {
                 () = self.sim.sleep(PATIENCE) => Err(NoReply::Unknown(UnknownCause::Timeout)),
             },
         };
+        self.hears(mints, token, &outcome);
         self.sim.boundary(self.life, Point::Answered).await;
         outcome
+    }
+}
+
+impl Wire {
+    /// What an answer says of the token.
+    fn hears(&self, mints: bool, token: Option<HeaderValue>, outcome: &Outcome) {
+        let Ok(reply) = outcome else { return };
+        let mut env = self.sim.lock();
+        let now = env.now;
+        if mints && reply.status == 200 {
+            let minted = reply.body.as_ref().ok().and_then(|body| {
+                let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+                Some(body.get("auth_token")?.as_str()?.to_owned())
+            });
+            if let Some(value) = minted {
+                env.history.watch.minted(self.life, value, now);
+            }
+        }
+        if let (401 | 403, Some(Ok(value))) =
+            (reply.status, token.as_ref().map(HeaderValue::to_str))
+        {
+            env.history.watch.refused(self.life, value);
+        }
     }
 }
 
@@ -123,6 +154,7 @@ fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64>
     env.trace.line(now, || {
         format!("send #{} {} {uri}", env.requests, request.method)
     });
+    env.history.search(None, || uri.clone());
     let latency = env.latency();
     if env.draw(Family::Refused).is_some() || env.now < env.away_until {
         return Err(latency);
@@ -136,6 +168,12 @@ fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64>
         env.follow();
         env.history.leaves(key, now, &env.options.policy);
         is_first = env.keys.insert(key.to_owned());
+        let body = request
+            .body
+            .iter()
+            .fold(0, |hash, byte| crate::rng::mix(hash ^ u64::from(*byte)));
+        let broken = env.history.watch.sends(key, body, now);
+        env.history.take(broken);
     }
     let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
     let flight = Flight {

@@ -10,6 +10,7 @@ use crate::fact::{
 use crate::failure::{Failure, FailureKind, Who};
 use crate::key::{Generation, Purpose};
 use crate::order::{Order, Phase, Submission};
+use crate::planted::{self, Bug};
 
 use super::learn::{fold, judge, unknown};
 use super::{absence, attention, failed};
@@ -155,8 +156,9 @@ fn refused_create(
         return Vec::new();
     }
     // An earlier send of the one-step road may have left its cardholder behind (contract §6.5).
-    let ours_perhaps =
-        absence::is_one_step(order, submission) && (submission.maybe_sent || generation.0 > 1);
+    let ours_perhaps = absence::is_one_step(order, submission)
+        && (submission.maybe_sent || generation.0 > 1)
+        && !planted::is(Bug::LeftoverFails);
     let reason = AttentionReason::behind(Purpose::CreateCard, &refusal);
     let end = |kind, who| Failure {
         kind,
@@ -215,6 +217,7 @@ fn park(
     context: &Context<'_>,
 ) -> Vec<EventBody> {
     let mut events = attention(order, reason);
+    events.retain(|_| !planted::is(Bug::ParkedUnlisted));
     events.push(EventBody::ResubmissionOwed {
         purpose: Purpose::CreateCard,
         generation: Generation(submission.generation.0 + 1),

@@ -7,6 +7,7 @@ use crate::failure::{Failure, FailureKind, Who};
 use crate::ids::Version;
 use crate::key::Purpose;
 use crate::order::{Compensation, Order, Phase, State};
+use crate::planted::{self, Bug};
 
 use super::{absence, erase, failed};
 
@@ -141,6 +142,9 @@ fn retry_now(order: &Order) -> Result<Vec<EventBody>, Rejection> {
     if order.paused {
         return Err(no(action, "the order is paused; resume it"));
     }
+    if planted::is(Bug::EndedSentAgain) && order.state.is_terminal() {
+        return Ok(failed(order, ended_by(FailureKind::OperatorFailed), None));
+    }
     let phases: Vec<_> = [
         Purpose::CreateCard,
         Purpose::RenewIdvLink,
@@ -183,7 +187,9 @@ pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection>
     }
     let card_behind_failure = matches!(order.discrepancy, Some(Discrepancy::LateSuccess { .. }));
     let nothing_there = match &order.state {
-        State::Requested { submission } => !submission.outcome_unknown(),
+        State::Requested { submission } => {
+            !submission.outcome_unknown() || planted::is(Bug::CancelWins)
+        }
         State::Failed { failure, .. } if !card_behind_failure => {
             if failure.kind == FailureKind::Cancelled || order.compensation.is_some() {
                 return Ok(Vec::new());

@@ -5,8 +5,9 @@ use crate::command::{Context, Rejection};
 use crate::event::EventBody;
 use crate::failure::FailureKind;
 use crate::ids::Digest;
-use crate::key::{Generation, Purpose};
+use crate::key::{Generation, IdempotencyKey, Purpose};
 use crate::order::{ExpiryCause, Order, Phase, SilenceCause, Submission};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 use super::operate::ended_by;
@@ -33,7 +34,8 @@ pub(super) fn start(
     }
     let too_old = submission
         .first_started_at
-        .is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age);
+        .is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age)
+        && !planted::is(Bug::KeyOfAnyAge);
     let changed = submission
         .body_digest
         .as_ref()
@@ -50,7 +52,12 @@ pub(super) fn start(
         purpose,
         generation,
         attempt: submission.attempts.saturating_add(1),
-        key: submission.key,
+        key: if planted::is(Bug::KeyPerAttempt) {
+            let nth = Generation(generation.0 + submission.attempts);
+            IdempotencyKey::derive(order.id, purpose, nth)
+        } else {
+            submission.key
+        },
         body_digest,
     }])
 }
@@ -110,7 +117,7 @@ pub(super) fn hear_nothing(
                     cause,
                     retry_at,
                 }];
-                if nothing_there && order.is_compensating() {
+                if nothing_there && order.is_compensating() || planted::is(Bug::TimeoutFails) {
                     events.extend(failed(order, ended_by(FailureKind::Cancelled), None));
                 }
                 events

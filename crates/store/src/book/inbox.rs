@@ -88,6 +88,17 @@ impl Rows {
         Ok(())
     }
 
+    /// Forgets every message that was settled: one of the bugs that can be planted.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn forget_settled(&mut self) -> Result<(), StoreError> {
+        for (key, row) in self.messages.range(&Span::all(), usize::MAX)? {
+            if matches!(row.standing, Standing::Settled { .. }) {
+                self.messages.remove(key);
+            }
+        }
+        Ok(())
+    }
+
     /// Moves a message to another standing. A settled one stays settled.
     pub(super) fn stand(&mut self, id: &MessageId, standing: Standing) -> Result<(), StoreError> {
         let Some(row) = self.message(id)? else {

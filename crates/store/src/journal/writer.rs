@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use issuance_domain::planted::{self, Bug};
+
 use super::append::{AppendFile, Fault};
 use super::disk::Disk;
 use super::error::{Invalid, JournalError};
@@ -203,7 +205,10 @@ impl Writer {
         let Some(active) = self.active.as_mut().filter(|active| active.file.is_dirty()) else {
             return Ok(self.durable);
         };
-        let synced = active.file.sync();
+        let mut synced = active.file.sync();
+        if planted::is(Bug::SyncAgain) && synced.is_err() {
+            synced = active.file.sync();
+        }
         let (first, size) = (active.first, active.file.durable());
         synced.map_err(|fault| self.fail("sync", first, fault))?;
         self.durable = self.written;

@@ -1,5 +1,6 @@
 //! The log of a simulated store: what a disk would hold.
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{Event, MessageId, OrderId, Version, evolve};
 
 use crate::book::{Change, OrderChange, Place, Rows};
@@ -130,7 +131,8 @@ impl Logged {
             }
         };
         let mut folded = rows.order(order)?.map(|row| (*row.order).clone());
-        for event in events {
+        let missing = usize::from(planted::is(Bug::ProjectionOneOff) && events.len() > 1);
+        for event in &events[..events.len() - missing] {
             folded = Some(
                 evolve(order, folded, event)
                     .map_err(|source| StoreError::Corrupt { order, source })?,

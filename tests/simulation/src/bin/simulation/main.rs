@@ -10,6 +10,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use issuance_simulation::{Limits, Mode, Options, Thorough, run_caught};
 
+#[cfg(feature = "planted")]
+mod board;
 mod kept;
 mod many;
 mod tell;
@@ -132,6 +134,25 @@ enum Command {
         #[arg(long, default_value = "2")]
         jobs: usize,
     },
+    /// Plays the planted bugs (reliability §4.7): each must be found.
+    #[cfg(feature = "planted")]
+    Planted {
+        /// The most seeds for each.
+        #[arg(long, default_value = "1000000")]
+        seeds: u64,
+        /// Only these, such as B5.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Not these.
+        #[arg(long, value_delimiter = ',')]
+        except: Vec<String>,
+        /// Threads; as many as there are cores unless told otherwise.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// The longest time for each, in seconds.
+        #[arg(long, default_value = "36000")]
+        seconds: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -251,6 +272,18 @@ fn done(command: Command) -> io::Result<bool> {
             salt,
             jobs,
         } => many::gate(&scripts, seeds, Duration::from_secs(seconds), &salt, jobs)?,
+        #[cfg(feature = "planted")]
+        Command::Planted {
+            seeds,
+            only,
+            except,
+            jobs,
+            seconds,
+        } => {
+            let jobs = jobs.unwrap_or_else(cores);
+            let time = Duration::from_secs(seconds);
+            board::play((&only, &except), seeds, jobs, time)
+        }
     })
 }
 

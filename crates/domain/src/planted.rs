@@ -1,0 +1,114 @@
+//! Known bugs, a line each, that a test can switch on to see whether it would find them (reliability §4.7). Without the
+//! feature `planted` each question is a constant `false`, and the compiler removes whoever asks it.
+
+macro_rules! bugs {
+    ($($(#[doc = $doc:literal])+ $name:ident = $id:literal;)+) => {
+        /// A bug that can be switched on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Bug {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its number; up to B22 they are those of reliability §4.7.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$name => $id),+ }
+            }
+
+            /// What it does, in words.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+)),+ }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// A command is answered before its events are durable.
+    AnsweredBeforeDurable = "B1";
+    /// A webhook is acknowledged before it is durable.
+    AcknowledgedBeforeDurable = "B2";
+    /// Every attempt has a new key.
+    KeyPerAttempt = "B3";
+    /// A call leaves before its intent is recorded.
+    CallBeforeIntent = "B4";
+    /// The age of a key is not looked at when a call is recorded.
+    KeyOfAnyAge = "B5";
+    /// A webhook that comes again is stored and applied again.
+    MessageTwice = "B6";
+    /// A webhook that overtakes the answer is dropped.
+    EarlyMessageDropped = "B7";
+    /// A timeout fails the order.
+    TimeoutFails = "B8";
+    /// A duplicate e-mail fails the order, though its own call may have left the person.
+    LeftoverFails = "B9";
+    /// A link expires by a clock that was set.
+    ExpiryByWallClock = "B10";
+    /// The timer of an earlier link expires the newest.
+    StaleTimer = "B11";
+    /// An append is not held against the version it was decided on.
+    NoFencing = "B12";
+    /// A failed sync is tried again.
+    SyncAgain = "B13";
+    /// What is damaged at the end of the log is skipped.
+    DamageSkipped = "B14";
+    /// An order read back from the log lacks the last of its events.
+    ProjectionOneOff = "B15";
+    /// A cancel ends an order whose card may exist.
+    CancelWins = "B16";
+    /// Each refused token has a new one minted, whichever token it was.
+    MintForEachRefusal = "B17";
+    /// An order is parked and not listed.
+    ParkedUnlisted = "B18";
+    /// A restart forgets which webhooks were applied.
+    InboxForgets = "B19";
+    /// An operator sends an ended order again.
+    EndedSentAgain = "B20";
+    /// A reader that waited skips what it waited for.
+    EventSkipped = "B21";
+    /// A body is built anew with other bytes for each attempt.
+    BodyPerAttempt = "B22";
+    /// The age of a key is not looked at when a call leaves.
+    OldKeyLeaves = "B23";
+    /// A link expires without a question to the provider.
+    ExpiryUnasked = "B24";
+}
+
+#[cfg(feature = "planted")]
+mod switch {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Bug;
+
+    const NONE: u8 = u8::MAX;
+    static PLANTED: AtomicU8 = AtomicU8::new(NONE);
+
+    /// Switches one bug on in this whole process, or all off.
+    pub fn plant(bug: Option<Bug>) {
+        PLANTED.store(bug.map_or(NONE, |bug| bug as u8), Ordering::SeqCst);
+    }
+
+    /// Whether this bug is switched on.
+    #[must_use]
+    pub fn is(bug: Bug) -> bool {
+        PLANTED.load(Ordering::Relaxed) == bug as u8
+    }
+}
+
+#[cfg(feature = "planted")]
+pub use switch::{is, plant};
+
+/// Whether this bug is switched on: never, in a build without the feature.
+#[cfg(not(feature = "planted"))]
+#[must_use]
+pub const fn is(_: Bug) -> bool {
+    false
+}
+
+/// Whether bugs can be switched on in this build at all.
+pub const POSSIBLE: bool = cfg!(feature = "planted");

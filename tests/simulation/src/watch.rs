@@ -1,0 +1,182 @@
+//! What only shows outside the log: what each process sends and when, what the host was told, what came in and what was
+//! made of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use issuance::Notice;
+use issuance_domain::{MessageId, OrderId, State, Version};
+use issuance_store::{Alias, Message, Receipt, Standing};
+
+use crate::tasks::Life;
+
+const MINUTE: i64 = 60_000;
+/// Mints a minute (contract §1.6).
+const MINTS: usize = 10;
+/// Sends of one key in one minute: retries that double, each played twice for its token, and operators who hurry them.
+const SENDS: usize = 24;
+/// A token is renewed no earlier than this; half of its life is more.
+const YOUNG: i64 = 10 * MINUTE;
+
+/// A broken invariant, whose, and the facts.
+pub(crate) type Broken = (&'static str, Option<OrderId>, String);
+
+/// One process's token.
+#[derive(Debug, Default)]
+struct Token {
+    /// The newest it has.
+    value: Option<String>,
+    since: i64,
+    /// The provider refused it.
+    refused: bool,
+    mints: VecDeque<i64>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    tokens: BTreeMap<Life, Token>,
+    sends: BTreeMap<String, VecDeque<i64>>,
+    bodies: BTreeMap<String, u64>,
+    /// The newest that each host was told.
+    told: BTreeMap<OrderId, (Version, String)>,
+    /// Cancels that were answered with yes.
+    cancelled: BTreeSet<OrderId>,
+    /// Messages that are durable in the inbox.
+    stored: BTreeSet<MessageId>,
+    /// Those of them that led to events.
+    applied: BTreeSet<MessageId>,
+    /// Those of them that say something of a card.
+    speak: BTreeSet<MessageId>,
+}
+
+fn pass(times: &mut VecDeque<i64>, now: i64) -> usize {
+    while times.front().is_some_and(|time| now - time >= MINUTE) {
+        times.pop_front();
+    }
+    times.push_back(now);
+    times.len()
+}
+
+impl Watch {
+    /// A process asks for a token. `believed` is whether its clock can be.
+    pub(crate) fn mints(&mut self, life: Life, now: i64, believed: bool) -> Option<Broken> {
+        let token = self.tokens.entry(life).or_default();
+        if pass(&mut token.mints, now) > MINTS && believed {
+            let what = format!(
+                "node {} asked for more than {MINTS} tokens in a minute",
+                life.node
+            );
+            return Some(("S26", None, what));
+        }
+        let age = now - token.since;
+        let works = token.value.take().is_some() && !token.refused;
+        (works && believed && age < YOUNG).then(|| {
+            let what = format!(
+                "node {} voids a token of {age} ms that nobody refused",
+                life.node
+            );
+            ("S26", None, what)
+        })
+    }
+
+    /// A process has a token.
+    pub(crate) fn minted(&mut self, life: Life, value: String, now: i64) {
+        let token = self.tokens.entry(life).or_default();
+        token.value = Some(value);
+        token.since = now;
+        token.refused = false;
+    }
+
+    /// A process was told that the token of its call is none.
+    pub(crate) fn refused(&mut self, life: Life, value: &str) {
+        if let Some(token) = self.tokens.get_mut(&life) {
+            token.refused |= token.value.as_ref().is_some_and(|own| value.ends_with(own));
+        }
+    }
+
+    /// A keyed call leaves.
+    pub(crate) fn sends(&mut self, key: &str, body: u64, now: i64) -> Option<Broken> {
+        let first = *self.bodies.entry(key.to_owned()).or_insert(body);
+        if first != body {
+            return Some(("S7", None, format!("another body leaves under key {key}")));
+        }
+        let times = self.sends.entry(key.to_owned()).or_default();
+        let sends = pass(times, now);
+        (sends > SENDS).then(|| {
+            let what = format!("{sends} sends of key {key} in a minute");
+            ("S26", None, what)
+        })
+    }
+
+    /// A host hears of its order.
+    pub(crate) fn told(&mut self, notice: &Notice) {
+        let news = (notice.version, notice.state.clone());
+        let known = self
+            .told
+            .entry(notice.order_id)
+            .or_insert_with(|| news.clone());
+        if known.0 <= news.0 {
+            *known = news;
+        }
+    }
+
+    /// A host was told that its cancel is taken.
+    pub(crate) fn cancelled(&mut self, order: OrderId) {
+        self.cancelled.insert(order);
+    }
+
+    /// The inbox took a message, or knew it.
+    pub(crate) fn received(&mut self, message: &Message, receipt: Receipt) -> Option<Broken> {
+        let id = &message.id;
+        match receipt {
+            Receipt::Stored => {
+                let names = |alias: &Alias| !matches!(alias, Alias::Cardholder(_));
+                let content = message.content.get();
+                if message.aliases.iter().any(names)
+                    && !content.contains("\"fact\":null")
+                    && !content.contains("\"unreadable\"")
+                {
+                    self.speak.insert(id.clone());
+                }
+                (!self.stored.insert(id.clone())).then(|| {
+                    let what = format!("message {id} is in the inbox and was stored again");
+                    ("S14", None, what)
+                })
+            }
+            Receipt::Repeat => None,
+            Receipt::Forged => None,
+        }
+    }
+
+    /// A message led to events.
+    pub(crate) fn applied(&mut self, id: &MessageId, order: OrderId) -> Option<Broken> {
+        (!self.applied.insert(id.clone())).then(|| {
+            let what = format!("message {id} led to events before");
+            ("S14", Some(order), what)
+        })
+    }
+
+    /// A message was put aside without an event.
+    pub(crate) fn settled(&self, id: &MessageId, standing: &Standing) -> Option<Broken> {
+        let dropped =
+            matches!(standing, Standing::Settled { order: None }) && self.speak.contains(id);
+        dropped.then(|| {
+            let what = format!("message {id} speaks of a card and was settled for nobody");
+            ("L3", None, what)
+        })
+    }
+
+    /// An order at rest: its host knows how it stands, and its cancel was not forgotten.
+    pub(crate) fn at_rest(&self, order: &issuance_domain::Order) -> Option<Broken> {
+        let state = order.state.name();
+        let heard = self.told.get(&order.id).map(|(_, state)| state.as_str());
+        if order.state.is_terminal() && heard != Some(state) {
+            let what = format!("it is {state}, and its host last heard {heard:?}");
+            return Some(("notices", Some(order.id), what));
+        }
+        let over = matches!(order.state, State::Failed { .. }) || order.compensation.is_some();
+        (self.cancelled.contains(&order.id) && !over).then(|| {
+            let what = format!("its cancel was taken, and it is {state}");
+            ("S3", Some(order.id), what)
+        })
+    }
+}
