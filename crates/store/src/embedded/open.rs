@@ -41,7 +41,7 @@ impl EmbeddedStore {
             );
         }
         let archived = journal.archived()?;
-        let vault = Arc::new(data_dir.directory("vault")?);
+        let vault = Arc::new(data_dir.directory_of(&journal, "vault")?);
         let owned = Some(data_dir);
         Self::assemble(options, Arc::new(journal), vault, archived, owned)
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::directory::{DIRECTORY, Directory};
+use super::disk::Disk;
+use super::segment::first_position;
 
 const LOCK: &str = "lock";
 /// `statfs` magic numbers of file systems whose locks or syncs depend on another machine.
@@ -54,6 +56,14 @@ pub enum DataDirError {
         path: PathBuf,
         /// What the lock file says; "unknown" when it says nothing.
         process: String,
+    },
+    /// What belongs to a journal with records is not there.
+    #[error(
+        "{path:?} is gone, and its journal is not; restore it from a backup, or make an empty directory there (mode 700) to go on without what was in it"
+    )]
+    Gone {
+        /// The missing part.
+        path: PathBuf,
     },
     /// The operating system refused.
     #[error("cannot {action} in data directory {path:?}")]
@@ -102,6 +112,25 @@ impl DataDir {
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// As [`directory`](Self::directory), but made only as long as nothing was written to `journal`.
+    pub fn directory_of(&self, journal: &dyn Disk, name: &str) -> Result<Directory, DataDirError> {
+        let path = self.path.join(name);
+        let io = |action, source: io::Error| DataDirError::Io {
+            action,
+            path: self.path.clone(),
+            source,
+        };
+        let is_there = path
+            .try_exists()
+            .map_err(|error| io("look for a part", error))?;
+        let is_segment = |name: &String| first_position(name).is_some();
+        let written = || journal.list().map(|names| names.iter().any(is_segment));
+        if !is_there && written().map_err(|error| io("list the journal", error))? {
+            return Err(DataDirError::Gone { path });
+        }
+        self.directory(name)
     }
 
     /// Opens or makes a directory inside (`journal`, `vault`), as private as this one.

@@ -351,6 +351,26 @@ async fn another_log_in_the_place_of_the_log_is_refused() {
     ));
 }
 
+/// Orders whose personal data is lost must not be found out one by one.
+#[tokio::test]
+async fn a_log_whose_vault_is_gone_is_refused_until_somebody_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    fill(&store, 0..3).await;
+    store.close().await.unwrap();
+    drop(store);
+    let vault = dir.path().join("data/vault");
+    std::fs::remove_dir_all(&vault).unwrap();
+    for _ in 0..2 {
+        let error = EmbeddedStore::open(options(dir.path())).unwrap_err();
+        assert!(error.to_string().contains("restore it"), "{error}");
+    }
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+        .create(&vault)
+        .unwrap();
+    open(dir.path());
+}
+
 #[tokio::test]
 async fn segments_that_are_missing_moved_emptied_or_twice_keep_the_store_shut() {
     let dir = tempfile::tempdir().unwrap();
