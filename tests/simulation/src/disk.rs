@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use issuance_domain::{MessageId, Order, OrderId, Timestamp};
+use issuance_domain::{EventBody, MessageId, Order, OrderId, Purpose, Timestamp};
 use issuance_store::{
     Alias, Append, AppendError, Appended, Compacted, Counts, Field, HostReference, Kind, Lease,
     LeaseAsk, Message, Page, Position, Query, Receipt, Recorded, Sealing, SimulatedStore, Standing,
@@ -53,14 +53,27 @@ impl Disk {
     }
 }
 
+/// Since when the key is known with which a create call is to leave.
+fn calls_from(append: &Append) -> Option<Timestamp> {
+    let calls = append.events.iter().any(|event| {
+        matches!(event.body, EventBody::SubmissionStarted { purpose, .. } if purpose == Purpose::CreateCard)
+    });
+    let submission = append.projection.order.submission(Purpose::CreateCard);
+    submission.filter(|_| calls)?.first_started_at
+}
+
 #[async_trait]
 impl Store for Disk {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let points = [Point::Append, Point::Written, Point::Durable];
         let (order, settles) = (append.order, append.settles.clone());
+        let key_from = calls_from(&append);
         let appended = self.write(points, self.store.append(append)).await;
         if let (Ok(_), Some(id)) = (&appended, settles) {
             self.sim.lock().history.applied(&id, order);
+        }
+        if let (Ok(_), Some(from)) = (&appended, key_from) {
+            self.sim.outlive_key(self.life, from).await;
         }
         appended
     }

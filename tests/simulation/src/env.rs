@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt;
+use issuance_domain::Timestamp;
 use issuance_simulator::{IdvOutcome, Local, Waiting};
 use issuance_store::{Position, SimulatedStore, Store};
 use uuid::Uuid;
@@ -268,6 +269,7 @@ impl Env {
         self.options.skew == 0
             && !self.nodes[life.node].was_set
             && self.options.rate(Family::Pause) <= 0.0
+            && self.options.rate(Family::OldKey) <= 0.0
     }
 
     /// A node that is up, by a number.
@@ -311,6 +313,27 @@ impl Sim {
             timer: None,
             until: 0,
         }
+    }
+
+    /// Before a create call: here a process may stand still until the call's key, in use since `from`, is too old.
+    pub(crate) async fn outlive_key(&self, life: Life, from: Timestamp) {
+        // Longer, and the call would not leave for its own age.
+        const MOST: i64 = 20_000;
+        {
+            let mut env = self.lock();
+            let at = from.after(env.options.policy.key_safe_age).millis();
+            let left = at - env.now - env.nodes[life.node].offset;
+            if !(0..MOST).contains(&left) {
+                return;
+            }
+            let Some(details) = env.draw(Family::OldKey) else {
+                return;
+            };
+            env.nodes[life.node].stopped = true;
+            let wait = left + Rng::new(details).millis(1.0, 5_000.0);
+            env.after(wait, Due::GoOn(life.node));
+        }
+        yield_once().await;
     }
 
     /// Between two effects: here a process may die or stand still.

@@ -44,6 +44,8 @@ families! {
     Crash = "crash", "F-004 F-017 F-018 F-078 F-107", 0.0005..0.05;
     /// A process stands still for a while and goes on.
     Pause = "pause", "F-023 F-097 F-098", 0.0005..0.05;
+    /// A process stands still between the record of a create call and the call, until its key is too old.
+    OldKey = "old_key", "F-023 F-037", 0.3..1.0;
     /// The disk fails to sync: the store stops for good.
     SyncFails = "sync_fails", "F-079 F-080", 0.02..0.3;
     /// The disk is full for a while.

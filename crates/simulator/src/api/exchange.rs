@@ -23,6 +23,7 @@ use crate::world::World;
 pub(crate) struct Admitted {
     client: String,
     caller: Caller,
+    arrived: Millis,
     /// The fault of its answer.
     fault: Option<Fault>,
     /// The rule it came from.
@@ -105,6 +106,7 @@ pub(crate) fn begin(
     let admitted = Admitted {
         client,
         caller,
+        arrived: now,
         fault,
         rule,
     };
@@ -211,6 +213,7 @@ fn perform(state: &mut State, incoming: &Incoming, admitted: Admitted, now: Mill
     let Admitted {
         client,
         caller,
+        arrived,
         fault,
         rule,
     } = admitted;
@@ -232,7 +235,7 @@ fn perform(state: &mut State, incoming: &Incoming, admitted: Admitted, now: Mill
         }) => outcome.late_ms = ms,
         _ => {}
     }
-    note(state, incoming, Some(client), rule, outcome, now)
+    note(state, incoming, Some(client), rule, outcome, arrived)
 }
 
 /// Runs the operation once, and keeps its answer under the key.
@@ -293,11 +296,11 @@ fn note(
     client: Option<String>,
     rule: Option<String>,
     outcome: Outcome,
-    now: Millis,
+    arrived: Millis,
 ) -> Outcome {
     state.log_request(RequestEntry {
         number: 0,
-        at: now,
+        at: arrived,
         endpoint: incoming.endpoint,
         method: incoming.method.to_string(),
         path: incoming.path_and_query.clone(),
