@@ -530,7 +530,8 @@ impl World {
             env.history.violate("L2", order, what);
             return true;
         }
-        let roomy = self.options.orders <= 30;
+        // Whom the provider lets in no more, the breaker holds back.
+        let roomy = self.options.orders <= 30 && self.options.rate(Family::NoEntry) <= 0.0;
         if healed_for > 2 * DAY / 24 && roomy && all_up {
             let store = env.store.clone();
             env.history.judge_overdue(&store, now);
