@@ -273,18 +273,20 @@ impl Submission {
     /// Whether the provider may have acted on it without our knowing the outcome.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        match self.phase {
+        match &self.phase {
             Phase::InFlight { .. } => true,
             Phase::Owed { .. } | Phase::Expired { .. } => self.maybe_sent,
-            // Something else was done under our key: what, nobody can say.
-            Phase::Refused {
-                refusal:
-                    Refusal {
-                        class: RefusalClass::KeyConflict,
-                        ..
-                    },
-            } => true,
-            Phase::Refused { .. } | Phase::Done => false,
+            Phase::Refused { refusal } => match refusal.class {
+                // Something else was done under our key: what, nobody can say.
+                RefusalClass::KeyConflict => true,
+                // The person may be the one an earlier send made, and her card with her (F-034).
+                RefusalClass::Duplicate => self.maybe_sent,
+                RefusalClass::Input
+                | RefusalClass::Capacity
+                | RefusalClass::Configuration
+                | RefusalClass::Unknown => false,
+            },
+            Phase::Done => false,
         }
     }
 }

@@ -50,7 +50,7 @@ fn leftover(
     context: &Context<'_>,
 ) -> Vec<EventBody> {
     match scan.holder.as_ref().map(|holder| holder.likeness) {
-        Some(Likeness::Ours) if is_one_step(order, submission) => {
+        Some(Likeness::Ours) if is_one_step(order, submission) && !order.is_compensating() => {
             resubmission(order, submission, &scan, context.now)
         }
         Some(Likeness::Stranger) => {

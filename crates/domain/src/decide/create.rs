@@ -169,6 +169,13 @@ fn refused_create(
     };
     let consequence = match refusal.class {
         RefusalClass::KeyConflict => attention(order, reason),
+        RefusalClass::Duplicate
+            if ours_perhaps && (submission.maybe_sent || !order.is_compensating()) =>
+        {
+            vec![EventBody::LookUpRequested {
+                cause: LookUpCause::Leftover,
+            }]
+        }
         // There is no card, and nobody wants one any more.
         _ if order.is_compensating() => failed(
             order,
@@ -180,9 +187,6 @@ fn refused_create(
             end(FailureKind::Refused, Who::Host),
             Some(source.clone()),
         ),
-        RefusalClass::Duplicate if ours_perhaps => vec![EventBody::LookUpRequested {
-            cause: LookUpCause::Leftover,
-        }],
         RefusalClass::Duplicate => failed(
             order,
             end(FailureKind::Duplicate, Who::Host),

@@ -283,6 +283,45 @@ fn duplicate() -> Vec<EventBody> {
 }
 
 #[test]
+fn f_034_a_cancel_behind_a_taken_email_waits_for_what_an_earlier_send_may_have_made() {
+    let ours = || scan_with(minutes(2), Likeness::Ours);
+    let cancelling = || EventBody::CompensationStarted { by: By::Host };
+    given(duplicate())
+        .when(Command::Cancel)
+        .then([cancelling()])
+        .is("requested");
+    // Nobody wants another card for the person who was found.
+    given(and(duplicate(), [cancelling()]))
+        .at(minutes(2))
+        .when(absent(ours()))
+        .then([
+            EventBody::AbsenceObserved {
+                generation: Generation(1),
+                scan: ours(),
+                counts: false,
+            },
+            raised(AttentionReason::PossibleLeftover {
+                code: "email_duplicated".into(),
+            }),
+        ])
+        .is("requested");
+    let again = and(
+        unknown(),
+        [started(Purpose::CreateCard, 1, 2), cancelling()],
+    );
+    let refused = || refusal(RefusalClass::Duplicate, "email_duplicated");
+    given(again)
+        .when(learn(issuance_domain::Fact::Refused(refused()), answer(1)))
+        .then([
+            was_refused(1, refused()),
+            EventBody::LookUpRequested {
+                cause: issuance_domain::LookUpCause::Leftover,
+            },
+        ])
+        .is("requested");
+}
+
+#[test]
 fn f_034_our_own_leftover_is_gone_on_with_and_keeps_its_person_for_every_key_after() {
     let found = scan_with(minutes(2), Likeness::Ours);
     let capacity = || issuance_domain::Fact::Refused(refusal(RefusalClass::Capacity, "quota"));
