@@ -189,6 +189,39 @@ async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
     assert_eq!(creates(&world.simulator), 2, "ours and the stranger's");
 }
 
+/// The host gave its card back; what a forgotten key left beside it is live all the same.
+#[tokio::test]
+async fn f_038_a_live_card_beside_a_cancelled_one_is_a_second_card() {
+    let world = with(policy()).await;
+    // The test makes the second card, under a key of its own.
+    world.makes_untrue(Invariant::S1);
+    world.makes_untrue(Invariant::S7);
+    let order = settled(&world, 1).await;
+    let made = world.simulator.ledger_without_requests().cards.remove(0);
+    let second = strangers_card(
+        &world.simulator,
+        ("cardholder_id", json!(made.cardholder_id)),
+        json!({ "issuance_order": order.id.to_string(), "test": "1" }),
+    )
+    .await;
+    world.engine.cancel(order.id).await.unwrap();
+    let is_over = |order: &Order| order.compensation.as_ref().is_some_and(|over| over.done);
+    world.until(order.id, "cancelled", is_over).await;
+    let report = reconcile(&world).await;
+    let finding = only(&report);
+    assert!(
+        matches!(&finding.difference, Difference::TwoCards { .. }),
+        "{finding:?}"
+    );
+    let aware = world.engine.order(order.id).await.unwrap().unwrap();
+    match &aware.discrepancy {
+        Some(Discrepancy::SecondCard { card, .. }) => {
+            assert_eq!(card.to_string(), second.to_string())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_second_card_a_person_dealt_with_is_not_raised_by_every_run() {
     let world = with(policy()).await;

@@ -435,6 +435,13 @@ impl History {
         }
     }
 
+    /// Whether a card is live that no order is known to have: the next reconciliation finds it.
+    pub(crate) fn is_unreconciled(&self) -> bool {
+        let verdict = self.checker.report(Ending::AtRest);
+        let broken = |violation: &issuance_audit::Violation| violation.invariant.id() == "S19";
+        verdict.violations.iter().any(broken)
+    }
+
     /// The last judgement, once all is quiet.
     pub(crate) fn judge(&mut self, store: &SimulatedStore, calm: bool) {
         for id in self.orders.clone() {

@@ -30,6 +30,8 @@ const SECRET: &str = "whsec_simulation_0123456789";
 const DAY: i64 = 86_400_000;
 /// After healing, everything must be over or a person's within this (L2): links, reviews and keys may each take a day.
 const LIMIT: i64 = 9 * DAY;
+/// After healing, a reconciliation was begun anew and ended.
+const RECONCILED: i64 = 13 * DAY / 24;
 /// Polls without time passing on: something turns in circles.
 const MOST_POLLS: u64 = 200_000;
 
@@ -509,7 +511,11 @@ impl World {
         let history = &env.history;
         let orders = history.orders.iter().filter_map(|id| history.order(*id));
         let restless = restless(orders, policy, now).map(|order| (order.id, order.state.name()));
-        if placed && all_up && !was_paused && restless.is_none() {
+        let healed_for = now - BEGIN - self.options.heal_after;
+        let is_quiet = placed && all_up && !was_paused && restless.is_none();
+        // A card that only a reconciliation finds is found by the next one, every six hours.
+        let reconciled = || healed_for > RECONCILED || !env.history.is_unreconciled();
+        if is_quiet && reconciled() {
             let store = env.store.clone();
             // Nothing went wrong, and nobody's link was over before they could come.
             let calm = env.faults.decided.is_empty()
@@ -519,7 +525,6 @@ impl World {
             env.history.judge(&store, calm);
             return true;
         }
-        let healed_for = now - BEGIN - self.options.heal_after;
         if healed_for > LIMIT {
             let order = restless.map(|(id, _)| id);
             let what = match restless {

@@ -172,8 +172,9 @@ fn of_one(order: &Order, theirs: &[&Listed], complete: bool) -> Vec<Difference> 
     };
     let live = theirs.iter().filter(|listed| !over(&listed.status));
     let mut cards: Vec<_> = live.map(|listed| listed.card.clone()).collect();
-    let unlisted = |card: &&CardId| theirs.iter().all(|listed| listed.card != **card);
-    cards.extend(order.ids.card.as_ref().filter(unlisted).cloned());
+    // Its own card counts whatever became of it: one beside a cancelled card is a second one, too.
+    let unnamed = |card: &&CardId| !cards.contains(card);
+    cards.extend(order.ids.card.iter().find(unnamed).cloned());
     if cards.len() > 1 {
         found.push(Difference::TwoCards {
             order: order.id,

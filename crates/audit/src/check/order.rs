@@ -95,6 +95,8 @@ pub(super) struct Tracked {
     pub(super) asked: Option<Box<str>>,
     /// How often two people sent it under a new key.
     pub(super) resubmitted: usize,
+    /// A second card of its own was told of in the log; a person may have dealt with it since.
+    pub(super) second_noted: bool,
     /// It is known, in the log, that a live card stands behind the failure.
     pub(super) contradicted: bool,
     /// The newest link whose end was acted on.
@@ -119,6 +121,7 @@ impl Tracked {
             failure_reported: false,
             asked: None,
             resubmitted: 0,
+            second_noted: false,
             contradicted: false,
             expired_link: 0,
             act: None,
@@ -223,6 +226,7 @@ impl Tracked {
             EventBody::IdvLinkExpired { link } => self.expired_link = *link,
             EventBody::DiscrepancyNoted { discrepancy, .. } => {
                 self.contradicted |= matches!(discrepancy, Discrepancy::LateSuccess { .. });
+                self.second_noted |= matches!(discrepancy, Discrepancy::SecondCard { .. });
             }
             EventBody::CompensationStarted { .. } => self.contradicted = true,
             EventBody::OperatorActed { act } => {

@@ -342,7 +342,10 @@ impl Provider {
         let cancelled =
             (order.compensation.as_ref()).is_some_and(|over| over.done && over.ended.is_some());
         let (why, told) = match &order.state {
-            _ if cancelled => ("was cancelled".to_owned(), order.discrepancy.is_some()),
+            _ if cancelled => (
+                "was cancelled".to_owned(),
+                order.discrepancy.is_some() || tracked.second_noted,
+            ),
             State::Failed { failure, .. } => {
                 (format!("failed ({:?})", failure.kind), tracked.contradicted)
             }
