@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use issuance_domain::{
-    Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Purpose,
-    RefusalClass, Rejection, SilenceCause, Source, Submission, Timestamp,
+    Action, AttentionReason, Command, EventBody, Fact, Observation, Order, OrderId, Policy,
+    Purpose, RefusalClass, Rejection, SilenceCause, Source, Submission, Timestamp,
     planted::{self, Bug},
 };
 use issuance_store::{
@@ -202,6 +202,22 @@ impl Performer for Submitter {
     }
 }
 
+/// Until when the intent just recorded may leave: well before others take it for lost, while the claim holds, and before
+/// the key is too old.
+fn leaves_until(
+    first: Timestamp,
+    started: Timestamp,
+    claimed_until: Timestamp,
+    policy: &Policy,
+) -> Timestamp {
+    let lost = started.after(policy.call_deadline / 2);
+    let mut too_old = first.after(policy.key_safe_age);
+    if planted::is(Bug::OldKeyLeaves) {
+        too_old = claimed_until;
+    }
+    lost.min(claimed_until).min(too_old)
+}
+
 impl Submitter {
     /// The personal part of a call's body; none when it is gone or cannot be read, and waiting would not bring it back.
     async fn sealed_request(
@@ -256,20 +272,10 @@ impl Submitter {
             .await
     }
 
-    /// For how long the intent just recorded may leave: well before others take it for lost, while the claim holds, and
-    /// before the key is too old.
     fn window(&self, order: &Order, purpose: Purpose, lease: &Lease) -> Option<Window> {
-        let policy = self.handler.policy();
         let submission = order.submission(purpose)?;
-        let started = submission.last_started_at?;
-        let mut too_old = submission.first_started_at?.after(policy.key_safe_age);
-        if planted::is(Bug::OldKeyLeaves) {
-            too_old = lease.until;
-        }
-        let until = started
-            .after(policy.call_deadline / 2)
-            .min(lease.until)
-            .min(too_old);
+        let (first, started) = (submission.first_started_at?, submission.last_started_at?);
+        let until = leaves_until(first, started, lease.until, self.handler.policy());
         Some(Window::open(self.clock.clone(), started, until))
     }
 
@@ -385,4 +391,25 @@ fn is_released(order: &Order) -> bool {
         .as_ref()
         .is_some_and(|called| matches!(called.reason, AttentionReason::Capacity { .. }));
     again && !parked
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn f_023_a_call_leaves_while_it_is_young_claimed_and_its_key_is_safe() {
+        let policy = Policy::standard();
+        let second = Duration::from_secs(1);
+        let first = Timestamp::from_millis(1_790_000_000_000);
+        let until = |started, claimed| leaves_until(first, started, claimed, &policy);
+        let half = policy.call_deadline / 2;
+        let safe = first.after(policy.key_safe_age);
+        let late = safe.before(second);
+        assert_eq!(until(first, safe), first.after(half));
+        assert_eq!(until(first, first.after(second)), first.after(second));
+        assert_eq!(until(late, late.after(half)), safe);
+    }
 }
