@@ -22,6 +22,8 @@ use crate::trace::Trace;
 use crate::webhooks::Copy;
 use crate::wire::{Answered, Flight};
 
+/// A world of a hundred orders has far fewer; beyond, a batch would never end.
+const MOST_BOUNDARIES: u64 = 3_000_000;
 /// When a run begins: a Monday in 2026.
 pub(crate) const BEGIN: i64 = 1_790_000_000_000;
 
@@ -112,6 +114,8 @@ pub(crate) struct Env {
     pub(crate) away_until: i64,
     /// Counts boundaries between effects.
     pub(crate) boundaries: u64,
+    /// There were too many of them: the world is not played to its end.
+    pub(crate) left: bool,
     /// Counts requests.
     pub(crate) requests: u64,
     /// Idempotency keys that have left once.
@@ -147,6 +151,7 @@ impl Env {
             healed: false,
             away_until: 0,
             boundaries: 0,
+            left: false,
             requests: 0,
             keys: BTreeSet::new(),
             spawned: Vec::new(),
@@ -344,7 +349,10 @@ impl Sim {
             env.coverage.point(point);
             let dies =
                 env.options.crash_at.contains(&env.boundaries) || env.draw(Family::Crash).is_some();
-            if dies && env.is_alive(life) {
+            if env.boundaries > MOST_BOUNDARIES {
+                env.left = true;
+                None
+            } else if dies && env.is_alive(life) {
                 let now = env.now;
                 env.trace
                     .line(now, || format!("node {} dies at {point:?}", life.node));

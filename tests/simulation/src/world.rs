@@ -179,7 +179,7 @@ impl World {
             self.poll_all();
             let due = {
                 let mut env = self.sim.lock();
-                if env.history.violation.is_some() {
+                if env.history.violation.is_some() || env.left {
                     break;
                 }
                 let before = env.now;
@@ -239,7 +239,7 @@ impl World {
             }
             let mut env = self.sim.lock();
             env.follow();
-            if env.history.violation.is_some() {
+            if env.history.violation.is_some() || env.left {
                 return;
             }
         }
@@ -551,6 +551,9 @@ impl World {
 
     fn report(self) -> Report {
         let mut env = self.sim.lock();
+        if env.left {
+            env.coverage.left_unfinished();
+        }
         for id in env.history.orders.clone() {
             if let Some(state) = env.history.order(id).map(|order| order.state.name()) {
                 env.coverage.ended(state);
