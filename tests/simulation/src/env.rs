@@ -96,8 +96,18 @@ pub(crate) struct Node {
     /// It died at the boundary it is at.
     pub(crate) dying: bool,
     pub(crate) stopped: bool,
+    /// When it last started or went on.
+    pub(crate) up_since: i64,
     /// Its wall clock was set.
     pub(crate) was_set: bool,
+}
+
+impl Node {
+    /// It runs, and has had time for what lay there.
+    pub(crate) fn is_at_work(&self, now: i64) -> bool {
+        const AWHILE: i64 = 10_000;
+        self.life.is_some() && !self.stopped && now - self.up_since >= AWHILE
+    }
 }
 
 pub(crate) struct Env {

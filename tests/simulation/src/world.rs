@@ -125,6 +125,7 @@ impl World {
                 offset,
                 dying: false,
                 stopped: false,
+                up_since: env.now,
                 was_set: false,
             });
         }
@@ -309,7 +310,10 @@ impl World {
             }
             Due::Start(node) => self.start(node),
             Due::GoOn(node) => {
-                sim.lock().nodes[node].stopped = false;
+                let mut env = sim.lock();
+                let now = env.now;
+                env.nodes[node].stopped = false;
+                env.nodes[node].up_since = now;
                 self.tasks.go_on(node);
             }
             Due::Heal => self.heal(),
@@ -430,6 +434,7 @@ impl World {
         }
         let life = {
             let mut env = self.sim.lock();
+            let now = env.now;
             let state = &mut env.nodes[node];
             state.lives += 1;
             let life = Life {
@@ -437,7 +442,7 @@ impl World {
                 number: state.lives,
             };
             state.life = Some(life);
-            let now = env.now;
+            state.up_since = now;
             env.trace.line(now, || format!("node {node} starts"));
             life
         };
@@ -501,8 +506,8 @@ impl World {
         let was_paused = host::resume_all(&sim, &self.engines);
         let mut env = sim.lock();
         let now = env.now;
-        // Who died shortly before may yet find something to do.
-        let all_up = env.nodes.iter().all(|node| node.life.is_some());
+        // Who was dead or stood still shortly before may yet find something to do.
+        let all_up = env.nodes.iter().all(|node| node.is_at_work(now));
         let placed = self
             .wishes
             .iter()
