@@ -103,7 +103,7 @@ table! {
     StorageFull = SERVICE_UNAVAILABLE, "storage_full", "The disk is full",
         "Nothing was changed; try again once there is space.";
     StorageStopped = SERVICE_UNAVAILABLE, "storage_stopped", "The store has stopped",
-        "Nothing was changed; try again once the server was restarted.";
+        "What was asked may have been stored; ask again with the same reference once the server was restarted.";
     ProductsUnavailable = SERVICE_UNAVAILABLE, "products_unavailable", "The provider's products cannot be read now",
         "Nothing was placed; try again shortly.";
     TooManyFeeds = SERVICE_UNAVAILABLE, "too_many_feeds", "Too many event feeds are open",

@@ -17,6 +17,7 @@ pub(crate) fn of_store(error: &StoreError) -> Problem {
     match error {
         StoreError::Overloaded => Problem::from(Code::Overloaded).retry_after(SHORTLY),
         StoreError::NoKey { .. } => Problem::from(Code::Overloaded).retry_after(LATER),
+        StoreError::Unconfirmed => Problem::from(Code::TimedOut).retry_after(SHORTLY),
         StoreError::DiskFull => Problem::from(Code::StorageFull).retry_after(LATER),
         StoreError::Stopped { .. } | StoreError::Closed => {
             Problem::from(Code::StorageStopped).retry_after(LATER)

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The disk is full. Nothing was acknowledged; reads go on.
     #[error("the disk is full; free some space")]
     DiskFull,
+    /// It is durable, and nobody can tell yet what came of it: read it again before it is tried again.
+    #[error("what was asked is stored, but what came of it cannot be told yet; read it again")]
+    Unconfirmed,
     /// A storage error stopped the store. Nothing more will be acknowledged by this process; restart it.
     #[error("the store has stopped: {why}; restart the process once the disk is sound")]
     Stopped {
@@ -53,7 +56,7 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Overloaded | Self::DiskFull | Self::NoKey { .. } => true,
+            Self::Overloaded | Self::DiskFull | Self::Unconfirmed | Self::NoKey { .. } => true,
             Self::Stopped { .. }
             | Self::Closed
             | Self::Damaged { .. }
@@ -63,7 +66,7 @@ impl StoreError {
     }
 }
 
-/// Why an append was not made. Nothing of it was.
+/// Why an append was not made. Nothing of it was, unless the store's error says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
     /// Somebody else appended first: load, decide again.

@@ -81,6 +81,22 @@ pub(crate) trait Ground: Send + Sync + fmt::Debug {
     fn range(&self, table: TableId, span: &Span) -> Entries<'_>;
 }
 
+/// Rows nobody can tell just now: every read is refused, and soon is not.
+#[cfg(feature = "embedded")]
+#[derive(Debug)]
+pub(super) struct Withheld;
+
+#[cfg(feature = "embedded")]
+impl Ground for Withheld {
+    fn get(&self, _: TableId, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Err(StoreError::Overloaded)
+    }
+
+    fn range(&self, _: TableId, _: &Span) -> Entries<'_> {
+        Box::new(std::iter::once(Err(StoreError::Overloaded)))
+    }
+}
+
 /// No ground: all rows are in memory.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug)]

@@ -6,6 +6,8 @@ use issuance_domain::{Order, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, OrderChange};
+#[cfg(feature = "embedded")]
+use super::ground::Withheld;
 use super::ground::{Ground, TableId};
 use super::keys;
 #[cfg(feature = "embedded")]
@@ -240,6 +242,12 @@ fn shift(
 
 #[cfg(feature = "embedded")]
 impl Rows {
+    /// Gives up all rows, and answers nothing until others come in their place: a change of them ended in the middle.
+    pub(crate) fn withhold(&mut self) {
+        let nobody: Arc<dyn Ground> = Arc::new(Withheld);
+        *self = Self::new(&nobody, self.totals.clone(), self.head, 0);
+    }
+
     /// How many rows wait for the ground.
     pub(crate) fn fresh(&self) -> usize {
         self.orders.fresh()

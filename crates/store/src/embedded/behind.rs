@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use super::index::{Index, IndexError};
 use super::replay::{ReplayError, catch_up};
-use super::shared::{Shared, chain};
+use super::shared::{Book, Shared, chain};
+use crate::book::{Rows, Totals};
 use crate::error::StoreError;
 use crate::journal::Head;
+use crate::position::Position;
 
 /// Rows are left alone this long, so that those that change often are written once.
 const LINGER: Duration = Duration::from_millis(200);
 /// Appends are held back this long for the index before they are refused.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two tries to mend the index.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries to mend the index, or two looks at whether it is.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the committer and the index's thread tell each other.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ struct Flow {
     end: Option<End>,
     /// Why nothing is written just now.
     stuck: Option<StoreError>,
+    /// The rows lack what is durable.
+    lost: bool,
 }
 
 /// How the thread is to end.
@@ -49,6 +53,7 @@ impl Behind {
             rows: 0,
             end: None,
             stuck: None,
+            lost: false,
         });
         Arc::new(Self {
             flow,
@@ -82,6 +87,24 @@ impl Behind {
             Some(stuck) => Err(stuck.clone()),
             None => Err(StoreError::Overloaded),
         }
+    }
+
+    /// The rows were lost in the middle of a change; the journal has them.
+    pub(super) fn lose(&self) {
+        self.lock().lost = true;
+        self.changed.notify_all();
+    }
+
+    fn found(&self) {
+        self.lock().lost = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits for rows that were lost, but not long. Whether they are there.
+    pub(super) fn has_rows(&self) -> bool {
+        let lost = |flow: &mut Flow| flow.lost;
+        let waited = self.changed.wait_timeout_while(self.lock(), PAUSE, lost);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.lost
     }
 
     pub(super) fn end(&self, end: End) {
@@ -133,6 +156,8 @@ pub(super) struct Writer {
     pub(super) behind: Arc<Behind>,
     /// The head of what is in the index for good.
     pub(super) reflected: Head,
+    /// Orders kept in memory although they are in the index.
+    pub(super) orders_at_hand: usize,
 }
 
 impl Writer {
@@ -144,7 +169,7 @@ impl Writer {
             if end == Some(End::AsItIs) {
                 return self.index.drop_files();
             }
-            let written = self.renew() && self.write_behind();
+            let written = self.recover() && self.renew() && self.write_behind();
             if end == Some(End::Written) {
                 return self.close(written);
             }
@@ -169,7 +194,24 @@ impl Writer {
             return true;
         }
         tracing::error!("the index cannot be read; it is made anew");
-        self.mend(IndexError::Row, true)
+        self.mend(IndexError::Row, true, self.reflected).is_some()
+    }
+
+    /// Takes rows that were lost from the journal again. False when it was told to end first.
+    fn recover(&mut self) -> bool {
+        if !self.behind.lock().lost || self.shared.has_stopped() {
+            return true;
+        }
+        let head = self.shared.journal.head();
+        let Some(totals) = self.mend(IndexError::Closed, false, head) else {
+            return false;
+        };
+        let position = Position(head.position);
+        let rows = Rows::new(&self.index.door(), totals, position, self.orders_at_hand);
+        *self.shared.book_mut() = Book { rows, head };
+        self.reflected = head;
+        self.behind.found();
+        true
     }
 
     /// Writes what waits. False when it was told to end first.
@@ -186,7 +228,7 @@ impl Writer {
             tracing::error!(error = %chain(&error), "the index cannot be written; it will be mended");
             let goes_on = match error {
                 IndexError::NoRoom(_) => self.wait_out(),
-                error => self.mend(error, false),
+                error => self.mend(error, false, self.reflected).is_some(),
             };
             if !goes_on {
                 return false;
@@ -209,8 +251,8 @@ impl Writer {
         self.behind.linger(PAUSE, usize::MAX).is_none()
     }
 
-    /// Opens the index again, or makes it anew, up to what had been written. False when it was told to end first.
-    fn mend(&self, mut error: IndexError, anew: bool) -> bool {
+    /// Opens the index again, or makes it anew, up to `until`. None when it was told to end first, or the store stopped.
+    fn mend(&self, mut error: IndexError, anew: bool, until: Head) -> Option<Totals> {
         loop {
             let stuck = if error.is_full() {
                 StoreError::DiskFull
@@ -220,17 +262,17 @@ impl Writer {
             self.behind.set_stuck(Some(stuck));
             // Rows do not end this wait, only the end does.
             if self.behind.linger(PAUSE, usize::MAX).is_some() {
-                return false;
+                return None;
             }
             // sled cannot be opened on a full disk, but what is open can be read.
             if !self.index.has_room() {
                 continue;
             }
-            match self.reopen(anew) {
-                Ok(()) => {
+            match self.reopen(anew, until) {
+                Ok(totals) => {
                     tracing::info!("the index is mended");
                     self.behind.set_stuck(None);
-                    return true;
+                    return Some(totals);
                 }
                 Err(ReplayError::Index(again)) => error = again,
                 // No file handle to read the log with: that passes.
@@ -238,13 +280,13 @@ impl Writer {
                 Err(ReplayError::Store(again)) => {
                     // Acknowledged records do not fit: nothing may be built on them.
                     self.shared.stop(chain(&again));
-                    return false;
+                    return None;
                 }
             }
         }
     }
 
-    fn reopen(&self, anew: bool) -> Result<(), ReplayError> {
+    fn reopen(&self, anew: bool, until: Head) -> Result<Totals, ReplayError> {
         let at_hand = 0;
         let catch_up = |meta| {
             catch_up(
@@ -252,11 +294,11 @@ impl Writer {
                 &self.index.inside(),
                 &meta,
                 &self.shared.journal,
-                self.reflected,
+                until,
                 &self.shared.policy,
                 at_hand,
             )
-            .map(drop)
+            .map(|(rows, _)| rows.totals().clone())
         };
         {
             // Nobody reads while the files change hands; until all rows are right again, cold reads are refused.
@@ -270,7 +312,7 @@ impl Writer {
             self.index.open()
         };
         let opened = opened.and_then(|meta| {
-            let known = meta.head()?.position <= self.reflected.position;
+            let known = meta.head()?.position <= until.position;
             if known {
                 Ok(meta)
             } else {
@@ -280,12 +322,12 @@ impl Writer {
             }
         });
         let opened = opened.map_err(ReplayError::from).and_then(catch_up);
-        opened.or_else(|error| {
+        let totals = opened.or_else(|error| {
             tracing::warn!(error = %chain(&error), "the index is made anew");
             self.index.drop_files();
             catch_up(self.index.begin()?)
         })?;
         self.index.shut(false);
-        Ok(())
+        Ok(totals)
     }
 }

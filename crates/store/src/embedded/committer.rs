@@ -15,6 +15,10 @@ use crate::message::Receipt;
 use crate::position::Position;
 use crate::store::{Append, Appended};
 
+/// Looks at whether lost rows are there again, one each [`PAUSE`](super::behind::PAUSE), before callers hear that nobody
+/// can tell yet.
+const LOOKS: u32 = 10;
+
 /// Owns the journal.
 #[derive(Debug)]
 pub(super) struct Committer {
@@ -129,7 +133,7 @@ impl Committer {
         written: &Written,
     ) -> Result<(), StoreError> {
         let mut answers = Vec::with_capacity(jobs.len());
-        let mut earlier = false;
+        let (mut earlier, mut lost) = (false, None);
         let messages;
         {
             let mut book = self.shared.book_mut();
@@ -140,18 +144,24 @@ impl Committer {
                 let (places, rest) = locations.split_at(batch.len());
                 (position, locations) = (position + batch.len() as u64, rest);
                 let (change, answer, owed) = outcome(job, Position(position), places);
-                if let Err(error) = book.rows.apply(Position(position), change) {
-                    // Durable, but this process can no longer tell: the next one replays it.
-                    return Err(self.shared.stop(chain(&error)));
+                if lost.is_none() {
+                    lost = book.rows.apply(Position(position), change).err();
                 }
                 if let Some((order, owed)) = owed {
                     earlier |= tasks.replace(order, &owed);
                 }
                 answers.push(answer);
             }
-            book.head = written.head;
-            messages = book.rows.totals().counts.pending_messages > pending;
+            if lost.is_some() {
+                book.rows.withhold();
+            } else {
+                book.head = written.head;
+            }
+            messages = lost.is_some() || book.rows.totals().counts.pending_messages > pending;
             self.behind.grown(book.rows.fresh());
+        }
+        if let Some(error) = lost {
+            self.recover(&error, &mut answers)?;
         }
         self.shared.grown.raise();
         if earlier {
@@ -161,6 +171,31 @@ impl Committer {
             self.shared.messages_came.raise();
         }
         answers.into_iter().for_each(Answer::send);
+        Ok(())
+    }
+}
+
+impl Committer {
+    /// The index was closed or failed in the middle of a change. The journal has what is durable, so the rows come from
+    /// there; nobody is told anything that rests on them before. An error means that the store has stopped, or is closed
+    /// and waited long enough.
+    fn recover(&self, error: &StoreError, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+        tracing::warn!(error = %chain(error), "the rows of durable events come with the next index");
+        self.behind.lose();
+        let mut looks = 0;
+        while !self.behind.has_rows() {
+            looks += 1;
+            let alive = self.shared.alive();
+            if self.shared.has_stopped() {
+                return alive;
+            }
+            if looks >= LOOKS {
+                answers
+                    .drain(..)
+                    .for_each(|answer| answer.fail(&StoreError::Unconfirmed));
+                alive?;
+            }
+        }
         Ok(())
     }
 }

@@ -157,6 +157,7 @@ impl EmbeddedStore {
             index,
             behind: Arc::clone(&behind),
             reflected,
+            orders_at_hand: limits.orders_at_hand,
         };
         let watch = writer.index.watch();
         let (groups, handed) = sync_channel(0);

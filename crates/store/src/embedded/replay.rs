@@ -81,8 +81,9 @@ pub(super) fn catch_up(
             if !whole {
                 continue;
             }
-            let change = change_of(&rows, &batch, policy)?;
-            rows.apply(Position(end.position), change)?;
+            let change = change_of(&rows, &batch, policy);
+            let applied = change.and_then(|change| rows.apply(Position(end.position), change));
+            applied.map_err(|error| index.reading(error))?;
             head = end;
             let before = replayed;
             replayed += batch.len() as u64;

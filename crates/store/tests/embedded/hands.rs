@@ -158,8 +158,13 @@ pub(crate) async fn look(
 
 /// The rows of a closed store's index.
 pub(crate) fn rows(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    rows_of(&dir.join("data/index"))
+}
+
+/// The rows of an index nobody has open.
+pub(crate) fn rows_of(index: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     let index = sled::Config::new()
-        .path(dir.join("data/index"))
+        .path(index)
         .flush_every_ms(None)
         .open()
         .unwrap();

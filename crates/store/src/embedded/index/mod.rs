@@ -26,8 +26,10 @@ use self::sled::{FILE, Sled};
 use door::Door;
 
 use super::options::Limits;
+use super::replay::ReplayError;
 use super::watch::Watch;
 use crate::book::{Frozen, Ground};
+use crate::error::StoreError;
 use crate::journal::Head;
 
 /// Where the index lies and how much memory it may use.
@@ -77,6 +79,15 @@ impl Index {
     /// Whether a read of it failed: nothing but making it anew helps then.
     pub(super) fn is_unreadable(&self) -> bool {
         self.ground.is_unreadable()
+    }
+
+    /// Whose fault it is that rows could not be read or moved: its own, if it is unreadable.
+    pub(super) fn reading(&self, error: StoreError) -> ReplayError {
+        if self.is_unreadable() {
+            IndexError::Row.into()
+        } else {
+            error.into()
+        }
     }
 
     /// Tells when a write of it hangs.
