@@ -37,6 +37,8 @@ pub mod vault;
 pub use compacted::Compacted;
 #[cfg(feature = "embedded")]
 pub use embedded::{EmbeddedReport, EmbeddedStore, IndexReport, Limits, OpenError, Options, Past};
+#[cfg(all(feature = "embedded", any(test, feature = "testing")))]
+pub use embedded::{IndexHook, IndexStep};
 pub use error::{AppendError, StoreError};
 pub use handler::{CommandHandler, Decision, HandleError, Request};
 pub use message::{Alias, HostReference, Message, REPEATS_KNOWN_FOR, Receipt, Standing};

@@ -82,7 +82,7 @@ pub fn backup(source: &Path, out: &Path) -> Result<Copied, CopyError> {
 /// As for [`backup`]; also when `source` is no backup, or has changed since it was made.
 pub fn restore(source: &Path, out: &Path) -> Result<Copied, CopyError> {
     let path = source.join(MANIFEST);
-    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+    let bytes = crate::journal::plain::read(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => CopyError::NoBackup {
             path: source.into(),
         },

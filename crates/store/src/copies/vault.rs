@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::{CopyError, io_at};
 use crate::journal::Directory;
 use crate::journal::disk::{Disk, write_full};
+use crate::journal::plain;
 use crate::journal::recover::io as journal_io;
 use crate::vault::{Name, examine};
 
@@ -38,7 +39,7 @@ impl<'a> Held<'a> {
         let mut records = Vec::new();
         for name in names(source, |name| matches!(name, Name::Records(_)))? {
             let path = source.join(&name);
-            let file = File::open(&path).map_err(io_at("open", &path))?;
+            let file = plain::open(&path).map_err(io_at("open", &path))?;
             records.push((name, file));
         }
         Ok(Self { source, records })
@@ -71,7 +72,7 @@ pub(super) fn copy(source: &Path, target: &Directory) -> Result<CopiedVault, Cop
     // Large values are written before the records that name them.
     for name in names(source, |name| matches!(name, Name::Sealed(_)))? {
         let path = source.join(&name);
-        let file = File::open(&path).map_err(io_at("open", &path))?;
+        let file = plain::open(&path).map_err(io_at("open", &path))?;
         copied.file(source, &name, &file, target, false)?;
     }
     held.still_there()?;

@@ -38,6 +38,8 @@ use shared::Shared;
 use tidy::Tidying;
 use work::Queue;
 
+#[cfg(any(test, feature = "testing"))]
+pub use index::{IndexHook, IndexStep};
 pub use options::{EmbeddedReport, IndexReport, Limits, OpenError, Options, Past};
 
 /// A store in one directory. Dropped without [`close`](crate::Store::close) it finishes what was handed to it and leaves

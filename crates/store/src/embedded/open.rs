@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::EmbeddedStore;
 use super::behind::{self, Behind};
 use super::committer::Committer;
-use super::index::{Index, IndexError, Meta};
+use super::index::{Faults, Index, IndexError, Meta};
 use super::keeper;
 use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
 use super::orphans;
@@ -19,8 +19,10 @@ use super::shared::{Book, Shared, chain};
 use super::tidy::Tidying;
 use super::watch::Watch;
 use super::work;
+use issuance_domain::Policy;
+
 use crate::book::{Rows, Tasks};
-use crate::journal::{self, DataDir, Disk, Head, WithArchive};
+use crate::journal::{self, DataDir, Disk, Head, Reader, WithArchive};
 use crate::vault::{Vault, VaultOptions};
 
 /// Groups whose personal data can be durable while their events are not.
@@ -33,6 +35,10 @@ impl EmbeddedStore {
     /// When the directory is not ours alone, when journal or vault are damaged, or the key is not theirs. Never for the
     /// index's sake, as long as another can be made.
     pub fn open(options: Options) -> Result<(Self, EmbeddedReport), OpenError> {
+        Self::open_meeting(options, Faults::default())
+    }
+
+    fn open_meeting(options: Options, faults: Faults) -> Result<(Self, EmbeddedReport), OpenError> {
         let data_dir = DataDir::open(&options.dir)?;
         let journal = WithArchive::new(Arc::new(data_dir.directory("journal")?));
         if journal.misses_archive() {
@@ -43,7 +49,19 @@ impl EmbeddedStore {
         let archived = journal.archived()?;
         let vault = Arc::new(data_dir.directory_of(&journal, "vault")?);
         let owned = Some(data_dir);
-        Self::assemble(options, Arc::new(journal), vault, archived, owned)
+        Self::assemble(options, Arc::new(journal), vault, archived, owned, faults)
+    }
+
+    /// As [`open`](Self::open), with an index that meets `hook` before each step.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    #[cfg(any(test, feature = "testing"))]
+    pub fn open_with_index(
+        options: Options,
+        hook: super::index::IndexHook,
+    ) -> Result<(Self, EmbeddedReport), OpenError> {
+        Self::open_meeting(options, Faults::of(hook))
     }
 
     /// As [`open`](Self::open), with journal and vault on disks of the caller's making; the index stays in the directory,
@@ -57,7 +75,7 @@ impl EmbeddedStore {
         journal: Arc<dyn Disk>,
         vault: Arc<dyn Disk>,
     ) -> Result<(Self, EmbeddedReport), OpenError> {
-        Self::assemble(options, journal, vault, None, None)
+        Self::assemble(options, journal, vault, None, None, Faults::default())
     }
 
     fn assemble(
@@ -66,6 +84,7 @@ impl EmbeddedStore {
         vault: Arc<dyn Disk>,
         archived: Option<Head>,
         owned: Option<DataDir>,
+        faults: Faults,
     ) -> Result<(Self, EmbeddedReport), OpenError> {
         let Options {
             dir,
@@ -74,6 +93,8 @@ impl EmbeddedStore {
             limits,
             past,
         } = options;
+        // The directory is ours until all threads have ended.
+        let owned = Arc::new(owned);
         let (mut vault, vault_report) = Vault::open(
             vault,
             keys,
@@ -81,8 +102,9 @@ impl EmbeddedStore {
                 file_bytes: limits.vault_file_bytes,
             },
         )?;
-        let index = Index::new(&dir, &limits, &policy);
-        let found = index.open().and_then(|meta| Ok((meta.head()?, meta)));
+        let index = Index::new(&dir, &limits, &policy, faults);
+        let open_index = |index: &Index| index.open().and_then(|meta| Ok((meta.head()?, meta)));
+        let found = watched(&index, &owned, open_index)?;
         let mut found = found.map_err(|error| (chain(&error), None));
 
         let open_journal = |known: Option<Head>| {
@@ -116,25 +138,12 @@ impl EmbeddedStore {
             }
         }
 
-        let bring_up = |meta: &Meta| {
-            let (rows, replayed) = replay::catch_up(
-                &index,
-                &index.door(),
-                meta,
-                &reader,
-                reader.head(),
-                &policy,
-                limits.orders_at_hand,
-            )?;
-            let (tasks, open) = replay::tasks(&rows, &policy)?;
-            Ok::<_, ReplayError>(Ready {
-                rows,
-                tasks,
-                replayed,
-                open,
-            })
-        };
-        let (ready, mut index_report) = make_ready(&index, found, bring_up)?;
+        let (events, by) = (reader.clone(), policy.clone());
+        let ready = watched(&index, &owned, move |index| {
+            let bring_up = |meta: &Meta| bring_up(index, meta, &events, &by, limits.orders_at_hand);
+            make_ready(index, found, bring_up)
+        })?;
+        let (ready, mut index_report) = ready?;
         index_report.ahead_of = index_report.ahead_of.max(ahead_of);
 
         // Only an index that was there and is in the log shows that the log is the newest.
@@ -176,8 +185,6 @@ impl EmbeddedStore {
             queue: Arc::clone(&queue),
             behind: Arc::clone(&behind),
         };
-        // The directory is ours until all threads have ended.
-        let owned = Arc::new(owned);
         let store = Self {
             shared,
             sealer,
@@ -256,6 +263,44 @@ struct Ready {
     tasks: Tasks,
     replayed: u64,
     open: u64,
+}
+
+/// Does something with the index, which may hang, and then keeps the directory.
+fn watched<T: Send + 'static>(
+    index: &Index,
+    owned: &Arc<Option<DataDir>>,
+    run: impl FnOnce(&Index) -> T + Send + 'static,
+) -> Result<T, OpenError> {
+    let (of, owned) = (index.clone(), Arc::clone(owned));
+    let ran = index.watch().run("issuance-index-open", move || {
+        let ran = run(&of);
+        drop((of, owned));
+        ran
+    });
+    ran.map_err(OpenError::Thread)?
+        .ok_or_else(|| OpenError::Index {
+            why: chain(&IndexError::Hangs),
+        })
+}
+
+fn bring_up(
+    index: &Index,
+    meta: &Meta,
+    journal: &Reader,
+    policy: &Policy,
+    orders_at_hand: usize,
+) -> Result<Ready, ReplayError> {
+    let (door, until) = (index.door(), journal.head());
+    let (rows, replayed) =
+        replay::catch_up(index, &door, meta, journal, until, policy, orders_at_hand)?;
+    let tasks = replay::tasks(&rows, policy);
+    let (tasks, open) = tasks.map_err(|error| index.reading(error))?;
+    Ok(Ready {
+        rows,
+        tasks,
+        replayed,
+        open,
+    })
 }
 
 /// What is wrong with the index that was found, and the position it reflects if the journal never got there.

@@ -19,6 +19,8 @@ use crate::record::{Recorded, UnreadableEvent, read_event};
 const ROWS_AT_ONCE: usize = 20_000;
 /// Records between two words about progress.
 const PROGRESS: u64 = 100_000;
+/// Records that must not take as long as the index may hang.
+const WATCHED: u64 = 1_000;
 /// Orders looked at in one go.
 const ORDERS_AT_ONCE: usize = 1_000;
 
@@ -67,6 +69,7 @@ pub(super) fn catch_up(
             "the index catches up with the journal"
         );
         let mut batch = Vec::new();
+        let mut busy = Some(index.busy());
         for record in journal.records(head.position + 1) {
             let record = record.map_err(|error| damaged(&error))?;
             if record.position > until.position {
@@ -90,6 +93,10 @@ pub(super) fn catch_up(
             batch.clear();
             if before / PROGRESS < replayed / PROGRESS {
                 tracing::info!(records = replayed, of = behind, "the index catches up");
+            }
+            if before / WATCHED < replayed / WATCHED {
+                drop(busy.take());
+                busy = Some(index.busy());
             }
             if rows.fresh() >= ROWS_AT_ONCE {
                 write(index, &mut rows, head)?;

@@ -5,13 +5,19 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 
 use super::directory::{DIRECTORY, Directory};
 use super::disk::Disk;
+use super::plain::{NotPlain, PLAIN};
 use super::segment::first_position;
 
 const LOCK: &str = "lock";
+const INDEX: &str = "index";
+/// The one directory sled keeps among its files.
+const BLOBS: &str = "blobs";
+/// Plain files beside the log.
+const FILES: [&str; 4] = [LOCK, "index.open", "index.redo", "index.probe"];
 /// `statfs` magic numbers of file systems whose locks or syncs depend on another machine.
 const NETWORK: [u32; 4] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x517b];
 
@@ -48,6 +54,14 @@ pub enum DataDirError {
         owner: u32,
         /// Our user id.
         user: u32,
+    },
+    /// Something else stands in the place of one of its files.
+    #[error("{path:?} is a {found}, not a plain file; move it away")]
+    NotPlain {
+        /// The file's path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
     },
     /// Another process has it open.
     #[error("data directory {path:?} is in use by process {process}; stop it first")]
@@ -101,6 +115,8 @@ impl DataDir {
         };
         check_private(path, &handle)?;
         warn_of_network(path, &handle);
+        check_files(path, FILES.iter().map(Path::new))?;
+        check_index(path)?;
         let lock = take_lock(path, &handle)?;
         Ok(Self {
             path: path.into(),
@@ -200,6 +216,34 @@ fn check_private(path: &Path, handle: &OwnedFd) -> Result<(), DataDirError> {
     Ok(())
 }
 
+/// Each of these must be a plain file, or not there.
+fn check_files<'a>(dir: &Path, names: impl Iterator<Item = &'a Path>) -> Result<(), DataDirError> {
+    for name in names {
+        let path = dir.join(name);
+        let kind = rustix::fs::lstat(&path).map(|status| FileType::from_raw_mode(status.st_mode));
+        if let Some(NotPlain { found }) = kind.ok().and_then(NotPlain::of) {
+            return Err(DataDirError::NotPlain { path, found });
+        }
+    }
+    Ok(())
+}
+
+/// sled opens its files by its own rules, so nothing else may stand in their place. What else is wrong with them only
+/// costs the index.
+fn check_index(dir: &Path) -> Result<(), DataDirError> {
+    let index = dir.join(INDEX);
+    if index.is_symlink() {
+        return Err(DataDirError::Link { path: index });
+    }
+    let Ok(entries) = std::fs::read_dir(&index) else {
+        return Ok(());
+    };
+    let names =
+        entries.filter_map(|entry| entry.ok().map(|entry| PathBuf::from(entry.file_name())));
+    let names: Vec<_> = names.filter(|name| name != Path::new(BLOBS)).collect();
+    check_files(&index, names.iter().map(|name| &**name))
+}
+
 fn warn_of_network(path: &Path, handle: &OwnedFd) {
     let Ok(status) = rustix::fs::fstatfs(handle) else {
         return;
@@ -218,7 +262,7 @@ fn take_lock(path: &Path, handle: &OwnedFd) -> Result<File, DataDirError> {
         path: path.into(),
         source,
     };
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::RDWR | OFlags::CREATE | PLAIN | OFlags::CLOEXEC;
     let lock = rustix::fs::openat(handle, LOCK, flags, Mode::RUSR | Mode::WUSR)
         .map_err(|error| io("open the lock file", error.into()))?;
     let mut lock = File::from(lock);

@@ -7,9 +7,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Advice, AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::disk::{Disk, DiskFile};
+use super::plain::{NotPlain, PLAIN};
 
 /// A directory of the operating system.
 #[derive(Debug)]
@@ -40,15 +41,17 @@ impl Directory {
     }
 
     fn file(&self, name: &str, flags: OFlags) -> io::Result<Arc<dyn DiskFile>> {
-        // Without a wait for whoever is at the other end of a pipe.
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let handle = rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?;
-        let file = File::from(handle);
-        if !file.metadata()?.is_file() {
-            let why = "it is not a plain file; move it away";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        let flags = flags | PLAIN | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR);
+        let status = match &opened {
+            Ok(handle) => rustix::fs::fstat(handle),
+            Err(_) => rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW),
+        };
+        let kind = status.map(|status| FileType::from_raw_mode(status.st_mode));
+        match kind.ok().and_then(NotPlain::of) {
+            Some(found) => Err(found.into()),
+            None => Ok(Arc::new(OpenFile(File::from(opened?)))),
         }
-        Ok(Arc::new(OpenFile(file)))
     }
 }
 

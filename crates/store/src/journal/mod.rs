@@ -20,6 +20,7 @@ pub(crate) mod hash;
 pub(crate) mod line;
 pub(crate) mod lines;
 mod location;
+pub(crate) mod plain;
 mod reader;
 pub(crate) mod recover;
 mod scan;

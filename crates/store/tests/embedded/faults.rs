@@ -6,9 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use issuance_store::journal::{Disk as _, SimulatedDisk, SimulatedFault};
-use issuance_store::{
-    AppendError, EmbeddedStore, Field, HostReference, Options, Store, StoreError,
-};
+use issuance_store::{AppendError, EmbeddedStore, Field, Options, Store, StoreError};
 
 use super::hands::{follow, id, requested, sealing};
 use super::options;
@@ -17,13 +15,13 @@ const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 
 #[derive(Clone)]
-struct Disks {
-    journal: SimulatedDisk,
-    vault: SimulatedDisk,
+pub(crate) struct Disks {
+    pub(crate) journal: SimulatedDisk,
+    pub(crate) vault: SimulatedDisk,
 }
 
 impl Disks {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             journal: SimulatedDisk::new(),
             vault: SimulatedDisk::new(),
@@ -34,7 +32,7 @@ impl Disks {
         self.open_with(options(dir), dir)
     }
 
-    fn open_with(
+    pub(crate) fn open_with(
         &self,
         mut options: Options,
         dir: &Path,
@@ -374,250 +372,4 @@ async fn a_repeat_of_what_was_not_stored_is_none() {
             assert!(stored || !heard, "{receipts:?}");
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_that_cannot_be_written_is_mended() {
-    mended(0).await;
-}
-
-/// To make it anew the log is read, and its reader finds no file handle left at first.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_is_mended_once_there_are_file_handles_again() {
-    mended(3).await;
-}
-
-async fn mended(without_handles: u64) {
-    const EMFILE: i32 = 24;
-    let (disks, dir) = (Disks::new(), tempfile::tempdir().unwrap());
-    let mut small = options(dir.path());
-    small.limits.unindexed_rows = 50;
-    small.limits.orders_at_hand = 0;
-    let store = disks.open_with(small, dir.path()).unwrap();
-    super::hands::fill(&store, 0..10).await;
-    let redo = dir.path().join("index.redo");
-    let in_the_way = |there: bool| {
-        let done = if there {
-            std::fs::create_dir(&redo)
-        } else {
-            std::fs::remove_dir(&redo)
-        };
-        done.is_ok()
-    };
-    while !in_the_way(true) {
-        tokio::task::yield_now().await;
-    }
-    // Appends go on until too much waits, and are refused then.
-    let (mut number, mut refused) = (10, false);
-    while !refused {
-        let append = follow(id(number), None, vec![requested(number)]);
-        let append = issuance_store::Append {
-            sealed: vec![sealing(&format!("sealed {number}"))],
-            ..append
-        };
-        match store.append(append).await {
-            Ok(_) => number += 1,
-            Err(AppendError::Store(StoreError::Overloaded)) => refused = true,
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-    assert!(number > 10);
-    let calls = disks.journal.calls();
-    for call in calls..calls + without_handles {
-        disks.journal.arm(call, SimulatedFault::Errno(EMFILE));
-    }
-    if without_handles > 0 {
-        std::fs::write(dir.path().join("index/db"), "spoiled").unwrap();
-    }
-    assert!(in_the_way(false));
-    while let Err(refused) = store
-        .append(follow(id(5_000), None, vec![requested(5_000)]))
-        .await
-    {
-        let passes = matches!(refused, AppendError::Store(StoreError::Overloaded));
-        assert!(passes, "{refused}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    let found = super::hands::look(&store, 0..number).await;
-    store.close().await.unwrap();
-    drop(store);
-    let (store, report) = EmbeddedStore::open_on(
-        Options {
-            dir: dir.path().into(),
-            ..options(dir.path())
-        },
-        Arc::new(disks.journal.clone()),
-        Arc::new(disks.vault.clone()),
-    )
-    .unwrap();
-    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
-    assert_eq!(super::hands::look(&store, 0..number).await, found);
-}
-
-/// What cannot be written stays in memory; what is in the index goes on being read.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_room_for_the_index_is_waited_out_and_reads_go_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut small = options(dir.path());
-    small.limits.unindexed_rows = 50;
-    small.limits.orders_at_hand = 0;
-    let (store, _) = EmbeddedStore::open(small.clone()).unwrap();
-    super::hands::fill(&store, 0..10).await;
-    store.close().await.unwrap();
-    drop(store);
-    let (store, _) = EmbeddedStore::open(small).unwrap();
-    let redo = dir.path().join("data/index.redo");
-    while std::os::unix::fs::symlink("/dev/full", &redo).is_err() {
-        tokio::task::yield_now().await;
-    }
-    let (mut number, mut refused) = (10, false);
-    while !refused {
-        let append = follow(id(number), None, vec![requested(number)]);
-        let append = issuance_store::Append {
-            sealed: vec![sealing(&format!("sealed {number}"))],
-            ..append
-        };
-        match store.append(append).await {
-            Ok(_) => number += 1,
-            Err(AppendError::Store(StoreError::DiskFull)) => refused = true,
-            Err(other) => panic!("{other:?}"),
-        }
-        super::hands::look(&store, 0..10).await;
-    }
-    assert!(number > 10);
-    assert!(store.trouble().unwrap().contains("no room"));
-    let found = super::hands::look(&store, 0..number).await;
-    std::fs::remove_file(&redo).unwrap();
-    let mended = tokio::time::timeout(std::time::Duration::from_secs(60), async {
-        while store.trouble().is_some() {
-            assert_eq!(super::hands::look(&store, 0..number).await, found);
-        }
-    });
-    mended.await.unwrap();
-    super::hands::fill(&store, number..number + 5).await;
-    store.close().await.unwrap();
-    drop(store);
-    let (store, report) = super::hands::open(dir.path());
-    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
-    assert_eq!(super::hands::look(&store, 0..number).await, found);
-}
-
-/// A named pipe nobody reads is where the next write of the index waits for ever.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_that_hangs_stops_the_store_and_is_not_waited_for() {
-    const LONG: std::time::Duration = std::time::Duration::from_secs(30);
-    let dir = tempfile::tempdir().unwrap();
-    let mut impatient = options(dir.path());
-    impatient.limits.index_patience = std::time::Duration::from_millis(200);
-    let (store, _) = EmbeddedStore::open(impatient).unwrap();
-    super::hands::fill(&store, 0..10).await;
-    let redo = dir.path().join("data/index.redo");
-    let pipe = || {
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        rustix::fs::mknodat(rustix::fs::CWD, &redo, rustix::fs::FileType::Fifo, mode, 0)
-    };
-    while pipe().is_err() {
-        tokio::task::yield_now().await;
-    }
-    let mut number = 10;
-    let stopped = tokio::time::timeout(LONG, async {
-        loop {
-            let mut append = follow(id(number), None, vec![requested(number)]);
-            append.sealed = vec![sealing(&format!("sealed {number}"))];
-            match store.append(append).await {
-                Ok(_) => number += 1,
-                Err(error) => return error,
-            }
-        }
-    });
-    let stopped = stopped.await.unwrap().to_string();
-    assert!(stopped.contains("index hangs"), "{stopped}");
-    assert!(matches!(
-        store.head().await,
-        Err(StoreError::Stopped { .. })
-    ));
-    assert!(
-        tokio::time::timeout(LONG, store.close())
-            .await
-            .unwrap()
-            .is_err()
-    );
-    drop(store);
-    // Let go, it gives the directory back, and nothing acknowledged is lost.
-    let let_go = std::thread::spawn(move || std::fs::read(redo).map(drop));
-    let opened = tokio::time::timeout(LONG, async {
-        loop {
-            match EmbeddedStore::open(options(dir.path())) {
-                Ok((store, _)) => return store,
-                Err(issuance_store::OpenError::DataDir(_)) => tokio::task::yield_now().await,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    });
-    let store = opened.await.unwrap();
-    let_go.join().unwrap().unwrap();
-    assert_eq!(
-        super::hands::look(&store, 0..number).await.len() as u64,
-        number
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_that_cannot_be_read_is_made_anew_while_the_store_runs() {
-    const ORDERS: u64 = 30;
-    let dir = tempfile::tempdir().unwrap();
-    let cold = || {
-        let mut cold = options(dir.path());
-        cold.limits.orders_at_hand = 0;
-        EmbeddedStore::open(cold).unwrap()
-    };
-    let (store, _) = cold();
-    super::hands::fill(&store, 0..ORDERS).await;
-    store.close().await.unwrap();
-    drop(store);
-    {
-        // Table 6 has the hosts' references; an open does not read it.
-        let index = sled::open(dir.path().join("data/index")).unwrap();
-        let rows: Vec<_> = index.scan_prefix([6]).map(|row| row.unwrap().0).collect();
-        assert_eq!(rows.len() as u64, ORDERS);
-        for key in rows {
-            index.insert(key, &[7, 7, 7]).unwrap();
-        }
-        index.flush().unwrap();
-    }
-    let (store, report) = cold();
-    assert_eq!((report.index.rebuilt, report.index.replayed), (None, 0));
-    let (mut failed, mut mending) = (0, false);
-    let whole = tokio::time::timeout(std::time::Duration::from_secs(60), async {
-        loop {
-            let mut bad = 0;
-            for number in 0..ORDERS {
-                let reference = HostReference {
-                    account: None,
-                    reference: format!("r-{number}").parse().unwrap(),
-                };
-                match store.find_reference(&reference).await {
-                    Ok(order) => assert_eq!(order, Some(id(number))),
-                    Err(StoreError::Damaged { .. } | StoreError::Overloaded) => bad += 1,
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            failed += bad;
-            mending |= store
-                .trouble()
-                .is_some_and(|trouble| trouble.contains("index"));
-            if bad == 0 {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    });
-    whole.await.unwrap();
-    assert!(failed > 0 && mending);
-    super::hands::fill(&store, ORDERS..ORDERS + 5).await;
-    store.close().await.unwrap();
-    drop(store);
-    let (store, report) = cold();
-    assert_eq!(report.index.rebuilt, None);
-    super::hands::look(&store, 0..ORDERS + 5).await;
 }

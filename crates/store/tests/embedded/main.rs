@@ -14,8 +14,10 @@ mod faults;
 mod files;
 mod forgetting;
 mod hands;
+mod index_faults;
 mod model;
 mod pipeline;
+mod plain;
 mod salvage;
 
 use std::path::Path;

@@ -89,7 +89,7 @@ impl Salvaged {
     /// When there is a report that cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, CopyError> {
         let path = path.join(REPORT);
-        let bytes = match std::fs::read(&path) {
+        let bytes = match crate::journal::plain::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(io_at("read", &path))?,
         };

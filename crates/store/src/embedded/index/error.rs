@@ -47,6 +47,14 @@ pub(in super::super) enum IndexError {
     /// The operating system refused.
     #[error("a file of it failed")]
     Io(#[from] std::io::Error),
+    /// One of the files beside it cannot be used.
+    #[error("cannot use {file}")]
+    File {
+        /// Its name in the data directory.
+        file: &'static str,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
     /// There is no room for what is to be written. Nothing was; what is there can be read.
     #[error("no room to write it")]
     NoRoom(#[source] std::io::Error),
@@ -57,21 +65,28 @@ pub(in super::super) enum IndexError {
 
 impl IndexError {
     /// What an error is before sled was touched.
-    pub(super) fn no_room(error: std::io::Error) -> Self {
-        if crate::journal::disk::is_full(&error) {
-            Self::NoRoom(error)
-        } else {
-            Self::Io(error)
+    pub(super) fn no_room(file: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| {
+            if crate::journal::disk::is_full(&source) {
+                Self::NoRoom(source)
+            } else {
+                Self::File { file, source }
+            }
         }
+    }
+
+    /// An error of a file beside it.
+    pub(super) fn at(file: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { file, source }
     }
 
     /// Whether room on the disk would help.
     pub(in super::super) fn is_full(&self) -> bool {
         match self {
             Self::NoRoom(_) => true,
-            Self::Io(error) | Self::Sled(sled::Error::Io(error)) => {
-                crate::journal::disk::is_full(error)
-            }
+            Self::Io(error)
+            | Self::File { source: error, .. }
+            | Self::Sled(sled::Error::Io(error)) => crate::journal::disk::is_full(error),
             _ => false,
         }
     }

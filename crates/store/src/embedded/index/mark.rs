@@ -1,19 +1,20 @@
 //! A file beside the index that says who had it open. What sled has not been told to write reaches the disk in any order,
 //! so after a power cut nothing in its files can be believed, also if it opens.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::IndexError;
+use crate::journal::plain;
 
+const MARK: &str = "index.open";
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 /// What stands for a boot that cannot be told: it is no later one.
 const UNKNOWN: &str = "unknown";
 
 fn path(dir: &Path) -> PathBuf {
-    dir.join("index.open")
+    dir.join(MARK)
 }
 
 /// The running boot of this machine, where it can be told.
@@ -24,8 +25,8 @@ fn boot() -> Option<String> {
 
 /// Whether the index was closed, or its process died but the machine did not.
 pub(super) fn is_trusted(dir: &Path) -> bool {
-    match std::fs::read_to_string(path(dir)) {
-        Ok(mark) => boot().is_some_and(|boot| boot == mark.trim()),
+    match plain::read(&path(dir)) {
+        Ok(mark) => boot().is_some_and(|boot| boot.as_bytes() == mark.trim_ascii()),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
@@ -48,19 +49,14 @@ fn sync_tree(path: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             sync_tree(&entry.path())?;
         } else {
-            File::open(entry.path())?.sync_all()?;
+            plain::open(&entry.path())?.sync_all()?;
         }
     }
     File::open(path)?.sync_all()
 }
 
 fn write(dir: &Path, mark: &str) -> Result<(), IndexError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path(dir))?;
+    let mut file = plain::create(&path(dir)).map_err(IndexError::at(MARK))?;
     writeln!(file, "{mark}")?;
     file.sync_all()?;
     Ok(File::open(dir)?.sync_all()?)

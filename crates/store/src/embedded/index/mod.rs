@@ -6,6 +6,7 @@
 
 mod door;
 mod error;
+mod faults;
 mod mark;
 mod meta;
 mod redo;
@@ -15,6 +16,9 @@ mod sled;
 mod values;
 
 pub(super) use error::IndexError;
+pub(super) use faults::Faults;
+#[cfg(any(test, feature = "testing"))]
+pub use faults::{IndexHook, IndexStep};
 pub(super) use meta::Meta;
 
 use std::io::ErrorKind;
@@ -24,10 +28,11 @@ use std::time::Duration;
 
 use self::sled::{FILE, Sled};
 use door::Door;
+use faults::IndexStep as Step;
 
 use super::options::Limits;
 use super::replay::ReplayError;
-use super::watch::Watch;
+use super::watch::{Busy, Watch};
 use crate::book::{Frozen, Ground};
 use crate::error::StoreError;
 use crate::journal::Head;
@@ -44,12 +49,18 @@ pub(super) struct Index {
     ground: Arc<Sled>,
     door: Arc<Door>,
     watch: Arc<Watch>,
+    faults: Faults,
 }
 
 impl Index {
     /// Nothing is opened yet.
-    pub(super) fn new(dir: &Path, limits: &Limits, policy: &issuance_domain::Policy) -> Self {
-        let ground = Arc::<Sled>::default();
+    pub(super) fn new(
+        dir: &Path,
+        limits: &Limits,
+        policy: &issuance_domain::Policy,
+        faults: Faults,
+    ) -> Self {
+        let ground = Arc::new(Sled::new(faults.clone()));
         Self {
             door: Arc::new(Door::of(Arc::clone(&ground))),
             dir: dir.into(),
@@ -58,6 +69,7 @@ impl Index {
             watch: Arc::new(Watch::new(limits.index_patience)),
             policy: meta::policy_mark(policy),
             ground,
+            faults,
         }
     }
 
@@ -88,6 +100,11 @@ impl Index {
         } else {
             error.into()
         }
+    }
+
+    /// It is read and written, which must not take long.
+    pub(super) fn busy(&self) -> Busy<'_> {
+        self.watch.busy()
     }
 
     /// Tells when a write of it hangs.
@@ -141,8 +158,12 @@ impl Index {
         let meta = Meta::new(head, frozen.totals.clone(), self.policy.clone());
         let note = redo::note(frozen, &meta)?;
         // Up to here sled was not touched.
-        redo::write(&self.redo(), &note).map_err(IndexError::no_room)?;
-        room::make(&self.path().join(FILE), note.bytes()).map_err(IndexError::no_room)?;
+        let noted = self
+            .faults
+            .before(Step::Note)
+            .and_then(|()| redo::write(&self.redo(), &note));
+        noted.map_err(IndexError::no_room(redo::REDO))?;
+        room::make(&self.path().join(FILE), note.bytes()).map_err(IndexError::no_room(FILE))?;
         self.ground.put(&note)?;
         self.ground.flush()?;
         redo::remove(&self.redo())?;
@@ -183,6 +204,6 @@ impl Index {
     }
 
     fn redo(&self) -> PathBuf {
-        self.dir.join("index.redo")
+        self.dir.join(redo::REDO)
     }
 }

@@ -1,9 +1,7 @@
 //! A note of all puts of one write, whole or not at all. Whoever finds one puts it again: rows are whole values, so twice
 //! is as good as once.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -12,11 +10,14 @@ use super::error::IndexError;
 use super::meta::Meta;
 use super::values;
 use crate::book::Frozen;
+use crate::journal::plain;
 
 /// Puts and removals, in order. Only ever cut from a whole file or made by [`note`].
 #[derive(Debug)]
 pub(super) struct Note(Vec<u8>);
 
+/// Its file, beside the index.
+pub(super) const REDO: &str = "index.redo";
 const REMOVED: u32 = u32::MAX;
 const DIGEST: usize = 32;
 
@@ -86,21 +87,16 @@ pub(super) fn write(path: &Path, note: &Note) -> io::Result<()> {
 }
 
 pub(super) fn write_file(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = plain::create(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))
 }
 
 /// The note that is there, if it is whole; one that is not was never acted on.
 pub(super) fn read(path: &Path) -> Result<Option<Note>, IndexError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match plain::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(IndexError::at(REDO)(error)),
     };
     let Some((digest, note)) = bytes.split_at_checked(DIGEST) else {
         return Ok(None);
@@ -111,7 +107,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Note>, IndexError> {
 /// Its puts are made.
 pub(super) fn remove(path: &Path) -> Result<(), IndexError> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(IndexError::at(REDO)(error)),
         _ => Ok(()),
     }
 }

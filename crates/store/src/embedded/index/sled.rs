@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, Mode as FileMode, OFlags, flock};
 use sled::{Config, Db, Mode};
 
 use super::error::IndexError;
+use super::faults::{Faults, IndexStep};
 use super::redo::Note;
 use super::values::{self, META};
 use crate::book::{Entries, Ground, Span, TableId};
@@ -22,11 +23,12 @@ use crate::error::StoreError;
 pub(super) const FILE: &str = "db";
 
 /// The rows in sled. Closed while the index is made anew.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sled {
     open: RwLock<Option<Open>>,
     /// A read failed for what is in the files.
     unreadable: AtomicBool,
+    faults: Faults,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,15 @@ fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
 }
 
 impl Sled {
+    /// Nothing is open yet.
+    pub(super) fn new(faults: Faults) -> Self {
+        Self {
+            open: RwLock::default(),
+            unreadable: AtomicBool::new(false),
+            faults,
+        }
+    }
+
     /// An open that takes longer than `patience` hangs; what is there has to be left behind then.
     pub(super) fn open(
         &self,
@@ -68,10 +79,17 @@ impl Sled {
         // An open that fails for this lock would cost the whole index.
         is_let_go(&path.join(FILE));
         let (sender, opened) = sync_channel(1);
+        let faults = self.faults.clone();
         thread::Builder::new()
             .name("issuance-index-open".into())
             // Nobody listens any more when it took too long.
-            .spawn(move || drop(sender.send(guarded(|| config.open()))))?;
+            .spawn(move || {
+                let opened = guarded(|| {
+                    faults.before(IndexStep::Open)?;
+                    config.open()
+                });
+                drop(sender.send(opened));
+            })?;
         let db = opened
             .recv_timeout(patience)
             .map_err(|_| IndexError::Hangs)??;
@@ -130,9 +148,12 @@ impl Sled {
     pub(super) fn put(&self, note: &Note) -> Result<(), IndexError> {
         let db = self.db()?;
         note.each(|key, value| {
-            guarded(|| match value {
-                Some(value) => db.insert(key, value),
-                None => db.remove(key),
+            guarded(|| {
+                self.faults.before(IndexStep::Put)?;
+                match value {
+                    Some(value) => db.insert(key, value),
+                    None => db.remove(key),
+                }
             })
             .map(drop)
         })
@@ -140,7 +161,11 @@ impl Sled {
 
     pub(super) fn flush(&self) -> Result<(), IndexError> {
         let db = self.db()?;
-        guarded(|| db.flush()).map(drop)
+        guarded(|| {
+            self.faults.before(IndexStep::Flush)?;
+            db.flush()
+        })
+        .map(drop)
     }
 
     fn row(db: &Db, key: &[u8], held: &[u8]) -> Result<Vec<u8>, IndexError> {
@@ -174,8 +199,11 @@ impl Ground for Sled {
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let db = self.db()?;
         let key = values::key(table, key);
-        let read = guarded(|| db.get(&key))
-            .and_then(|held| held.map(|held| Self::row(&db, &key, &held)).transpose());
+        let got = guarded(|| {
+            self.faults.before(IndexStep::Get)?;
+            db.get(&key)
+        });
+        let read = got.and_then(|held| held.map(|held| Self::row(&db, &key, &held)).transpose());
         read.map_err(|error| self.read_failed(error))
     }
 
