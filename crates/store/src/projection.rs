@@ -53,6 +53,12 @@ impl Projection {
         HostReference::of(&self.order.terms)
     }
 
+    /// What it owes, as long as anything is still to be done for it.
+    #[cfg(any(test, feature = "testing", feature = "embedded"))]
+    pub(crate) fn owed(&self) -> Option<Arc<[Task]>> {
+        self.is_open().then(|| self.tasks.as_slice().into())
+    }
+
     /// Whether anything is still to be done for it: only these are kept at hand.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use issuance_domain::{MessageId, Order};
 
-use super::row::Place;
+use super::row::{Owed, Place};
 use crate::message::{Message, Standing};
 
 /// One atomic change.
@@ -28,8 +28,8 @@ pub(crate) enum Change {
 pub(crate) struct OrderChange {
     /// The order after them.
     pub(crate) order: Arc<Order>,
-    /// Whether anything is still to be done for it.
-    pub(crate) open: bool,
+    /// What it owes; none once nothing is to be done for it any more.
+    pub(crate) owed: Option<Owed>,
     /// Where the events lie.
     pub(crate) places: Vec<Place>,
     /// The message they answer.

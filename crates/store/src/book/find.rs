@@ -6,6 +6,8 @@ use issuance_domain::OrderId;
 
 use super::ground::Span;
 use super::keys;
+#[cfg(feature = "embedded")]
+use super::row::Owed;
 use super::row::{OrderRow, Place};
 use super::rows::{Rows, Totals};
 use crate::error::StoreError;
@@ -78,17 +80,16 @@ impl Rows {
         &self.totals
     }
 
-    /// Up to `limit` ids of open orders after one, in order.
+    /// Up to `limit` open orders after one, in order, and what they owe.
     #[cfg(feature = "embedded")]
     pub(crate) fn open_after(
         &self,
         after: Option<OrderId>,
         limit: usize,
-    ) -> Result<Vec<OrderId>, StoreError> {
-        let found = self.open.range(&after_key(after), limit)?;
+    ) -> Result<Vec<(OrderId, Owed)>, StoreError> {
+        let found = self.open.range(&after_key(after), limit)?.into_iter();
         Ok(found
-            .iter()
-            .filter_map(|(key, ())| keys::order_of(key))
+            .filter_map(|(key, owed)| Some((keys::order_of(&key)?, owed)))
             .collect())
     }
 

@@ -12,7 +12,7 @@ pub(crate) enum TableId {
     Orders = 1,
     /// Order id, first version → places of older events.
     History = 2,
-    /// Order id: something is still to be done.
+    /// Order id → what it owes; only of orders for which something is still to be done.
     Open = 3,
     /// Order id: a person should look.
     Attention = 4,

@@ -67,9 +67,9 @@ impl Rows {
     ) -> Result<Candidates, StoreError> {
         let span = Span::before(before.map(keys::order));
         let narrow = match query.state.as_deref() {
-            _ if query.attention.is_some() => Some(&self.attention),
+            _ if query.attention.is_some() => Some(self.attention.keys(&span, limit)?),
             // States that are never at rest.
-            Some("requested" | "accepted" | "idv_pending") => Some(&self.open),
+            Some("requested" | "accepted" | "idv_pending") => Some(self.open.keys(&span, limit)?),
             _ => None,
         };
         let Some(narrow) = narrow else {
@@ -80,7 +80,7 @@ impl Rows {
                 .collect());
         };
         let mut orders = Vec::new();
-        for (key, ()) in narrow.range(&span, limit)? {
+        for key in narrow {
             let row = self.orders.get(&key)?;
             let row = row.ok_or_else(|| StoreError::Damaged {
                 what: "an index row without its order".into(),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use issuance_domain::{MessageId, Order, OrderId, Timestamp};
+use issuance_domain::{MessageId, Order, OrderId, Task, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys;
@@ -23,6 +23,9 @@ pub(crate) struct Place(pub(crate) [u8; 12]);
 /// Places of consecutive events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Places(pub(crate) Vec<Place>);
+
+/// What an open order owes.
+pub(crate) type Owed = Arc<[Task]>;
 
 /// An order row carries the places of its newest events, at most this many; older ones have rows of their own.
 pub(super) const PLACES_MAX: usize = 128;
@@ -67,6 +70,16 @@ macro_rules! json_row {
 
 json_row!(OrderRow);
 json_row!(MessageRow);
+
+impl Row for Owed {
+    fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&**self)
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
 
 impl Row for () {
     fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {

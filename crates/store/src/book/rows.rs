@@ -12,7 +12,7 @@ use super::ground::{Ground, TableId};
 use super::keys;
 #[cfg(feature = "embedded")]
 use super::row::Row;
-use super::row::{MessageRow, OrderRow, PLACES_MAX, Place, Places};
+use super::row::{MessageRow, OrderRow, Owed, PLACES_MAX, Place, Places};
 #[cfg(feature = "embedded")]
 use super::table::Layer;
 use super::table::Table;
@@ -26,7 +26,7 @@ use crate::query::Counts;
 pub(crate) struct Rows {
     pub(super) orders: Table<Arc<OrderRow>>,
     pub(super) history: Table<Places>,
-    pub(super) open: Table<()>,
+    pub(super) open: Table<Owed>,
     pub(super) attention: Table<()>,
     pub(super) aliases: Table<()>,
     pub(super) references: Table<OrderId>,
@@ -54,7 +54,7 @@ pub(crate) struct Totals {
 pub(crate) struct Frozen {
     orders: Arc<Layer<Arc<OrderRow>>>,
     history: Arc<Layer<Places>>,
-    open: Arc<Layer<()>>,
+    open: Arc<Layer<Owed>>,
     attention: Arc<Layer<()>>,
     aliases: Arc<Layer<()>>,
     references: Arc<Layer<OrderId>>,
@@ -110,7 +110,7 @@ impl Rows {
     fn apply_order(&mut self, change: OrderChange) -> Result<(), StoreError> {
         let OrderChange {
             order,
-            open,
+            owed,
             places,
             settles,
         } = change;
@@ -136,12 +136,16 @@ impl Rows {
             self.references.put(reference.key().into_bytes(), id);
             self.unpark(&Alias::Order(id))?;
         }
-        self.set_open(&key, before.as_deref().is_some_and(|row| row.open), open);
+        let open = owed.is_some();
+        self.set_open(&key, before.as_deref().is_some_and(|row| row.open), owed);
         let was_noted = before
             .as_deref()
             .is_some_and(|row| row.order.attention.is_some());
         if was_noted != order.attention.is_some() {
-            self.attention.toggle(key.clone(), !was_noted);
+            match was_noted {
+                true => self.attention.remove(key.clone()),
+                false => self.attention.add(key.clone(), ()),
+            }
         }
         let places = self.add_places(&order, before.as_deref(), places);
         self.orders.put(
@@ -161,26 +165,26 @@ impl Rows {
         }
     }
 
-    /// Whether an order counts as open changed without an event of it: the policy is another.
+    /// What an order owes changed without an event of it: the policy is another.
     #[cfg(feature = "embedded")]
-    pub(crate) fn reopen(&mut self, id: OrderId, open: bool) -> Result<(), StoreError> {
-        let key = keys::order(id);
-        if let Some(row) = self.orders.get(&key)?.filter(|row| row.open != open) {
-            self.set_open(&key, row.open, open);
-            self.orders.put(
-                key,
-                Arc::new(OrderRow {
-                    open,
-                    ..(*row).clone()
-                }),
-            );
+    pub(crate) fn reopen(&mut self, row: &OrderRow, owed: Option<Owed>) {
+        let (key, open) = (keys::order(row.order.id), owed.is_some());
+        self.set_open(&key, row.open, owed);
+        if row.open != open {
+            let row = OrderRow {
+                open,
+                ..row.clone()
+            };
+            self.orders.put(key, Arc::new(row));
         }
-        Ok(())
     }
 
-    fn set_open(&mut self, key: &[u8], before: bool, after: bool) {
-        if before != after {
-            self.open.toggle(key.to_vec(), after);
+    fn set_open(&mut self, key: &[u8], was_open: bool, owed: Option<Owed>) {
+        match (was_open, owed) {
+            (false, Some(owed)) => self.open.add(key.to_vec(), owed),
+            (true, Some(owed)) => self.open.put(key.to_vec(), owed),
+            (true, None) => self.open.remove(key.to_vec()),
+            (false, None) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! One table: new rows in memory over rows on the ground, read as one.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub(crate) struct Table<V> {
     ground: Arc<dyn Ground>,
     /// Not on the ground yet.
     fresh: Layer<V>,
+    /// Keys of fresh rows that are nowhere else.
+    added: HashSet<Vec<u8>>,
     /// On its way to the ground.
     frozen: Arc<Layer<V>>,
     recent: Recent<V>,
@@ -48,6 +50,7 @@ impl<V: Row> Table<V> {
             id,
             ground,
             fresh: Layer::new(),
+            added: HashSet::new(),
             frozen: Arc::default(),
             recent,
         }
@@ -77,8 +80,19 @@ impl<V: Row> Table<V> {
         self.fresh.insert(key, Some(row));
     }
 
+    /// Puts a row that was not there. If it is removed before it is on its way to the ground, nothing of it gets there.
+    pub(crate) fn add(&mut self, key: Vec<u8>, row: V) {
+        if self.fresh.insert(key.clone(), Some(row)).is_none() {
+            self.added.insert(key);
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: Vec<u8>) {
-        self.fresh.insert(key, None);
+        if self.added.remove(&key) {
+            self.fresh.remove(&key);
+        } else {
+            self.fresh.insert(key, None);
+        }
     }
 
     /// Up to `limit` rows of a span.
@@ -102,6 +116,12 @@ impl<V: Row> Table<V> {
         Ok(rows)
     }
 
+    /// The keys of such rows.
+    pub(crate) fn keys(&self, span: &Span, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = self.range(span, limit)?.into_iter();
+        Ok(rows.map(|(key, _)| key).collect())
+    }
+
     /// How many rows wait for the ground.
     pub(crate) fn fresh(&self) -> usize {
         self.fresh.len()
@@ -109,6 +129,7 @@ impl<V: Row> Table<V> {
 
     /// Takes what waits, to be written to the ground; stays readable until [`Table::thaw`].
     pub(crate) fn freeze(&mut self) -> Arc<Layer<V>> {
+        self.added.clear();
         self.frozen = Arc::new(std::mem::take(&mut self.fresh));
         Arc::clone(&self.frozen)
     }
@@ -137,15 +158,6 @@ impl<V: Row> Table<V> {
         V::decode(bytes).ok_or_else(|| StoreError::Damaged {
             what: format!("a row of index table {:?}", self.id),
         })
-    }
-}
-
-impl Table<()> {
-    /// Puts a row that was not there, or removes one that was. If that undoes what waits for the ground, nothing does.
-    pub(crate) fn toggle(&mut self, key: Vec<u8>, there: bool) {
-        if self.fresh.remove(&key).is_none() {
-            self.fresh.insert(key, there.then_some(()));
-        }
     }
 }
 

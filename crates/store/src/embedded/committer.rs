@@ -210,15 +210,12 @@ fn outcome(job: Job, position: Position, places: &[Location]) -> (Change, Answer
                 settles,
                 ..
             } = *append;
-            let (id, version, open) = (
-                projection.order.id,
-                projection.order.version,
-                projection.is_open(),
-            );
+            let (id, version) = (projection.order.id, projection.order.version);
+            let owed = projection.owed();
             let places = places.iter().map(|place| Place(place.to_bytes())).collect();
             let change = Change::Order(OrderChange {
                 order: projection.order,
-                open,
+                owed,
                 places,
                 settles,
             });

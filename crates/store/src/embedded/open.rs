@@ -293,7 +293,7 @@ fn bring_up(
     let (door, until) = (index.door(), journal.head());
     let (rows, replayed) =
         replay::catch_up(index, &door, meta, journal, until, policy, orders_at_hand)?;
-    let tasks = replay::tasks(&rows, policy);
+    let tasks = replay::tasks(&rows);
     let (tasks, open) = tasks.map_err(|error| index.reading(error))?;
     Ok(Ready {
         rows,

@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use issuance_domain::OrderId;
 use uuid::Uuid;
 
-use super::prepare::owner_of;
+use super::prepare::{owner_of, unread};
 use super::shared::chain;
 use crate::book::Rows;
 use crate::error::StoreError;
+use crate::message::Alias;
 use crate::vault::{Change, Vault, VaultError};
 
 /// Orders' ids are of this version of UUID.
@@ -21,13 +22,14 @@ const MESSAGE_VERSION: usize = 5;
 /// an older copy of it, data of lost orders would go. More than `at_most` orders are no crash's; they stay, and a warning
 /// says so. Returns how many were erased.
 pub(super) fn erase(vault: &mut Vault, rows: &Rows, at_most: usize) -> Result<u64, StoreError> {
+    let unread = |error| unread(&error);
     let mut orphans = Vec::new();
     let mut messages = None;
-    for owner in vault.take_recent() {
+    for owner in vault.recent().map_err(unread)? {
         let is_orphan = match owner.get_version_num() {
-            ORDER_VERSION => rows.order(OrderId(owner))?.is_none(),
+            ORDER_VERSION => !rows.is_known(&Alias::Order(OrderId(owner)))?,
             // A settled message has none any more.
-            MESSAGE_VERSION if vault.reader().holds(owner) => {
+            MESSAGE_VERSION if vault.reader().holds(owner).map_err(unread)? => {
                 if messages.is_none() {
                     messages = Some(owners(rows)?);
                 }

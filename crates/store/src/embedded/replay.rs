@@ -128,8 +128,8 @@ fn reopen(index: &Index, rows: &mut Rows, head: Head, policy: &Policy) -> Result
         };
         after = Some(last.order.id);
         for row in some {
-            let open = Projection::of(Arc::clone(&row.order), policy).is_open();
-            rows.reopen(row.order.id, open)?;
+            let owed = Projection::of(Arc::clone(&row.order), policy).owed();
+            rows.reopen(&row, owed);
         }
         if rows.fresh() >= ROWS_AT_ONCE {
             write(index, rows, head)?;
@@ -138,21 +138,17 @@ fn reopen(index: &Index, rows: &mut Rows, head: Head, policy: &Policy) -> Result
 }
 
 /// The tasks of all open orders, unclaimed.
-pub(super) fn tasks(rows: &Rows, policy: &Policy) -> Result<(Tasks, u64), StoreError> {
+pub(super) fn tasks(rows: &Rows) -> Result<(Tasks, u64), StoreError> {
     let (mut tasks, mut open, mut after) = (Tasks::default(), 0, None);
     loop {
-        let ids = rows.open_after(after, ORDERS_AT_ONCE)?;
-        let Some(last) = ids.last() else {
+        let orders = rows.open_after(after, ORDERS_AT_ONCE)?;
+        let Some((last, _)) = orders.last() else {
             return Ok((tasks, open));
         };
         after = Some(*last);
-        open += ids.len() as u64;
-        for id in ids {
-            let row = rows.order(id)?;
-            let row = row.ok_or_else(|| StoreError::Damaged {
-                what: format!("the index lacks open order {id}"),
-            })?;
-            tasks.replace(id, &Projection::of(Arc::clone(&row.order), policy).tasks);
+        open += orders.len() as u64;
+        for (id, owed) in orders {
+            tasks.replace(id, &owed);
         }
     }
 }
@@ -198,10 +194,10 @@ fn change_of(rows: &Rows, batch: &[Record], policy: &Policy) -> Result<Change, S
         .map(str::parse)
         .transpose()
         .map_err(|_| unreadable(first, "its message has no id"))?;
-    let open = projection.is_open();
+    let owed = projection.owed();
     Ok(Change::Order(OrderChange {
         order: projection.order,
-        open,
+        owed,
         places,
         settles,
     }))

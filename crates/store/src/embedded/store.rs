@@ -191,7 +191,12 @@ impl Store for EmbeddedStore {
         self.shared.alive()?;
         let lines = settled_line(id, &standing, at)?;
         let body = owner_of(id);
-        let ends = matches!(standing, Standing::Settled { .. }) && self.shared.vault.holds(body);
+        let ends = matches!(standing, Standing::Settled { .. })
+            && self
+                .shared
+                .vault
+                .holds(body)
+                .map_err(|error| unread(&error))?;
         let (sender, answer) = oneshot::channel();
         self.send(Work {
             job: Job::Settle(id.clone(), standing, sender),

@@ -144,7 +144,7 @@ impl Logged {
         let projection = Projection::of(folded.into(), policy);
         let change = Change::Order(OrderChange {
             order: projection.order.clone(),
-            open: projection.is_open(),
+            owed: projection.owed(),
             places: (self.first.0..=self.last().0).map(place).collect(),
             settles: settles.clone(),
         });

@@ -15,16 +15,20 @@ use uuid::Uuid;
 
 use super::error::VaultError;
 use super::file::{self, io_error};
-use super::hint::{self, Entry, Hint, Kind};
-use super::index::{FieldHash, Place};
+use super::hint;
+use super::index::{Active, Closed, Places};
 use super::reader::{refers_to, reopen};
 use super::record::{Change, RawContent, Record, SealedRecord, encode, parse};
+use super::replaced::{self, Replaced, Source};
+use super::scan::scan;
 use super::sealer::Sealer;
 use super::shared::Shared;
+use super::table::{About, FieldHash, Table};
+use super::writer::keep_hint;
 use crate::compacted::Compacted;
 use crate::journal::append::{AppendFile, Fault};
 use crate::journal::disk::is_full;
-use crate::journal::lines::{LineEnd, Lines};
+use crate::journal::lines::Lines;
 
 /// Copied in pieces of about this size.
 const PIECE: usize = 1 << 20;
@@ -39,23 +43,14 @@ pub struct Compaction {
     rekey_to: Option<String>,
 }
 
-/// What a file is like.
-#[derive(Clone, Copy)]
-struct State {
-    is_damaged: bool,
-    /// It holds what another key sealed.
-    is_foreign: bool,
-}
-
 /// Files that become one.
 #[derive(Default)]
 struct Run {
     inputs: Vec<u32>,
     output: Option<AppendFile>,
     buffer: Vec<u8>,
-    moves: Vec<(Uuid, FieldHash, Place, u32)>,
     /// Of what was copied.
-    hint: Hint,
+    table: Table,
     /// Large values of records that do not count.
     dead: Vec<(Uuid, FieldHash, String)>,
 }
@@ -84,7 +79,8 @@ impl Compaction {
         self.shared.refuse_if_poisoned()?;
         let mut done = Compacted::default();
         done.bytes.0 = self.files.iter().map(|(_, size)| size).sum();
-        let is_clean = |number: u32| self.shared.index().garbage(number) == 0;
+        let replaced = self.replaced()?;
+        let is_clean = |number: u32| replaced.count(number) == 0 && self.is_clean(number);
         if self.rekey_to.is_none() && self.files.iter().all(|(number, _)| is_clean(*number)) {
             done.bytes.1 = done.bytes.0;
             return Ok(done);
@@ -94,26 +90,23 @@ impl Compaction {
             self.refuse_if_closing()?;
             let large = size * 2 >= self.file_bytes;
             let alone = large && is_clean(number);
-            // Nothing in a large file that is clean and of one key needs to be read again.
-            let state = match &self.rekey_to {
-                None if alone => State {
-                    is_damaged: false,
-                    is_foreign: false,
-                },
-                _ => self.state(number, size)?,
-            };
-            // A file that is whole and large enough is best left alone; small ones are joined.
-            let whole = alone && !state.is_foreign && !state.is_damaged;
-            if whole || state.is_damaged {
-                self.finish(&mut run, &mut done)?;
-                if !whole {
+            // A file that is whole and large enough is best left alone; small ones are joined. If it is also of one key, it
+            // need not be read again.
+            let mut whole = alone;
+            if !alone || self.rekey_to.is_some() {
+                let (table, is_foreign) = self.read(number, size)?;
+                whole &= !is_foreign;
+                if table.damaged_count() > 0 {
                     done.skipped.push(file::records(number));
+                    whole = true;
+                } else if !whole {
+                    self.copy(number, size, &table, &replaced, &mut run, &mut done)?;
                 }
-                done.bytes.1 += size;
-                continue;
             }
-            self.copy(number, size, &mut run, &mut done)?;
-            if run.written() >= self.file_bytes {
+            if whole {
+                self.finish(&mut run, &mut done)?;
+                done.bytes.1 += size;
+            } else if run.written() >= self.file_bytes {
                 self.finish(&mut run, &mut done)?;
             }
         }
@@ -121,22 +114,51 @@ impl Compaction {
         Ok(done)
     }
 
-    fn state(&self, number: u32, size: u64) -> Result<State, VaultError> {
-        let mut lines = self.lines(number, size)?;
-        let mut state = State {
-            is_damaged: false,
-            is_foreign: false,
-        };
-        let read = |source| io_error("read", &file::records(number), source);
-        while let Some(line) = lines.next_line().map_err(read)? {
-            match parse(line.bytes) {
-                Ok(record) if line.end == LineEnd::Newline => {
-                    state.is_foreign |= self.is_foreign(&record);
+    /// What newer files replaced. What is replaced from now on waits for the next compaction.
+    fn replaced(&self) -> Result<Replaced, VaultError> {
+        loop {
+            let mut sources = Vec::new();
+            {
+                let closed = self.shared.closed();
+                for (&file, Closed { places, .. }) in closed.iter() {
+                    let places = Arc::clone(places);
+                    sources.push(Source { file, places });
                 }
-                Ok(_) | Err(_) => state.is_damaged = true,
+                let Active { file, ref table } = *self.shared.active();
+                let places = Arc::new(Places::Known(table.clone()));
+                sources.push(Source { file, places });
+            }
+            match replaced::find(&sources, &|file| self.shared.hint_file(file)) {
+                Ok(replaced) => return Ok(replaced),
+                Err(unsound) => {
+                    let file = self.shared.closed().get(&unsound).cloned();
+                    if let Some(file) = file {
+                        self.shared.learn(unsound, &file)?;
+                    }
+                }
             }
         }
-        Ok(state)
+    }
+
+    /// Whether no record of a file is replaced by another of it.
+    fn is_clean(&self, number: u32) -> bool {
+        let closed = self.shared.closed();
+        closed
+            .get(&number)
+            .is_none_or(|file| file.places.replaced() == 0)
+    }
+
+    /// What stands in a file, and whether another key sealed some of it.
+    fn read(&self, number: u32, size: u64) -> Result<(Table, bool), VaultError> {
+        let name = file::records(number);
+        let mut is_foreign = false;
+        let file = self.shared.disk.open(&name, false);
+        let file = file.map_err(|source| io_error("open", &name, source))?;
+        let scanned = scan(&file, &name, size, false, |record| {
+            is_foreign |= self.is_foreign(record);
+        });
+        let scanned = scanned.map_err(|source| io_error("read", &name, source))?;
+        Ok((scanned.table, is_foreign))
     }
 
     fn is_foreign(&self, record: &Record<'_>) -> bool {
@@ -186,6 +208,8 @@ impl Compaction {
         &self,
         number: u32,
         size: u64,
+        table: &Table,
+        replaced: &Replaced,
         run: &mut Run,
         done: &mut Compacted,
     ) -> Result<(), VaultError> {
@@ -196,10 +220,7 @@ impl Compaction {
         let mut lines = self.lines(number, size)?;
         let read = |source| io_error("read", &file::records(number), source);
         while let Some(line) = lines.next_line().map_err(read)? {
-            let place = Place {
-                file: number,
-                offset: line.offset as u32,
-            };
+            let from_offset = line.offset as u32;
             let record = parse(line.bytes).map_err(|damage| VaultError::Damaged {
                 file: file::records(number),
                 record: 0,
@@ -217,7 +238,9 @@ impl Compaction {
                     RawContent::Inline(_) => (record.order, FieldHash::of(&record.field), None),
                 },
             };
-            if self.shared.index().get(order, field) != Some(place) {
+            let mut slots = table.of(order).iter();
+            let latest = slots.any(|slot| slot.field == field && slot.offset == from_offset);
+            if !latest || replaced.contains(number, from_offset) {
                 done.removed += 1;
                 run.dead
                     .extend(sealed_file.map(|name| (order, field, name)));
@@ -225,15 +248,14 @@ impl Compaction {
             }
             done.kept += 1;
             let (from, offset) = (run.buffer.len(), run.written() as u32);
-            run.moves.push((order, field, place, offset));
-            let mut kind = Kind::of(&record);
+            let mut about = About::record(&record);
             match record {
                 Record::Sealed(record) if self.is_foreign_key(&record.key) => {
                     match self.reseal(&record, &mut run.buffer)? {
                         true => {
                             done.resealed += 1;
                             let line = run.buffer[from..].trim_ascii_end();
-                            kind = parse(line).map_or(kind, |record| Kind::of(&record));
+                            about = parse(line).map_or(about, |record| About::record(&record));
                             run.dead
                                 .extend(sealed_file.map(|name| (order, field, name)));
                         }
@@ -245,12 +267,7 @@ impl Compaction {
                 }
                 Record::Sealed(_) | Record::Erased { .. } => run.keep(line.bytes),
             }
-            let entry = Entry {
-                order,
-                field,
-                offset,
-            };
-            run.hint.push(&entry, kind);
+            run.table.take(about, offset);
             if run.buffer.len() >= PIECE {
                 self.flush(run)?;
             }
@@ -292,24 +309,24 @@ impl Compaction {
         let disk = &self.shared.disk;
         let name = file::records(last);
         // None may outlive the file that it is of.
-        let removed = run
-            .inputs
-            .iter()
-            .try_for_each(|input| hint::remove(&**disk, *input))
-            .and_then(|()| disk.sync());
-        removed.map_err(|source| self.give_up("remove hints beside", fault(source)))?;
+        let size = output.written();
         {
             // Readers look up a place and open its file under this lock.
-            let mut index = self.shared.index_mut();
+            let mut closed = self.shared.closed_mut();
+            // No hint may outlive the file that it is of.
+            let mut inputs = run.inputs.iter();
+            let removed = inputs.try_for_each(|input| hint::remove(&**disk, *input));
+            let removed = removed.and_then(|()| disk.sync());
+            removed.map_err(|source| self.give_up("remove hints beside", fault(source)))?;
             let renamed = disk.rename(file::temporary(), &name);
             renamed.map_err(|source| self.give_up("rename", fault(source)))?;
-            run.inputs.iter().for_each(|input| {
+            for input in &run.inputs {
                 self.shared.handles.forget((*input).into());
-                index.is_clean(*input);
-            });
-            for (order, field, from, offset) in run.moves {
-                index.moved(order, field, from, Place { file: last, offset });
+                self.shared.hints.forget((*input).into());
+                closed.remove(input);
             }
+            let places = Arc::new(Places::Known(run.table));
+            closed.insert(last, Closed { size, places });
         }
         let stop = |action, source| self.shared.fail(action, &name, Fault::Broken(source));
         disk.sync()
@@ -338,7 +355,7 @@ impl Compaction {
         }
         disk.sync()
             .map_err(|source| stop("sync the directory of", source))?;
-        hint::keep(&self.shared, run.hint, last, output.written())
+        keep_hint(&self.shared, last)
     }
 
     /// Nothing is lost with an unfinished copy; unless the disk was just full, the vault stops all the same.

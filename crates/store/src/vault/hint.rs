@@ -1,187 +1,255 @@
-//! What an open needs to know of a closed file, written beside it so that the file need not be read: where the records of
-//! which order and field are. Nobody's truth: one that is missing, torn, or of another file costs a read of the file.
+//! Where the records of a closed file are, sorted by order and written beside it, so that an open need not read the file and
+//! nobody has to keep it in memory. Nobody's truth: one that is missing, torn, damaged, or of another file costs a read of
+//! the file.
 //!
-//! A line of JSON, then one entry of 28 bytes for each record in order, then the SHA-256 of it all in hex. It names its file by
-//! the length and the last bytes, which are the last record's hash. A compaction removes it durably before the file.
+//! Blocks of 28 bytes a record (order, digest of the field, offset), sorted; behind them the *tail*: a line of JSON, then the first
+//! order and the digest of each block; last the tail's length and its SHA-256. The tail names the file by its length and last
+//! bytes, which are the last record's hash. A compaction removes it durably before the file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::error::VaultError;
 use super::file::{self, Name};
-use super::index::FieldHash;
-use super::record::{Change, Content, RawContent, Record};
-use super::shared::Shared;
-use crate::journal::append::Fault;
+use super::table::{FieldHash, Slot, Table};
 use crate::journal::disk::{Disk, DiskFile, is_full, is_out_of_handles, read_full, write_full};
-use crate::journal::hash::ChainHash;
 
 /// Smaller files are read as quickly, and then their damage is found at once.
 pub(super) const HINTED_FROM: u64 = 1 << 20;
 /// Bytes of a file's end that name it: a hash of 64 digits, and what closes a line.
 const END: usize = 67;
 const ENTRY: usize = 28;
-const DIGEST: usize = 64;
-const VERSION: u32 = 1;
+/// Records of a block: what one look-up reads.
+const BLOCK: usize = 256;
+/// Of a block in the tail: an order, and half a SHA-256.
+const FENCE: usize = 32;
+/// The tail's length and SHA-256.
+const FOOT: usize = 8 + 32;
+const VERSION: u32 = 2;
 
-/// The records of one file, all of them, the first one first.
-#[derive(Debug, Default)]
+/// What is kept in memory of a file with a hint: an eighth of a byte a record.
+#[derive(Debug)]
 pub(super) struct Hint {
-    entries: Vec<u8>,
-    about: About,
+    slots: u64,
+    replaced: u64,
+    blocks: Vec<Block>,
 }
 
+#[derive(Debug)]
+struct Block {
+    /// The order of its first record.
+    first: Uuid,
+    digest: [u8; 16],
+}
+
+/// What an open learns besides.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct About {
+pub(super) struct Tail {
     version: u32,
     bytes: u64,
     end: String,
-    /// Entries whose value is in a file of its own.
-    large: Vec<(usize, String)>,
-    /// The last record in the file under each key, of those that have their value with them.
-    keys: Vec<(String, u32)>,
+    slots: u64,
+    replaced: u64,
+    /// As [`Table::large`].
+    pub(super) large: BTreeMap<u32, String>,
+    /// As [`Table::keys`].
+    pub(super) keys: Vec<(String, u32)>,
 }
 
-/// What an open has to know of a record besides its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Erased,
-    /// The value is in the record, under this key.
-    Inline(String),
-    /// The value is in this file.
-    Large(String),
-}
-
-/// One record.
+/// It cannot be read, or is not what was written.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) order: Uuid,
-    pub(super) field: FieldHash,
-    pub(super) offset: u32,
-}
-
-impl Kind {
-    pub(super) fn of(record: &Record<'_>) -> Self {
-        match record {
-            Record::Erased { .. } => Self::Erased,
-            Record::Sealed(record) => match &record.content {
-                RawContent::Inline(_) => Self::Inline(record.key.clone().into_owned()),
-                RawContent::File { name, .. } => Self::Large(name.clone().into_owned()),
-            },
-        }
-    }
-
-    pub(super) fn of_change(change: &Change) -> Self {
-        match change {
-            Change::Erase(_) => Self::Erased,
-            Change::Put(sealed) => match &sealed.content {
-                Content::Inline(_) => Self::Inline(sealed.key.clone()),
-                Content::File { name, .. } => Self::Large(name.clone()),
-            },
-        }
-    }
-}
+pub(super) struct Unsound;
 
 impl Hint {
-    pub(super) fn push(&mut self, entry: &Entry, kind: Kind) {
-        match kind {
-            Kind::Erased => {}
-            Kind::Inline(key) => match self.about.keys.iter_mut().find(|(of, _)| *of == key) {
-                Some((_, last)) => *last = entry.offset,
-                None => self.about.keys.push((key, entry.offset)),
-            },
-            Kind::Large(name) => self.about.large.push((self.entries.len() / ENTRY, name)),
-        }
-        self.entries.extend(entry.order.as_bytes());
-        self.entries.extend(entry.field.to_bytes());
-        self.entries.extend(entry.offset.to_le_bytes());
-    }
-
-    /// Every record, with the file of its value if it has one.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (Entry, Option<&str>)> {
-        let mut large = self.about.large.iter().peekable();
-        let entries = self.entries.chunks_exact(ENTRY).enumerate();
-        entries.filter_map(move |(at, bytes)| {
-            let (order, rest) = bytes.split_first_chunk::<16>()?;
-            let (field, offset) = rest.split_first_chunk::<8>()?;
-            let entry = Entry {
-                order: Uuid::from_bytes(*order),
-                field: FieldHash::from_bytes(*field),
-                offset: u32::from_le_bytes(offset.try_into().ok()?),
-            };
-            let file = large.next_if(|(of, _)| *of == at);
-            Some((entry, file.map(|(_, name)| name.as_str())))
-        })
-    }
-
-    /// A record that proves the key of this name.
-    pub(super) fn proof(&self, key: &str) -> Option<u32> {
-        let found = self.about.keys.iter().find(|(of, _)| of == key);
-        found.map(|(_, offset)| *offset)
-    }
-
-    /// The hint of a file of this length, if there is a sound one.
-    pub(super) fn read(disk: &dyn Disk, number: u32, of: &dyn DiskFile, size: u64) -> Option<Self> {
+    /// The hint of a file of this length, if there is one whose tail is sound.
+    pub(super) fn read(
+        disk: &dyn Disk,
+        number: u32,
+        of: &dyn DiskFile,
+        size: u64,
+    ) -> Option<(Self, Tail)> {
         let file = disk.open(&file::hint(number), false).ok()?;
-        let mut bytes = vec![0; usize::try_from(file.size().ok()?).ok()?];
-        if read_full(&*file, &mut bytes, 0).ok()? != bytes.len() {
+        let foot_at = file.size().ok()?.checked_sub(FOOT as u64)?;
+        let foot = read(&*file, foot_at, FOOT)?;
+        let (length, digest) = foot.split_first_chunk::<8>()?;
+        let length = u64::from_le_bytes(*length);
+        let tail_at = foot_at.checked_sub(length)?;
+        let bytes = read(&*file, tail_at, usize::try_from(length).ok()?)?;
+        if *digest != *Sha256::digest(&bytes) {
             return None;
         }
-        let (rest, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
-        if ChainHash::of(rest).to_hex() != digest {
-            return None;
-        }
-        let line = rest.iter().position(|byte| *byte == b'\n')?;
-        let about: About = serde_json::from_slice(&rest[..line]).ok()?;
-        let known = about.version == VERSION && about.bytes == size;
-        let known = known && about.large.iter().all(|(_, name)| file::is_sealed(name));
-        (known && about.end == end_of(of, size)?).then(|| Self {
-            entries: rest[line + 1..].into(),
-            about,
-        })
+        let line = bytes.iter().position(|byte| *byte == b'\n')?;
+        let tail: Tail = serde_json::from_slice(&bytes[..line]).ok()?;
+        let known = tail.version == VERSION && tail.bytes == size && tail.end == end_of(of, size)?;
+        let blocks = bytes[line + 1..].chunks_exact(FENCE).map(Block::from_bytes);
+        let blocks = blocks.collect::<Option<Vec<_>>>()?;
+        let whole = tail.slots.div_ceil(BLOCK as u64) == blocks.len() as u64
+            && tail.slots * ENTRY as u64 == tail_at
+            && tail.large.values().all(|name| file::is_sealed(name));
+        let (slots, replaced) = (tail.slots, tail.replaced);
+        (known && whole).then_some((
+            Self {
+                slots,
+                replaced,
+                blocks,
+            },
+            tail,
+        ))
     }
 
-    /// Puts it beside its file, which must be closed. Not durable: a torn one tells by its digest.
-    pub(super) fn write(self, disk: &dyn Disk, number: u32, size: u64) -> std::io::Result<()> {
+    /// Puts it beside its file, which must be closed. None when the file is small, or there is no room. Not durable: what
+    /// is torn tells by its digest.
+    pub(super) fn write(
+        table: &Table,
+        disk: &dyn Disk,
+        number: u32,
+        size: u64,
+    ) -> std::io::Result<Option<Self>> {
         if size < HINTED_FROM {
-            return Ok(());
+            return Ok(None);
         }
         remove(disk, number)?;
-        match self.create(disk, number, size) {
+        match Self::create(table, disk, number, size) {
             // The room is wanted for more than this.
-            Err(error) if is_full(&error) || is_out_of_handles(&error) => remove(disk, number),
+            Err(error) if is_full(&error) || is_out_of_handles(&error) => {
+                remove(disk, number).map(|()| None)
+            }
             written => written,
         }
     }
 
-    fn create(mut self, disk: &dyn Disk, number: u32, size: u64) -> std::io::Result<()> {
+    fn create(
+        table: &Table,
+        disk: &dyn Disk,
+        number: u32,
+        size: u64,
+    ) -> std::io::Result<Option<Self>> {
         let of = disk.open(&file::records(number), false)?;
         let Some(end) = end_of(&*of, size) else {
-            return Ok(());
+            return Ok(None);
         };
-        self.about.version = VERSION;
-        self.about.bytes = size;
-        self.about.end = end;
-        let mut bytes = serde_json::to_vec(&self.about)?;
+        let tail = Tail {
+            version: VERSION,
+            bytes: size,
+            end,
+            slots: table.slots(),
+            replaced: table.replaced(),
+            large: table.large().clone(),
+            keys: table.keys().into(),
+        };
+        let mut bytes = Vec::with_capacity(tail.slots as usize * ENTRY);
+        for (order, slot) in table.rows() {
+            bytes.extend(order.as_bytes());
+            bytes.extend(slot.field.to_bytes());
+            bytes.extend(slot.offset.to_le_bytes());
+        }
+        let blocks = bytes.chunks(BLOCK * ENTRY).filter_map(Block::of);
+        let blocks: Vec<_> = blocks.collect();
+        let tail_at = bytes.len();
+        serde_json::to_writer(&mut bytes, &tail)?;
         bytes.push(b'\n');
-        bytes.extend(self.entries);
-        bytes.extend(ChainHash::of(&bytes).to_hex());
+        for block in &blocks {
+            bytes.extend(block.first.as_bytes());
+            bytes.extend(block.digest);
+        }
+        let digest = Sha256::digest(&bytes[tail_at..]);
+        bytes.extend(((bytes.len() - tail_at) as u64).to_le_bytes());
+        bytes.extend(digest);
         let file = disk.create(&file::hint(number))?;
-        write_full(&*file, &bytes, 0)
+        write_full(&*file, &bytes, 0)?;
+        Ok(Some(Self {
+            slots: tail.slots,
+            replaced: tail.replaced,
+            blocks,
+        }))
+    }
+
+    pub(super) fn slots(&self) -> u64 {
+        self.slots
+    }
+
+    pub(super) fn replaced(&self) -> u64 {
+        self.replaced
+    }
+
+    /// The order's records.
+    pub(super) fn of(&self, file: &dyn DiskFile, order: Uuid) -> Result<Vec<Slot>, Unsound> {
+        let mut found = Vec::new();
+        // An order can begin at the end of the block before the first one that begins with it.
+        let first = self.blocks.partition_point(|block| block.first < order);
+        for at in first.saturating_sub(1)..self.blocks.len() {
+            if self.blocks[at].first > order {
+                break;
+            }
+            let rows = self.block(file, at)?.into_iter();
+            found.extend(rows.filter(|(of, _)| *of == order).map(|(_, slot)| slot));
+        }
+        Ok(found)
+    }
+
+    /// Every record, order by order. The file is asked for again and again, so that nobody has to hold it open.
+    pub(super) fn rows<'a>(
+        &'a self,
+        file: impl Fn() -> Result<Arc<dyn DiskFile>, Unsound> + 'a,
+    ) -> impl Iterator<Item = Result<(Uuid, Slot), Unsound>> + 'a {
+        (0..self.blocks.len()).flat_map(move |at| {
+            let (rows, unsound) = match file().and_then(|file| self.block(&*file, at)) {
+                Ok(rows) => (rows, None),
+                Err(unsound) => (Vec::new(), Some(Err(unsound))),
+            };
+            rows.into_iter().map(Ok).chain(unsound)
+        })
+    }
+
+    fn block(&self, file: &dyn DiskFile, at: usize) -> Result<Vec<(Uuid, Slot)>, Unsound> {
+        let from = at * BLOCK;
+        let count = BLOCK.min(self.slots as usize - from);
+        let bytes = read(file, (from * ENTRY) as u64, count * ENTRY).ok_or(Unsound)?;
+        if digest(&bytes) != self.blocks[at].digest {
+            return Err(Unsound);
+        }
+        let rows = bytes.chunks_exact(ENTRY).map(row);
+        rows.collect::<Option<_>>().ok_or(Unsound)
     }
 }
 
-/// As [`Hint::write`], of a vault that is open: its first storage error stops it.
-pub(super) fn keep(
-    shared: &Arc<Shared>,
-    hint: Hint,
-    number: u32,
-    size: u64,
-) -> Result<(), VaultError> {
-    let written = hint.write(&*shared.disk, number, size);
-    written.map_err(|source| shared.fail("write", &file::hint(number), Fault::Broken(source)))
+impl Block {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let (first, _) = row(bytes)?;
+        let digest = digest(bytes);
+        Some(Self { first, digest })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (first, digest) = bytes.split_first_chunk::<16>()?;
+        Some(Self {
+            first: Uuid::from_bytes(*first),
+            digest: digest.try_into().ok()?,
+        })
+    }
+}
+
+fn row(bytes: &[u8]) -> Option<(Uuid, Slot)> {
+    let (order, rest) = bytes.split_first_chunk::<16>()?;
+    let (field, rest) = rest.split_first_chunk::<8>()?;
+    let slot = Slot {
+        field: FieldHash::from_bytes(*field),
+        offset: u32::from_le_bytes(*rest.first_chunk()?),
+    };
+    Some((Uuid::from_bytes(*order), slot))
+}
+
+fn digest(bytes: &[u8]) -> [u8; 16] {
+    let whole: [u8; 32] = Sha256::digest(bytes).into();
+    std::array::from_fn(|at| whole[at])
+}
+
+fn read(file: &dyn DiskFile, at: u64, count: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; count];
+    (read_full(file, &mut bytes, at).ok()? == count).then_some(bytes)
 }
 
 /// Removes the hint of a file, if there is one.
@@ -192,17 +260,15 @@ pub(super) fn remove(disk: &dyn Disk, number: u32) -> std::io::Result<()> {
     }
 }
 
-/// Whether a name is that of a hint whose file is gone.
-pub(super) fn is_stray(name: &Name, files: &[(u32, u64)]) -> Option<String> {
+/// The name of a hint whose file is gone, if it is one.
+pub(super) fn is_stray(name: &Name, has_file: impl Fn(u32) -> bool) -> Option<String> {
     match name {
-        Name::Hint(number) if files.iter().all(|(of, _)| of != number) => Some(file::hint(*number)),
+        Name::Hint(number) if !has_file(*number) => Some(file::hint(*number)),
         Name::Hint(_) | Name::Records(_) | Name::Sealed(_) | Name::Temporary | Name::Other => None,
     }
 }
 
 fn end_of(file: &dyn DiskFile, size: u64) -> Option<String> {
-    let mut end = [0; END];
     let at = size.checked_sub(END as u64)?;
-    let read = read_full(file, &mut end, at).ok()?;
-    (read == END).then(|| hex::encode(end))
+    Some(hex::encode(read(file, at, END)?))
 }

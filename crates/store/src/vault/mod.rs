@@ -20,8 +20,11 @@ mod keys;
 mod open;
 mod reader;
 mod record;
+mod replaced;
+mod scan;
 mod sealer;
 mod shared;
+mod table;
 #[cfg(test)]
 mod tests;
 mod writer;

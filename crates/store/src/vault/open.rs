@@ -1,32 +1,26 @@
-//! Learns where the latest record of each order and field is: from the hints of closed files, and by reading the others.
+//! Learns where records are: of closed files from their hints, of the others by reading them.
 //!
 //! Unlike the journal, a damaged record does not keep the vault shut: the others do not depend on it. It is
 //! reported, and reads that could have meant it say so.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-
-use uuid::Uuid;
 
 use super::error::VaultError;
 use super::file::{self, Name, io_error};
-use super::hint::{Entry, Hint, Kind};
-use super::index::{FieldHash, Index, Place};
-use super::record::{Record, identify, parse};
-use crate::journal::disk::{Disk, DiskFile};
-use crate::journal::lines::{LineEnd, Lines};
-use crate::journal::{Cut, Damage, tail};
-
-/// Damaged records the report names one by one.
-const NAMED_MAX: usize = 100;
-/// Last records whose owners are remembered: more than one crash can leave behind the log.
-const RECENT_MAX: usize = 8 << 10;
+use super::hint::{Hint, Unsound};
+use super::index::{Closed, Places};
+use super::replaced::{self, Source};
+use super::scan::{Scanned, scan};
+use super::table::{NAMED_MAX, Place, Table};
+use crate::journal::disk::Disk;
+use crate::journal::{Cut, Damage};
 
 /// What an open found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VaultReport {
-    /// Records that count; erasures are records too.
+    /// Records; one that a newer file replaced is counted until a compaction removes it. Erasures are records too.
     pub records: u64,
     /// Files of records.
     pub files: usize,
@@ -68,9 +62,36 @@ pub(crate) struct Examined {
 /// Reads all records of a vault that nobody writes.
 pub(crate) fn examine(disk: &dyn Disk) -> Result<Examined, VaultError> {
     let loaded = load(disk, "", Hints::Ignored)?;
+    let damaged = loaded.damaged().1;
+    let mut files = loaded.closed;
+    if let Some(Last {
+        number,
+        size,
+        table,
+    }) = loaded.last
+    {
+        let places = Arc::new(Places::Known(table));
+        files.insert(number, Closed { size, places });
+    }
+    let sources = files.iter().map(|(file, closed)| Source {
+        file: *file,
+        places: Arc::clone(&closed.places),
+    });
+    let sources: Vec<_> = sources.collect();
+    // All were read, so no hint is asked for.
+    let replaced = replaced::find(&sources, &|_| Err(Unsound)).unwrap_or_default();
+    let mut sealed_files = HashSet::new();
+    for Source { file, places, .. } in &sources {
+        let Places::Known(table) = &**places else {
+            continue;
+        };
+        let large = table.large().iter();
+        let counts = large.filter(|(offset, _)| !replaced.contains(*file, **offset));
+        sealed_files.extend(counts.map(|(_, name)| name.clone()));
+    }
     Ok(Examined {
-        damaged: loaded.damaged_count,
-        sealed_files: loaded.referred().into_iter().map(Into::into).collect(),
+        damaged,
+        sealed_files,
     })
 }
 
@@ -83,24 +104,25 @@ pub(super) enum Hints {
     Ignored,
 }
 
-/// Everything the files say.
+/// What the files say.
 #[derive(Default)]
 pub(super) struct Loaded {
-    pub(super) index: Index,
-    /// Number and length of each file.
-    pub(super) files: Vec<(u32, u64)>,
+    pub(super) closed: BTreeMap<u32, Closed>,
+    /// The last file, if a record can be put behind its last one.
+    pub(super) last: Option<Last>,
     pub(super) cut: Option<Cut>,
-    pub(super) damaged: Vec<DamagedRecord>,
-    pub(super) damaged_count: u64,
-    /// Whether a record can be put behind the last one of the last file.
-    pub(super) appendable: bool,
     /// The last record under the current key.
     pub(super) proof: Option<Place>,
-    /// The last file's records, if they can all be read.
-    pub(super) hint: Option<Hint>,
-    sealed_files: HashMap<Uuid, Vec<(FieldHash, String)>>,
-    /// Whose the last records are, the newest last.
-    pub(super) recent: VecDeque<Uuid>,
+    /// Sealed files that records refer to, also those that a newer file replaced: what they refer to is a compaction's to
+    /// remove.
+    pub(super) referred: HashSet<String>,
+}
+
+/// The file that goes on.
+pub(super) struct Last {
+    pub(super) number: u32,
+    pub(super) size: u64,
+    pub(super) table: Table,
 }
 
 pub(super) fn names(disk: &dyn Disk) -> Result<Vec<Name>, VaultError> {
@@ -132,152 +154,90 @@ pub(super) fn load(disk: &dyn Disk, current_key: &str, hints: Hints) -> Result<L
         let last = Some(number) == numbers.last();
         // The last one can have a torn tail.
         let kept = hints == Hints::Kept && !last;
-        if let Some(hint) = kept
+        if let Some((hint, tail)) = kept
             .then(|| Hint::read(disk, *number, &*file, size))
             .flatten()
         {
-            loaded.hinted(*number, size, &hint, current_key);
+            loaded.note(*number, current_key, &tail.keys, &tail.large);
+            loaded.close(*number, size, Places::Hinted(hint));
             continue;
         }
-        loaded
-            .file(*number, &name, &file, size, last, current_key)
-            .map_err(|source| io_error("read", &name, source))?;
-        if let Some(hint) = loaded.hint.take_if(|_| kept) {
-            hint.write(disk, *number, size)
-                .map_err(|source| io_error("write", &file::hint(*number), source))?;
+        let scanned = scan(&file, &name, size, last, |_| ());
+        let scanned = scanned.map_err(|source| io_error("read", &name, source))?;
+        let Scanned {
+            table,
+            end,
+            cut,
+            appendable,
+        } = scanned;
+        loaded.note(*number, current_key, table.keys(), table.large());
+        loaded.cut = cut;
+        if last && appendable {
+            loaded.last = Some(Last {
+                number: *number,
+                size: end,
+                table,
+            });
+            continue;
         }
+        let hint = match kept && table.damaged_count() == 0 {
+            true => Hint::write(&table, disk, *number, size)
+                .map_err(|source| io_error("write", &file::hint(*number), source))?,
+            false => None,
+        };
+        let places = hint.map_or(Places::Known(table), Places::Hinted);
+        loaded.close(*number, end, places);
     }
     Ok(loaded)
 }
 
 impl Loaded {
-    /// Sealed files that records which count refer to.
-    pub(super) fn referred(&self) -> HashSet<&str> {
-        self.sealed_files
-            .values()
-            .flatten()
-            .map(|(_, name)| name.as_str())
-            .collect()
+    /// Number and length of each file.
+    pub(super) fn files(&self) -> impl Iterator<Item = (u32, u64)> {
+        let closed = self
+            .closed
+            .iter()
+            .map(|(number, file)| (*number, file.size));
+        closed.chain(self.last.iter().map(|last| (last.number, last.size)))
     }
 
-    fn file(
+    pub(super) fn records(&self) -> u64 {
+        let closed = self.closed.values().map(|file| file.places.slots());
+        closed.sum::<u64>() + self.last.as_ref().map_or(0, |last| last.table.slots())
+    }
+
+    /// The first records that cannot be read, and how many there are.
+    pub(super) fn damaged(&self) -> (Vec<DamagedRecord>, u64) {
+        let closed = self.closed.values().map(|file| file.places.damaged());
+        let last = self.last.iter().map(|last| &last.table);
+        let last = last.map(|table| (table.damaged(), table.damaged_count()));
+        let (mut first, mut count) = (Vec::new(), 0);
+        for (named, damaged) in closed.chain(last) {
+            let room = NAMED_MAX - first.len();
+            first.extend(named.iter().take(room).cloned());
+            count += damaged;
+        }
+        (first, count)
+    }
+
+    fn close(&mut self, number: u32, size: u64, places: Places) {
+        let places = Arc::new(places);
+        self.closed.insert(number, Closed { size, places });
+    }
+
+    fn note(
         &mut self,
-        number: u32,
-        name: &str,
-        file: &Arc<dyn DiskFile>,
-        size: u64,
-        last: bool,
+        file: u32,
         current_key: &str,
-    ) -> std::io::Result<()> {
-        let mut lines = Lines::new(Arc::clone(file), 0, size);
-        let (mut record, mut end) = (0, size);
-        self.appendable = true;
-        let mut hint = Hint::default();
-        let damaged_before = self.damaged_count;
-        while let Some(line) = lines.next_line()? {
-            record += 1;
-            let parsed = match line.end {
-                LineEnd::Newline => parse(line.bytes),
-                LineEnd::File => Err(Damage::Unterminated),
-                LineEnd::TooLong => Err(Damage::TooLong),
-            };
-            let byte = line.offset;
-            let place = Place {
-                file: number,
-                offset: byte as u32,
-            };
-            let damage = match parsed {
-                Ok(parsed) => {
-                    self.read(&parsed, place, current_key, &mut hint);
-                    continue;
-                }
-                Err(damage) => damage,
-            };
-            if last && tail::is_torn(file, byte, size)? {
-                self.cut = Some(Cut {
-                    file: name.into(),
-                    byte,
-                    bytes: size - byte,
-                });
-                end = byte;
-                break;
-            }
-            // Reading it must say that it is damaged, not give an older value.
-            match identify(line.bytes) {
-                Some((order, Some(field))) => self.index.put(order, FieldHash::of(field), place),
-                Some((order, None)) => self.index.erase(order, place),
-                None => {}
-            }
-            self.appendable = line.end == LineEnd::Newline;
-            self.damaged_count += 1;
-            if self.damaged.len() < NAMED_MAX {
-                self.damaged.push(DamagedRecord {
-                    file: name.into(),
-                    record,
-                    byte,
-                    damage,
-                });
-            }
-        }
-        self.files.push((number, end));
-        self.hint = (self.damaged_count == damaged_before).then_some(hint);
-        Ok(())
-    }
-
-    /// A closed file as its hint has it.
-    fn hinted(&mut self, number: u32, size: u64, hint: &Hint, current_key: &str) {
-        let place = |offset| Place {
-            file: number,
-            offset,
-        };
-        for (entry, large) in hint.entries() {
-            self.take(&entry, place(entry.offset), large);
-        }
-        let proof = hint.proof(current_key).map(place);
+        keys: &[(String, u32)],
+        large: &BTreeMap<u32, String>,
+    ) {
+        let proof = keys.iter().find(|(key, _)| key == current_key);
+        let proof = proof.map(|(_, offset)| Place {
+            file,
+            offset: *offset,
+        });
         self.proof = proof.or(self.proof);
-        self.files.push((number, size));
-    }
-
-    fn read(&mut self, record: &Record<'_>, place: Place, current_key: &str, hint: &mut Hint) {
-        let (order, field) = match record {
-            Record::Sealed(record) => (record.order, FieldHash::of(&record.field)),
-            Record::Erased { order } => (*order, FieldHash::ERASED),
-        };
-        let entry = Entry {
-            order,
-            field,
-            offset: place.offset,
-        };
-        let kind = Kind::of(record);
-        match &kind {
-            Kind::Large(name) => self.take(&entry, place, Some(name)),
-            Kind::Inline(key) => {
-                self.take(&entry, place, None);
-                self.proof = Some(place).filter(|_| key == current_key).or(self.proof);
-            }
-            Kind::Erased => self.take(&entry, place, None),
-        }
-        hint.push(&entry, kind);
-    }
-
-    fn take(&mut self, entry: &Entry, place: Place, large: Option<&str>) {
-        let (order, field) = (entry.order, entry.field);
-        if field == FieldHash::ERASED {
-            self.index.erase(order, place);
-            self.sealed_files.remove(&order);
-            return;
-        }
-        if self.recent.len() == RECENT_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(order);
-        self.index.put(order, field, place);
-        if let Some(files) = self.sealed_files.get_mut(&order) {
-            files.retain(|(of, _)| *of != field);
-        }
-        if let Some(name) = large {
-            let files = self.sealed_files.entry(order).or_default();
-            files.push((field, name.to_owned()));
-        }
+        self.referred.extend(large.values().cloned());
     }
 }

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::cipher::Context;
 use super::error::VaultError;
 use super::file::{self, io_error};
-use super::index::{FieldHash, Place};
 use super::record::{RawContent, Record, SealedRecord, decode_inline, parse};
 use super::sealer::SEALED_MAX;
 use super::shared::Shared;
+use super::table::{FieldHash, Place};
 use crate::journal::Damage;
 use crate::journal::disk::{DiskFile, read_full};
 use crate::journal::hash::ChainHash;
@@ -31,13 +31,11 @@ impl VaultReader {
     /// The latest value of this order and field. `None`: never there, or erased. While records are damaged
     /// that cannot be told apart from those, a miss is [`VaultError::Uncertain`].
     pub fn open(&self, order: Uuid, field: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
-        let hash = FieldHash::of(field);
-        let found = self.shared.locate(|index| index.get(order, hash))?;
-        let Some((place, file)) = found else {
-            return match self.shared.damaged.first() {
-                Some(first) if !self.is_erased(order) => Err(VaultError::Uncertain {
-                    damaged: self.shared.damaged_count,
-                    file: first.file.clone(),
+        let Some((place, file)) = self.shared.locate(order, FieldHash::of(field))? else {
+            return match self.shared.damaged() {
+                Some((first, damaged)) if !self.is_erased(order)? => Err(VaultError::Uncertain {
+                    damaged,
+                    file: first.file,
                     byte: first.byte,
                 }),
                 _ => Ok(None),
@@ -54,13 +52,13 @@ impl VaultReader {
     }
 
     /// Whether anything is stored of the order.
-    pub fn holds(&self, order: Uuid) -> bool {
-        self.shared.index().holds(order)
+    pub fn holds(&self, order: Uuid) -> Result<bool, VaultError> {
+        self.shared.holds(order)
     }
 
     /// Whether the order's data was erased and nothing was stored since under a field asked for.
-    pub fn is_erased(&self, order: Uuid) -> bool {
-        self.shared.index().get(order, FieldHash::ERASED).is_some()
+    pub fn is_erased(&self, order: Uuid) -> Result<bool, VaultError> {
+        Ok(self.shared.locate(order, FieldHash::ERASED)?.is_some())
     }
 
     fn unseal(
@@ -77,9 +75,7 @@ impl VaultReader {
 
     /// Whether the record at `place` opens: the proof that a key is the key of that name.
     pub(super) fn proves_key(&self, place: Place) -> Result<bool, VaultError> {
-        let Some((place, file)) = self.shared.locate(|_| Some(place))? else {
-            return Ok(true);
-        };
+        let file = self.shared.file(place.file)?;
         let source = Source { place, file };
         let line = source.line()?;
         match parse(&line).map_err(|damage| source.damaged(damage))? {
@@ -205,7 +201,7 @@ impl Source {
 /// Whether the record that counts for this order and field has its value in this file. When it cannot be
 /// read, it may have.
 pub(super) fn refers_to(shared: &Shared, order: Uuid, field: FieldHash, name: &str) -> bool {
-    let line = match shared.locate(|index| index.get(order, field)) {
+    let line = match shared.locate(order, field) {
         Ok(None) => return false,
         Ok(Some((place, file))) => Source { place, file }.line(),
         Err(error) => Err(error),

@@ -1,6 +1,6 @@
 //! The one writer of a vault: owned by the committer's thread, blocking, stopped by its first failure.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,20 +10,23 @@ use uuid::Uuid;
 use super::compact::Compaction;
 use super::error::VaultError;
 use super::file::{self, Name, io_error};
-use super::hint::{self, Entry, Hint, Kind};
-use super::index::{FieldHash, Place};
+use super::hint::{self, Hint};
+use super::index::{Active, Closed, Places};
 use super::keys::Keys;
-use super::open::{Hints, VaultReport, load, names};
+use super::open::{Hints, Loaded, VaultReport, load, names};
 use super::reader::VaultReader;
 use super::record::{Change, encode};
 use super::sealer::Sealer;
 use super::shared::Shared;
+use super::table::About;
 use crate::journal::append::{AppendFile, Fault};
 use crate::journal::disk::Disk;
 
 /// Largest file; keeps every offset inside 32 bits.
 const FILE_MAX: u64 = 1 << 30;
 const BUFFER_KEPT: usize = 4 << 20;
+/// Last records whose owners are told: more than one crash can leave behind the log.
+const RECENT_MAX: usize = 8 << 10;
 
 /// How a vault is opened.
 #[derive(Clone, Copy, Debug)]
@@ -49,14 +52,9 @@ pub struct Vault {
     active: Option<(u32, AppendFile)>,
     /// The number the next file gets.
     next: u32,
-    /// The active file's records, for when it is closed; none if one of them cannot be read.
-    hint: Option<Hint>,
-    /// Written and not synced: what the index learns at the sync.
-    pending: Vec<(Entry, Kind, u32)>,
-    /// Closed files, the oldest first, with their lengths.
-    closed: Vec<(u32, u64)>,
+    /// Written and not synced: what readers learn of at the sync.
+    pending: Vec<(About, u32)>,
     buffer: Vec<u8>,
-    recent: VecDeque<Uuid>,
 }
 
 impl Vault {
@@ -70,59 +68,45 @@ impl Vault {
         let key = keys.current()?;
         sync_last(&*disk)?;
         let mut loaded = load(&*disk, &key, Hints::Kept)?;
+        let swept = sweep(&*disk, &loaded)?;
+        let (damaged, damaged_count) = loaded.damaged();
+        let report = VaultReport {
+            records: loaded.records(),
+            files: loaded.files().count(),
+            bytes: loaded.files().map(|(_, size)| size).sum(),
+            cut: loaded.cut.take(),
+            damaged,
+            damaged_count,
+            swept,
+        };
+        let next = loaded.files().map(|(number, _)| number + 1).max();
+        let mut growing = Active::default();
         let mut active = None;
-        if let Some((number, size)) = loaded.files.last().copied() {
-            let name = file::records(number);
+        if let Some(last) = loaded.last {
+            let name = file::records(last.number);
             let file = disk
                 .open(&name, true)
                 .map_err(|e| io_error("open", &name, e))?;
-            if loaded.cut.is_some() {
-                let cut = file.truncate(size).and_then(|()| file.sync());
+            if report.cut.is_some() {
+                let cut = file.truncate(last.size).and_then(|()| file.sync());
                 cut.map_err(|source| io_error("cut the torn tail of", &name, source))?;
             }
-            if loaded.appendable {
-                loaded.files.pop();
-                active = Some((number, AppendFile::new(file, size)));
-            }
+            active = Some((last.number, AppendFile::new(file, last.size)));
+            growing = Active {
+                file: last.number,
+                table: last.table,
+            };
         }
-        let swept = sweep(&*disk, &loaded)?;
         disk.sync()
             .map_err(|source| io_error("sync", "the vault directory", source))?;
 
-        let closed = loaded.files;
-        let files = || {
-            closed
-                .iter()
-                .copied()
-                .chain(active.iter().map(|(n, file)| (*n, file.durable())))
-        };
-        let report = VaultReport {
-            records: loaded.index.records(),
-            files: files().count(),
-            bytes: files().map(|(_, size)| size).sum(),
-            cut: loaded.cut,
-            damaged: loaded.damaged.clone(),
-            damaged_count: loaded.damaged_count,
-            swept,
-        };
-        let next = files().map(|(number, _)| number + 1).max().unwrap_or(1);
-        let shared = Shared::new(
-            disk,
-            keys,
-            loaded.index,
-            loaded.damaged,
-            loaded.damaged_count,
-        );
         let vault = Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(disk, keys, loaded.closed, growing)),
             file_bytes: options.file_bytes.clamp(1, FILE_MAX),
             active,
-            next,
-            hint: loaded.hint,
+            next: next.unwrap_or(1),
             pending: Vec::new(),
-            closed,
             buffer: Vec::new(),
-            recent: loaded.recent,
         };
         vault.shared.master_key(&key)?;
         if let Some(place) = loaded.proof
@@ -133,12 +117,12 @@ impl Vault {
         Ok((vault, report))
     }
 
-    /// Whose the last few thousand records were at open, each once.
-    pub(crate) fn take_recent(&mut self) -> Vec<Uuid> {
-        let mut recent = Vec::from(mem::take(&mut self.recent));
+    /// Whose the last few thousand records are, each once.
+    pub(crate) fn recent(&self) -> Result<Vec<Uuid>, VaultError> {
+        let mut recent = self.shared.recent(RECENT_MAX)?;
         recent.sort_unstable();
         recent.dedup();
-        recent
+        Ok(recent)
     }
 
     /// Seals values for this vault on any thread.
@@ -173,21 +157,12 @@ impl Vault {
         self.buffer.clear();
         let name = file::records(number);
         for change in changes {
-            let (order, field) = match change {
-                Change::Put(sealed) => (sealed.order, FieldHash::of(&sealed.field)),
-                Change::Erase(order) => (*order, FieldHash::ERASED),
-            };
             let offset = active.written() + self.buffer.len() as u64;
             let barrier = !active.is_dirty() && self.buffer.is_empty();
             let encoded = encode(change, barrier, &mut self.buffer);
             encoded
                 .map_err(|source| self.shared.fail("encode for", &name, Fault::Broken(source)))?;
-            let entry = Entry {
-                order,
-                field,
-                offset: offset as u32,
-            };
-            self.pending.push((entry, Kind::of_change(change), number));
+            self.pending.push((About::change(change), offset as u32));
         }
         let appended = active.append(&self.buffer);
         self.active = Some((number, active));
@@ -211,20 +186,9 @@ impl Vault {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let mut index = self.shared.index_mut();
-        for (entry, kind, file) in self.pending.drain(..) {
-            let place = Place {
-                file,
-                offset: entry.offset,
-            };
-            if entry.field == FieldHash::ERASED {
-                index.erase(entry.order, place);
-            } else {
-                index.put(entry.order, entry.field, place);
-            }
-            if let Some(hint) = &mut self.hint {
-                hint.push(&entry, kind);
-            }
+        let mut active = self.shared.active_mut();
+        for (about, offset) in self.pending.drain(..) {
+            active.table.take(about, offset);
         }
         Ok(())
     }
@@ -244,31 +208,19 @@ impl Vault {
 
     fn tidy(&mut self, rekey_to: Option<String>) -> Result<Compaction, VaultError> {
         self.sync()?;
-        self.refresh_closed()?;
         let compaction = Compaction::begin(Arc::clone(&self.shared), self.file_bytes)?;
         let shared = &self.shared;
         let stale = self.active.take_if(|(number, file)| {
             let written = rekey_to.is_some() && file.durable() > 0;
-            written || shared.index().garbage(*number) > 0
+            debug_assert_eq!(*number, shared.active().file);
+            written || shared.active().table.replaced() > 0
         });
         if let Some((number, active)) = stale {
             self.close(number, active.durable())?;
         }
-        Ok(compaction.of(self.closed.clone(), rekey_to))
-    }
-
-    /// An earlier compaction may have replaced and removed closed files.
-    fn refresh_closed(&mut self) -> Result<(), VaultError> {
-        let disk = &self.shared.disk;
-        let present = names(&**disk)?;
-        self.closed
-            .retain(|(number, _)| present.contains(&Name::Records(*number)));
-        for (number, size) in &mut self.closed {
-            let name = file::records(*number);
-            let measured = disk.open(&name, false).and_then(|file| file.size());
-            *size = measured.map_err(|source| io_error("open", &name, source))?;
-        }
-        Ok(())
+        let closed = self.shared.closed();
+        let files = closed.iter().map(|(number, file)| (*number, file.size));
+        Ok(compaction.of(files.collect(), rekey_to))
     }
 
     /// The file to write to; a new one only when nothing is owed to the old one.
@@ -281,7 +233,7 @@ impl Vault {
                 match self.create() {
                     Ok(active) => {
                         self.close(number, size)?;
-                        self.hint = Some(Hint::default());
+                        self.shared.active_mut().file = active.0;
                         Ok(active)
                     }
                     Err(error) => {
@@ -293,7 +245,7 @@ impl Vault {
             Some(active) => Ok(active),
             None => {
                 let active = self.create()?;
-                self.hint = Some(Hint::default());
+                self.shared.active_mut().file = active.0;
                 Ok(active)
             }
         }
@@ -301,11 +253,13 @@ impl Vault {
 
     /// Nothing more is written to a file.
     fn close(&mut self, number: u32, size: u64) -> Result<(), VaultError> {
-        self.closed.push((number, size));
-        match self.hint.take() {
-            Some(hint) => hint::keep(&self.shared, hint, number, size),
-            None => Ok(()),
+        {
+            let mut closed = self.shared.closed_mut();
+            let Active { table, .. } = mem::take(&mut *self.shared.active_mut());
+            let places = Arc::new(Places::Known(table));
+            closed.insert(number, Closed { size, places });
         }
+        keep_hint(&self.shared, number)
     }
 
     fn create(&mut self) -> Result<(u32, AppendFile), VaultError> {
@@ -348,12 +302,37 @@ fn sync_last(disk: &dyn Disk) -> Result<(), VaultError> {
         .map_err(|source| io_error("sync", &name, source))
 }
 
+/// Writes the hint of a file that is closed, and lets go of what it says.
+pub(super) fn keep_hint(shared: &Shared, number: u32) -> Result<(), VaultError> {
+    let Some(Closed { size, places }) = shared.closed().get(&number).cloned() else {
+        return Ok(());
+    };
+    let Places::Known(table) = &*places else {
+        return Ok(());
+    };
+    if table.damaged_count() > 0 {
+        return Ok(());
+    }
+    let written = Hint::write(table, &*shared.disk, number, size);
+    let hint = written
+        .map_err(|source| shared.fail("write", &file::hint(number), Fault::Broken(source)))?;
+    if let Some(hint) = hint
+        && let Some(there) = shared.closed_mut().get_mut(&number)
+        && Arc::ptr_eq(&there.places, &places)
+    {
+        shared.hints.forget(number.into());
+        there.places = Arc::new(Places::Hinted(hint));
+    }
+    Ok(())
+}
+
 /// Removes what a crash left: a half compacted file, and large values no record refers to.
-fn sweep(disk: &dyn Disk, loaded: &super::open::Loaded) -> Result<u64, VaultError> {
-    let referred = loaded.referred();
+fn sweep(disk: &dyn Disk, loaded: &Loaded) -> Result<u64, VaultError> {
+    let numbers: HashSet<_> = loaded.files().map(|(number, _)| number).collect();
+    let is_damaged = loaded.damaged().1 > 0;
     let mut swept = 0;
     for name in names(disk)? {
-        if let Some(stray) = hint::is_stray(&name, &loaded.files) {
+        if let Some(stray) = hint::is_stray(&name, |number| numbers.contains(&number)) {
             let removed = disk.remove(&stray);
             removed.map_err(|source| io_error("remove", &stray, source))?;
             continue;
@@ -361,11 +340,7 @@ fn sweep(disk: &dyn Disk, loaded: &super::open::Loaded) -> Result<u64, VaultErro
         let name = match name {
             Name::Temporary => file::temporary().to_owned(),
             // A damaged record may be the one that refers to it.
-            Name::Sealed(name)
-                if loaded.damaged_count == 0 && !referred.contains(name.as_str()) =>
-            {
-                name
-            }
+            Name::Sealed(name) if !is_damaged && !loaded.referred.contains(&name) => name,
             _ => continue,
         };
         disk.remove(&name)

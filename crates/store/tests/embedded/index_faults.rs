@@ -70,16 +70,20 @@ async fn mended(without_handles: u64) {
         tokio::task::yield_now().await;
     }
     // Appends go on until too much waits, and are refused then.
-    let (mut number, mut refused) = (10, false);
-    while !refused {
+    // One refusal may only mean that the files just changed hands; those that follow each other mean that.
+    let (mut number, mut refused) = (10, 0);
+    while refused < 20 {
         let append = follow(id(number), None, vec![requested(number)]);
         let append = issuance_store::Append {
             sealed: vec![sealing(&format!("sealed {number}"))],
             ..append
         };
         match store.append(append).await {
-            Ok(_) => number += 1,
-            Err(AppendError::Store(StoreError::Overloaded)) => refused = true,
+            Ok(_) => (number, refused) = (number + 1, 0),
+            Err(AppendError::Store(StoreError::Overloaded)) => {
+                refused += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -10,7 +10,7 @@ use crate::book::Totals;
 use crate::journal::{ChainHash, Head};
 
 /// Raised whenever a row's stored form changes. The form of an order tells of itself: see [`SHAPE`].
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The one row about all rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]

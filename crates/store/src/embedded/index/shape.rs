@@ -1,11 +1,11 @@
-//! The form of an order as the index stores it, told by what examples of it look like today. An order gets a field, or an
+//! The form of an order as the index stores it, and of what it owes, told by what examples of it look like today. An order gets a field, or an
 //! event comes to mean something else, and an index of yesterday is found out by itself.
 //!
 //! The examples are the released events, whose golden files never change, folded by today's rules.
 
 use std::sync::LazyLock;
 
-use issuance_domain::{Order, OrderId, evolve};
+use issuance_domain::{Order, OrderId, Policy, evolve, outbox};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -58,6 +58,7 @@ const EVENTS: [&str; 28] = golden![
 /// Stands for the form of a stored order.
 pub(super) static SHAPE: LazyLock<String> = LazyLock::new(|| {
     let mut digest = Sha256::new();
+    let policy = Policy::standard();
     // Each event may be the one that leads elsewhere, so each is also left out once.
     let ways = (0..EVENTS.len()).map(Some).chain([None]);
     for left_out in ways {
@@ -68,6 +69,9 @@ pub(super) static SHAPE: LazyLock<String> = LazyLock::new(|| {
             }
             if let Some(next) = follow(order.as_ref(), event) {
                 digest.update(serde_json::to_vec(&next).unwrap_or_default());
+                // What it owes lies in the index, too.
+                let owed = outbox(&next, &policy);
+                digest.update(serde_json::to_vec(&owed).unwrap_or_default());
                 order = Some(next);
             }
         }

@@ -1,8 +1,8 @@
 //! An open by hints knows what an open by reading knows, whatever became of the hints.
 
 use super::super::hint::HINTED_FROM;
-use super::super::index::{FieldHash, Index};
-use super::super::open::{Hints, load};
+use super::super::index::Places;
+use super::super::table::FieldHash;
 use super::*;
 
 const VALUE: usize = 24 << 10;
@@ -45,23 +45,50 @@ fn filled(disk: &SimulatedDisk) -> Vault {
     vault
 }
 
-fn check(disk: &SimulatedDisk, keys: &Keyring) -> VaultReport {
-    let by_reading = load(disk, "k1", Hints::Ignored).unwrap();
-    let (vault, report) = open_large(disk, keys.clone());
-    assert_eq!(report.records, by_reading.index.records());
-    for file in 1..20 {
-        let garbage = by_reading.index.garbage(file);
-        assert_eq!(vault.shared().index().garbage(file), garbage, "{file}");
-    }
+/// Each record's place, and how much of each file no longer counts.
+fn known(vault: &Vault) -> Vec<String> {
+    let shared = vault.shared();
+    let mut known = Vec::new();
     for number in 0..120 {
         for field in ["request", "proof"].map(FieldHash::of) {
-            let place = |index: &Index| index.get(order(number), field);
-            let opened = vault.shared().index();
-            assert_eq!(place(&opened), place(&by_reading.index), "{number}");
+            let found = shared.locate(order(number), field).unwrap();
+            let place = found.map(|(place, _)| place);
+            known.push(format!("{number} {place:?}"));
         }
         let erased = number % 10 == 6;
-        assert_eq!(vault.reader().is_erased(order(number)), erased);
+        assert_eq!(vault.reader().is_erased(order(number)).unwrap(), erased);
+        assert_eq!(vault.reader().holds(order(number)).unwrap(), !erased);
     }
+    let files = shared.closed();
+    let files = files.iter().map(|(number, file)| {
+        let places = &file.places;
+        format!("{number} {} {}", places.slots(), places.replaced())
+    });
+    known.extend(files);
+    known
+}
+
+/// How many closed files are known by their hints alone.
+fn hinted(vault: &Vault) -> usize {
+    let closed = vault.shared().closed();
+    let hinted = closed
+        .values()
+        .filter(|file| matches!(*file.places, Places::Hinted(_)));
+    hinted.count()
+}
+
+fn check(disk: &SimulatedDisk, keys: &Keyring) -> VaultReport {
+    let bare = disk.copy();
+    hints(&bare)
+        .iter()
+        .for_each(|hint| bare.remove(hint).unwrap());
+    let (by_reading, expected) = open_large(&bare, keys.clone());
+    // As many large values are swept either way.
+    let (vault, report) = open_large(disk, keys.clone());
+    assert_eq!(report, expected);
+    assert_eq!(known(&vault), known(&by_reading));
+    let recent = |vault: &Vault| vault.recent().unwrap();
+    assert_eq!(recent(&vault), recent(&by_reading));
     for number in [0, 11, 46, 75] {
         let expected = match number % 10 {
             6 => None,
@@ -118,7 +145,10 @@ fn a_hint_that_is_not_sound_costs_a_read_and_nothing_else() {
             let disk = disk.copy();
             disk.put(&all[0], bytes);
             check(&disk, &ring());
-            assert_eq!(disk.bytes(&all[0]).unwrap(), whole, "it is made anew");
+            // What was not sound is gone, at once or when somebody came upon it.
+            let (vault, _) = open_large(&disk, ring());
+            assert_eq!(hinted(&vault), all.len());
+            assert!(disk.bytes(&all[0]).unwrap() == whole, "it is made anew");
         }
     }
     // A copy from before a compaction put back, or one of another file, is not what the hint is of.
@@ -173,4 +203,59 @@ fn a_power_cut_at_any_time_leaves_hints_that_are_right_or_none() {
     for seed in 0..5 {
         check(&disk.power_cut(seed), &ring());
     }
+}
+
+#[test]
+fn what_a_hint_says_is_not_kept_in_memory() {
+    let disk = SimulatedDisk::new();
+    let vault = filled(&disk);
+    let closed = hints(&disk).len();
+    assert_eq!(
+        (hinted(&vault), vault.shared().closed().len()),
+        (closed, closed)
+    );
+    drop(vault);
+    let (mut vault, _) = open_large(&disk, ring());
+    assert_eq!(hinted(&vault), closed);
+    // Nor what a compaction wrote.
+    vault.compaction().unwrap().run().unwrap();
+    assert_eq!(hinted(&vault), hints(&disk).len());
+}
+
+#[test]
+fn a_hint_that_goes_bad_under_an_open_vault_misleads_nobody() {
+    let disk = SimulatedDisk::new();
+    let expected = known(&filled(&disk));
+    for hint in hints(&disk) {
+        let whole = disk.bytes(&hint).unwrap();
+        for damage in [Damage::Flipped, Damage::Short, Damage::Gone] {
+            let disk = disk.copy();
+            let (vault, _) = open_large(&disk, ring());
+            let closed = hinted(&vault);
+            match damage {
+                Damage::Flipped => {
+                    let mut changed = whole.clone();
+                    changed[40] ^= 1;
+                    disk.put(&hint, &changed);
+                }
+                Damage::Short => disk.put(&hint, &whole[..100]),
+                Damage::Gone => disk.remove(&hint).unwrap(),
+            }
+            assert!(known(&vault) == expected, "{hint}");
+            assert_eq!(hinted(&vault), closed - 1);
+            drop(vault);
+            // A compaction asks it, too.
+            let (mut vault, _) = open_large(&disk, ring());
+            assert_eq!(hinted(&vault), closed);
+            disk.put(&hint, &whole[..100]);
+            assert!(vault.compaction().unwrap().run().unwrap().removed > 0);
+            assert_eq!(get(&vault, order(11), "request").unwrap(), "another");
+        }
+    }
+}
+
+enum Damage {
+    Flipped,
+    Short,
+    Gone,
 }
