@@ -166,6 +166,20 @@ impl Tracked {
         self.create().is_some_and(Sent::is_open)
     }
 
+    /// Whether the person behind its e-mail or phone may be of its own making: of an earlier key, or of an earlier send of
+    /// this one, where the call makes the person, too (contract §6.5).
+    pub(super) fn perhaps_its_own(&self) -> bool {
+        let makes_person = self.order.as_ref().is_some_and(|order| {
+            let create = order.submission(Purpose::CreateCard);
+            order.terms.cardholder_id.is_none()
+                && create.is_some_and(|create| create.cardholder.is_none())
+        });
+        makes_person
+            && self
+                .create()
+                .is_some_and(|sent| sent.maybe_arrived || sent.generation.0 > 1)
+    }
+
     /// Remembers what an event says, once it was judged.
     pub(super) fn remember(&mut self, body: &EventBody, seen: Seen) {
         self.act = None;

@@ -359,7 +359,9 @@ fn judge_failure(
     let refused = tracked.create().is_some_and(|sent| sent.refused.is_some());
     let proved = match kind {
         FailureKind::OperatorFailed => tracked.act == Some(OperatorAction::Fail),
-        FailureKind::Refused | FailureKind::Duplicate => !waiting && refused,
+        FailureKind::Refused => !waiting && refused,
+        // What an earlier send of its own may have left is looked for first.
+        FailureKind::Duplicate => !waiting && refused && (read || !tracked.perhaps_its_own()),
         FailureKind::Cancelled => read || (!waiting && !tracked.is_unknown()),
         FailureKind::CancelledByProvider => read,
         // Reported by a message that no read could confirm or deny for long.

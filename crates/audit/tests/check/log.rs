@@ -281,6 +281,20 @@ fn s30_unknown_is_called_failed() {
     breaks(S30, |_| vec![failed(FailureKind::CreationFailed, None)]);
     breaks(S30, |_| vec![failed(FailureKind::OperatorFailed, None)]);
     breaks(S30, |_| vec![failed(FailureKind::Refused, Some(answer()))]);
+    // The person that stands in the way may be what an earlier send left.
+    let taken = |cause, source: Source| {
+        move |world: &World| {
+            vec![
+                unanswered(cause, world.now),
+                started(1, 1, 1),
+                refused(RefusalClass::Duplicate),
+                failed(FailureKind::Duplicate, Some(source.clone())),
+            ]
+        }
+    };
+    breaks(S30, taken(SilenceCause::TimedOut, answer()));
+    sent_then(taken(SilenceCause::NotSent, answer())).is_sound();
+    sent_then(taken(SilenceCause::TimedOut, Source::LookUp)).is_sound();
     sent_then(|world| {
         vec![
             unanswered(SilenceCause::NotSent, world.now),
