@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use issuance_domain::{OrderId, Timestamp, Version};
 use issuance_store::journal::{
-    Directory, Disk, Head, OpenReport, Reader, Record, Scan, WithArchive,
+    Directory, Disk, Head, Noted, OpenReport, Reader, Record, Scan, WithArchive,
 };
 use issuance_store::{Position, Recorded, read_event};
 
@@ -58,6 +58,20 @@ impl Log {
     /// When the log ends before that head, or holds another event there.
     pub fn contains(&self, known: Head) -> Result<(), AuditError> {
         Ok(self.reader.contains(known)?)
+    }
+
+    /// How far the log in a data directory had come when its engine last noted it; none when there is no note, as beside a
+    /// copy of the journal. Read it before the log is opened: an engine at work goes on. Whether it was forged, only the
+    /// engine can tell, which has the key.
+    ///
+    /// # Errors
+    /// When the note cannot be read.
+    pub fn noted(path: &Path) -> Result<Option<Head>, AuditError> {
+        let noted = Noted::read(path).map_err(|source| AuditError::Open {
+            path: path.into(),
+            source,
+        });
+        Ok(noted?.map(|noted| noted.head))
     }
 
     /// What the open found: the last event, the segments, and what was never acknowledged.

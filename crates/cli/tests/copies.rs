@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use issuance::domain::Policy;
 use issuance::store::journal::{DataDir, Entry, Options, Writer};
+use issuance::store::vault::{Keyring, MasterKey};
+use issuance::store::{EmbeddedStore, Limits, Past, Store as _};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -242,4 +245,40 @@ fn a_backup_that_is_killed_or_has_no_room_is_not_there() {
     let (done, again) = run(&["restore", out_dir, "--to", restored.to_str().unwrap()]);
     assert!(done && again == said, "{again}");
     assert!(run(&["audit", "verify", restored.to_str().unwrap()]).0);
+}
+
+/// Without an index, only what the engine noted beside the log shows that it is not the newest.
+#[tokio::test]
+async fn a_log_that_was_emptied_or_cut_short_is_not_called_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(dir.path(), 12, 1 << 10);
+    let data_dir = data.to_str().unwrap();
+    let (sound, said) = run(&["audit", "verify", data_dir]);
+    assert!(sound && said.contains("nothing beside it shows"), "{said}");
+    let key = MasterKey::new([7; 32]);
+    DataDir::open(&data).unwrap().directory("vault").unwrap();
+    let (store, _) = EmbeddedStore::open(issuance::store::Options {
+        dir: data.clone(),
+        keys: Arc::new(Keyring::new("test", key)),
+        policy: Policy::standard(),
+        limits: Limits::default(),
+        past: Past::default(),
+    })
+    .unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    std::fs::remove_dir_all(data.join("index")).unwrap();
+    let (sound, said) = run(&["audit", "verify", data_dir]);
+    assert!(sound && said.contains("event 12"), "{said}");
+    let mut segments: Vec<_> = std::fs::read_dir(data.join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    segments.sort();
+    while let Some(last) = segments.pop() {
+        std::fs::remove_file(last).unwrap();
+        let (sound, said) = run(&["audit", "verify", data_dir]);
+        assert!(!sound, "{said}");
+        assert!(said.contains("had reached 12"), "{said}");
+    }
 }

@@ -130,13 +130,17 @@ fn verify(
     archive: Option<&Path>,
     output: Output,
 ) -> Result<(), Failure> {
+    // First: an engine at work goes on meanwhile.
+    let noted = Log::noted(dir).map_err(failed)?;
     let log = match archive {
         Some(archive) => Log::open_with_archive(dir, archive),
         None => Log::open(dir),
     };
     let log = log.map_err(failed)?;
+    let is_here = |head: &Head| head.position > log.opened().start.position;
+    let mut known = known.into_iter().chain(noted.filter(is_here));
     known
-        .map_or(Ok(()), |known| log.contains(known))
+        .try_for_each(|known| log.contains(known))
         .map_err(failed)?;
     let bar = progress(log.opened().head.position);
     let report = log
@@ -144,9 +148,9 @@ fn verify(
         .map_err(failed)?;
     bar.finish_and_clear();
     if output.json {
-        output.document(&in_json(&report))?
+        output.document(&in_json(&report, noted))?
     } else {
-        in_words(&report, output)?
+        in_words(&report, noted, output)?
     }
     if report.is_sound() {
         return Ok(());
@@ -158,7 +162,7 @@ fn verify(
     .hint("the chain is whole, so they were written like this: a newer engine, or a broken one"))
 }
 
-fn in_words(report: &Report, output: Output) -> Result<(), Failure> {
+fn in_words(report: &Report, noted: Option<Head>, output: Output) -> Result<(), Failure> {
     for finding in &report.findings {
         output.line(&format!(
             "{}: {} of {} {}",
@@ -178,6 +182,15 @@ fn in_words(report: &Report, output: Output) -> Result<(), Failure> {
         report.segments,
         report.bytes
     ))?;
+    output.line(&match noted {
+        Some(Head { position, .. }) => {
+            format!("event {position}, which its engine noted beside it, is in it")
+        }
+        None => {
+            "nothing beside it shows how far it had come: compare the head with one kept elsewhere"
+                .into()
+        }
+    })?;
     if let Some((first, last)) = &report.span {
         output.line(&format!("recorded from {first} to {last}"))?;
     }
@@ -192,11 +205,12 @@ fn in_words(report: &Report, output: Output) -> Result<(), Failure> {
     output.line(&format!("head {position}:{hash}"))
 }
 
-fn in_json(report: &Report) -> serde_json::Value {
+fn in_json(report: &Report, noted: Option<Head>) -> serde_json::Value {
     json!({
         "sound": report.is_sound(),
         "start": { "position": report.start.position, "hash": report.start.hash.to_string() },
         "head": { "position": report.head.position, "hash": report.head.hash.to_string() },
+        "noted": noted.map(|head| json!({ "position": head.position, "hash": head.hash.to_string() })),
         "segments": report.segments,
         "bytes": report.bytes,
         "records": report.records,

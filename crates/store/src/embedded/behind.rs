@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::index::{Index, IndexError};
+use super::noting::Noting;
 use super::replay::{ReplayError, catch_up};
 use super::shared::{Book, Shared, chain};
 use crate::book::{Rows, Totals};
@@ -156,6 +157,7 @@ pub(super) struct Writer {
     pub(super) behind: Arc<Behind>,
     /// The head of what is in the index for good.
     pub(super) reflected: Head,
+    pub(super) noting: Noting,
     /// Orders kept in memory although they are in the index.
     pub(super) orders_at_hand: usize,
 }
@@ -176,7 +178,10 @@ impl Writer {
         }
     }
 
-    fn close(&self, written: bool) {
+    fn close(&mut self, written: bool) {
+        if !self.shared.has_stopped() {
+            self.noting.end(self.shared.journal.head());
+        }
         let closed = if written {
             self.index.close()
         } else {
@@ -210,6 +215,7 @@ impl Writer {
         let rows = Rows::new(&self.index.door(), totals, position, self.orders_at_hand);
         *self.shared.book_mut() = Book { rows, head };
         self.reflected = head;
+        self.noting.note(head);
         self.behind.found();
         true
     }
@@ -238,6 +244,7 @@ impl Writer {
             self.behind.set_stuck(None);
         }
         self.reflected = head;
+        self.noting.note(head);
         let dropped = self.shared.book_mut().rows.thaw();
         // Many rows, and the lock is open again.
         drop((dropped, frozen));

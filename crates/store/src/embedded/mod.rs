@@ -16,6 +16,7 @@ mod behind;
 mod committer;
 mod index;
 mod keeper;
+mod noting;
 mod open;
 mod options;
 mod orphans;

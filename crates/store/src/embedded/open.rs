@@ -11,6 +11,7 @@ use super::behind::{self, Behind};
 use super::committer::Committer;
 use super::index::{Faults, Index, IndexError, Meta};
 use super::keeper;
+use super::noting::Noting;
 use super::options::{EmbeddedReport, IndexReport, OpenError, Options};
 use super::orphans;
 use super::replay::{self, ReplayError};
@@ -128,8 +129,15 @@ impl EmbeddedStore {
         };
         let (journal, journal_report) = opened?;
         let reader = journal.reader();
+        let mut noting = Noting::new(&dir, vault.sealer());
+        let noted = noting.known();
+        if known.is_none() && noted.is_none() && reader.head().position > 0 {
+            tracing::warn!(
+                "nothing beside the log shows how far it had come; compare its head with one kept elsewhere"
+            );
+        }
         let mut ahead_of = None;
-        for head in past.known.into_iter().chain(archived) {
+        for head in past.known.into_iter().chain(archived).chain(noted) {
             match reader.contains(head) {
                 Err(error) if past.accept_rollback && error.is_rollback() => {
                     ahead_of = ahead_of.max(Some(head.position));
@@ -160,12 +168,14 @@ impl EmbeddedStore {
         let behind = Behind::new(limits.unindexed_rows);
         let (queue, waiting) = work::queue(limits.queue, limits.queue_bytes);
         let reflected = shared.journal.head();
+        noting.note(reflected);
         let (keeper, tidier, mut keeping) = keeper::keeper(vault);
         let writer = behind::Writer {
             shared: Arc::clone(&shared),
             index,
             behind: Arc::clone(&behind),
             reflected,
+            noting,
             orders_at_hand: limits.orders_at_hand,
         };
         let watch = writer.index.watch();

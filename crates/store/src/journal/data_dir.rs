@@ -9,6 +9,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 
 use super::directory::{DIRECTORY, Directory};
 use super::disk::Disk;
+use super::noted::NOTED;
 use super::plain::{NotPlain, PLAIN};
 use super::segment::first_position;
 
@@ -17,7 +18,7 @@ const INDEX: &str = "index";
 /// The one directory sled keeps among its files.
 const BLOBS: &str = "blobs";
 /// Plain files beside the log.
-const FILES: [&str; 4] = [LOCK, "index.open", "index.redo", "index.probe"];
+const FILES: [&str; 5] = [LOCK, NOTED, "index.open", "index.redo", "index.probe"];
 /// `statfs` magic numbers of file systems whose locks or syncs depend on another machine.
 const NETWORK: [u32; 4] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x517b];
 

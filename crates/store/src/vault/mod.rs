@@ -10,6 +10,7 @@
 //! A field of an order is written once as a rule; of several records the latest counts. It knows orders as
 //! UUIDs and fields as text. It must not know what is in them.
 
+mod attest;
 mod cipher;
 mod compact;
 mod error;

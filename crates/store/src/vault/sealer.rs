@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::cipher::{Context, Nonce};
 use super::error::VaultError;
 use super::file;
+use super::keys::MasterKey;
 use super::record::Content;
 use super::shared::Shared;
 use crate::journal::append::Fault;
@@ -60,9 +61,7 @@ impl Sealer {
                 bytes: plaintext.len(),
             });
         }
-        let key = self.shared.keys.current()?;
-        check_name("key", &key, 64)?;
-        let master = self.shared.master_key(&key)?;
+        let (key, master) = self.current()?;
         let nonce: Nonce = random()?;
         let context = Context {
             order,
@@ -85,6 +84,18 @@ impl Sealer {
             nonce,
             content,
         })
+    }
+
+    /// The key new records are sealed with, and its name.
+    pub(super) fn current(&self) -> Result<(String, MasterKey), VaultError> {
+        let name = self.shared.keys.current()?;
+        check_name("key", &name, 64)?;
+        let key = self.shared.master_key(&name)?;
+        Ok((name, key))
+    }
+
+    pub(super) fn key(&self, name: &str) -> Result<MasterKey, VaultError> {
+        self.shared.master_key(name)
     }
 
     fn store(&self, sealed: &[u8]) -> Result<Content, VaultError> {

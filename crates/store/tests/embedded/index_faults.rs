@@ -181,7 +181,7 @@ async fn an_index_that_hangs_stops_the_store_and_is_not_waited_for() {
     const LONG: std::time::Duration = std::time::Duration::from_secs(30);
     let dir = tempfile::tempdir().unwrap();
     let mut impatient = options(dir.path());
-    impatient.limits.index_patience = std::time::Duration::from_millis(200);
+    impatient.limits.index_patience = std::time::Duration::from_secs(2);
     let gate = Gate::default();
     let (store, _) = EmbeddedStore::open_with_index(impatient, gate.hook(IndexStep::Put)).unwrap();
     fill(&store, 0..10).await;
@@ -381,7 +381,7 @@ async fn an_index_that_hangs_while_it_opens_is_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         copy(&made.path().join("data"), &dir.path().join("data"));
         let mut impatient = options(dir.path());
-        impatient.limits.index_patience = Duration::from_millis(500);
+        impatient.limits.index_patience = Duration::from_secs(1);
         let gate = Gate::default();
         gate.shut(true);
         let (sender, opened) = std::sync::mpsc::sync_channel(1);

@@ -16,6 +16,7 @@ mod forgetting;
 mod hands;
 mod index_faults;
 mod model;
+mod noted;
 mod pipeline;
 mod plain;
 mod salvage;

@@ -52,6 +52,7 @@ async fn nothing_but_a_plain_file_stands_in_a_files_place() {
     let segment = "journal/journal-00000000000000000001.jsonl";
     let places = [
         "lock",
+        "head",
         "index.open",
         "index.redo",
         "index.probe",
