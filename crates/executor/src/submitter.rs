@@ -225,15 +225,16 @@ impl Submitter {
         order: &Order,
         purpose: Purpose,
     ) -> Result<Option<SealedRequest>, StoreError> {
-        if purpose == Purpose::CancelCard && order.is_erased() {
-            return Ok(Some(SealedRequest::erased()));
-        }
         match self
             .handler
             .store()
             .open_sealed(order.id, &Field::Request)
             .await
         {
+            // Gone before it stands in the log that it is: a cancel needs nothing of it.
+            Ok(None) if purpose == Purpose::CancelCard && order.erasure.is_some() => {
+                Ok(Some(SealedRequest::erased()))
+            }
             Ok(sealed) => Ok(sealed.and_then(|plaintext| SealedRequest::open(&plaintext).ok())),
             Err(StoreError::Damaged { what }) => {
                 tracing::error!(order_id = %order.id, what, "an order's personal data cannot be read");

@@ -1,6 +1,6 @@
 //! Death at every step between an order and its card (F-014 to F-024).
 
-use issuance::domain::{EventBody, Generation, Policy, Retention};
+use issuance::domain::{EventBody, Generation, OperatorAct, OperatorAction, Policy, Retention};
 use issuance::store::Receipt;
 use issuance_simulator::{Answer, CardEntry, CardStatus, Endpoint, Fault, IdvOutcome, Running};
 use issuance_tests::requests::{simple, with_idv};
@@ -307,5 +307,36 @@ async fn f_122_an_erasure_survives_death_at_every_step() {
             }
             assert!(!second.holds_data_of(id).await);
         }
+    }
+}
+
+/// Erased in the vault, and the event that says so is lost: whoever cancels then finds no data, and a cancel needs none.
+#[tokio::test]
+async fn f_122_a_card_is_cancelled_between_an_erasure_and_its_event() {
+    let policy = Policy {
+        retention: Retention::For(millis(100)),
+        ..brief()
+    };
+    let erased = At::Event("personal_data_erased");
+    let first = Lives::begin(policy, Death::Unsynced, erased).await;
+    let id = first.place(simple(1)).await;
+    first.run().await;
+    let second = first.again(Death::After, erased);
+    assert!(!second.holds_data_of(id).await);
+    let act = OperatorAct {
+        actor: "ops:mina".into(),
+        reason: "no card is wanted".into(),
+        action: OperatorAction::Cancel,
+    };
+    second.engine.operate(id, act, None).await.unwrap();
+    second.run().await;
+    let last = second.end(&[id], "active").await;
+    let told = names(&last.engine, id).await;
+    for (name, times) in [
+        ("compensation_completed", 1),
+        ("personal_data_erased", 1),
+        ("key_expired", 0),
+    ] {
+        assert_eq!(count(&told, name), times, "{told:?}");
     }
 }
