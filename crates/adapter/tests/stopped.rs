@@ -16,7 +16,7 @@ use issuance_domain::{
     CardRequest, Command, Context, Generation, Order, OrderId, Placement, Policy, Purpose,
     SilenceCause, Timestamp, decide, evolve,
 };
-use issuance_executor::{Budget, Clock, Outcome, Provider as _, Window};
+use issuance_executor::{Budget, Clock, Moment, Outcome, Provider as _, Window};
 use issuance_simulator::{Config, Endpoint, Running, Simulator, product};
 use issuance_store::Salt;
 use issuance_uqpay::{BaseUrl, Client, Config as ClientConfig};
@@ -135,7 +135,7 @@ impl Stage {
     async fn send_after(&self, wall: i64, steady: i64) -> Outcome {
         let window = Window::open(
             self.clock.clone(),
-            self.clock.now(),
+            Moment::now(&*self.clock),
             self.clock.now().after(Duration::from_secs(30)),
         );
         let prepared = self

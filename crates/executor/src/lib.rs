@@ -30,5 +30,5 @@ pub use provider::{Heard, Outcome, PrepareError, Prepared, ProductError, Provide
 pub use recall::recall;
 pub use retry::Retry;
 pub use submitter::Submitter;
-pub use window::Window;
+pub use window::{Moment, Window};
 pub use worker::{Done, Gate, Performer, Worker, WorkerOptions};

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::product_breaker::{Pool, ProductBreaker};
 use crate::provider::{Heard, Outcome, Provider, Silence};
 use crate::retry::Retry;
-use crate::window::Window;
+use crate::window::{Moment, Window};
 use crate::worker::{Done, Gate, Performer};
 
 /// Performs submissions.
@@ -110,7 +110,8 @@ impl Performer for Submitter {
             }
         };
         let body_digest = sealed.salt.digest(&prepared.body);
-        let started_at = self.clock.now();
+        let begun = Moment::now(&*self.clock);
+        let started_at = begun.wall;
         // Before the intent is recorded: an order that must wait for the budget has nothing to record.
         let urgency = if attempts == 0 {
             Urgency::Submission
@@ -125,7 +126,7 @@ impl Performer for Submitter {
                 owed_key,
                 started_at.after(self.handler.policy().call_deadline),
             );
-            let window = Window::open(self.clock.clone(), started_at, until);
+            let window = Window::open(self.clock.clone(), begun, until);
             let sent = self
                 .provider
                 .submit(&order, &prepared, key, &sealed.salt, &window);
@@ -152,8 +153,9 @@ impl Performer for Submitter {
             return Ok(Done::Finished);
         };
 
+        let window = self.window(&decision.order, purpose, lease, begun);
         let outcome = self
-            .send(&decision.order, &prepared, key, &sealed, lease)
+            .send(&decision.order, &prepared, key, &sealed, &window)
             .await;
         match outcome {
             Outcome::Heard(heard) => {
@@ -250,12 +252,9 @@ impl Submitter {
         prepared: &crate::provider::Prepared,
         key: issuance_domain::IdempotencyKey,
         sealed: &SealedRequest,
-        lease: &Lease,
+        window: &Window,
     ) -> Outcome {
         let not_sent = || Outcome::Silent(Silence::new(SilenceCause::NotSent));
-        let Some(window) = self.window(order, prepared.purpose, lease) else {
-            return not_sent();
-        };
         // Paused, adopted or ended since the intent was recorded: others changed the order, and nothing may leave.
         match self.handler.store().order(order.id).await {
             Ok(Some(now))
@@ -269,15 +268,17 @@ impl Submitter {
         metrics::counter!("issuance_provider_calls_total", "call" => prepared.purpose.name())
             .increment(1);
         self.provider
-            .submit(order, prepared, key, &sealed.salt, &window)
+            .submit(order, prepared, key, &sealed.salt, window)
             .await
     }
 
-    fn window(&self, order: &Order, purpose: Purpose, lease: &Lease) -> Option<Window> {
-        let submission = order.submission(purpose)?;
-        let (first, started) = (submission.first_started_at?, submission.last_started_at?);
-        let until = leaves_until(first, started, lease.until, self.handler.policy());
-        Some(Window::open(self.clock.clone(), started, until))
+    fn window(&self, order: &Order, purpose: Purpose, lease: &Lease, begun: Moment) -> Window {
+        let first = order
+            .submission(purpose)
+            .and_then(|submission| submission.first_started_at)
+            .unwrap_or(begun.wall);
+        let until = leaves_until(first, begun.wall, lease.until, self.handler.policy());
+        Window::open(self.clock.clone(), begun, until)
     }
 
     /// The right to one call. An order that waits for its product goes behind the others of it; one that an operator

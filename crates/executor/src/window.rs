@@ -9,34 +9,49 @@ use issuance_domain::Timestamp;
 
 use crate::clock::Clock;
 
-/// Open from the record of an intent until its end; closed by a jump of the clock in either direction.
+/// One moment by both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// By the wall clock, which may be set.
+    pub wall: Timestamp,
+    /// By the steady one.
+    pub steady: Duration,
+}
+
+impl Moment {
+    /// This one.
+    #[must_use]
+    pub fn now(clock: &dyn Clock) -> Self {
+        let (wall, steady) = (clock.now(), clock.steady());
+        Self { wall, steady }
+    }
+}
+
+/// Open from the decision to record an intent until its end; closed by a jump of the clock in either direction.
 #[derive(Clone)]
 pub struct Window {
     clock: Arc<dyn Clock>,
-    opened: Timestamp,
-    opened_steady: Duration,
+    opened: Moment,
     length: Duration,
 }
 
 impl Window {
-    /// Opens with an intent recorded at `opened`, by the wall clock, and ends at `until` at the latest.
+    /// Opens with an intent decided on at `opened`, however long its record took, and ends at `until` at the latest.
     #[must_use]
-    pub fn open(clock: Arc<dyn Clock>, opened: Timestamp, until: Timestamp) -> Self {
-        let opened_steady = clock.steady();
+    pub fn open(clock: Arc<dyn Clock>, opened: Moment, until: Timestamp) -> Self {
         Self {
             clock,
             opened,
-            opened_steady,
-            length: until.since(opened),
+            length: until.since(opened.wall),
         }
     }
 
     /// Whether the call may leave now: to be asked right before its first byte.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let now = self.clock.now();
-        let steady = self.clock.steady().saturating_sub(self.opened_steady);
-        now >= self.opened && now.since(self.opened) < self.length && steady < self.length
+        let (now, opened) = (Moment::now(&*self.clock), self.opened);
+        let steady = now.steady.saturating_sub(opened.steady);
+        now.wall >= opened.wall && now.wall.since(opened.wall) < self.length && steady < self.length
     }
 }
 
@@ -86,15 +101,27 @@ mod tests {
             (86_401_000, 5, false),
         ] {
             let hands = Arc::new(Hands(Mutex::new((1_000, 7))));
-            let window = Window::open(hands.clone(), at(1_000), at(31_000));
+            let window = Window::open(hands.clone(), Moment::now(&*hands), at(31_000));
             *hands.0.lock().unwrap() = (wall, 7 + steady);
             assert_eq!(window.is_open(), open, "{wall} {steady}");
         }
-        let never = Window::open(
-            Arc::new(Hands(Mutex::new((5_000, 0)))),
-            at(5_000),
-            at(4_000),
-        );
+        let hands = Arc::new(Hands(Mutex::new((5_000, 0))));
+        let begun = Moment::now(&*hands);
+        let never = Window::open(hands, begun, at(4_000));
         assert!(!never.is_open(), "the key was too old before it began");
+    }
+
+    /// F-023: what the record took is part of it, by the steady clock, too: the other may have been set back meanwhile.
+    #[test]
+    fn f_023_a_slow_record_and_a_clock_set_back_meanwhile_lengthen_nothing() {
+        let at = Timestamp::from_millis;
+        for (recorded_in, sent_in, open) in [(20_000, 9_999, true), (20_000, 10_000, false)] {
+            let hands = Arc::new(Hands(Mutex::new((1_000, 7))));
+            let begun = Moment::now(&*hands);
+            *hands.0.lock().unwrap() = (1_000, 7 + recorded_in);
+            let window = Window::open(hands.clone(), begun, at(31_000));
+            *hands.0.lock().unwrap() = (1_000, 7 + recorded_in + sent_in);
+            assert_eq!(window.is_open(), open, "{recorded_in} {sent_in}");
+        }
     }
 }

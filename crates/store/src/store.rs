@@ -51,7 +51,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Claims tasks that are due, most urgent first. A claim keeps other claims off until it ends; it proves nothing.
     async fn lease(&self, ask: LeaseAsk) -> Result<Vec<Lease>, StoreError>;
 
-    /// Gives a claim back. With a time, the task is due then and counts one more try; without, it is due as before.
+    /// Gives a claim back. With a time, the task is due then and counts one more try; without, it is due when its order
+    /// says.
     /// A task that is no longer owed, or was claimed anew, is left alone.
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError>;
 

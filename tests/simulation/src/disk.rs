@@ -31,6 +31,22 @@ impl Disk {
         }
     }
 
+    fn tell(&self, does: &str, leases: &[Lease], due: Option<Timestamp>) {
+        let mut env = self.sim.lock();
+        let (now, node) = (env.now, self.life.node);
+        for Lease {
+            task, tries, until, ..
+        } in leases
+        {
+            env.trace.line(now, || {
+                let action = task.id.action.name();
+                let (order, until) = (task.id.order, until.millis() - now);
+                let due = due.map_or(task.due.millis(), Timestamp::millis) - now;
+                format!("node {node} {does} {action} of {order}, due in {due} ms, its until in {until} ms, {tries} tries")
+            });
+        }
+    }
+
     /// The simulated store writes at the first poll and syncs at a later one; in between a process can die, too.
     async fn write<T>(&self, points: [Point; 3], work: impl Future<Output = T>) -> T {
         let [before, written, durable] = points;
@@ -105,6 +121,7 @@ impl Store for Disk {
     async fn lease(&self, ask: LeaseAsk) -> Result<Vec<Lease>, StoreError> {
         let leases = self.store.lease(ask).await?;
         if !leases.is_empty() {
+            self.tell("claims", &leases, None);
             self.sim.boundary(self.life, Point::Leased).await;
         }
         Ok(leases)
@@ -112,6 +129,7 @@ impl Store for Disk {
 
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError> {
         self.sim.boundary(self.life, Point::Release).await;
+        self.tell("gives back", std::slice::from_ref(lease), due);
         self.store.release(lease, due).await
     }
 

@@ -22,8 +22,8 @@ use crate::trace::Trace;
 use crate::webhooks::Copy;
 use crate::wire::{Answered, Flight};
 
-/// A world of a hundred orders has far fewer; beyond, a batch would never end.
-const MOST_BOUNDARIES: u64 = 3_000_000;
+/// A world of a hundred orders has far fewer (S29).
+const MOST_BOUNDARIES: u64 = 1_000_000;
 /// When a run begins: a Monday in 2026.
 pub(crate) const BEGIN: i64 = 1_790_000_000_000;
 
@@ -124,8 +124,6 @@ pub(crate) struct Env {
     pub(crate) away_until: i64,
     /// Counts boundaries between effects.
     pub(crate) boundaries: u64,
-    /// There were too many of them: the world is not played to its end.
-    pub(crate) left: bool,
     /// Counts requests.
     pub(crate) requests: u64,
     /// Idempotency keys that have left once.
@@ -161,7 +159,6 @@ impl Env {
             healed: false,
             away_until: 0,
             boundaries: 0,
-            left: false,
             requests: 0,
             keys: BTreeSet::new(),
             spawned: Vec::new(),
@@ -360,7 +357,8 @@ impl Sim {
             let dies =
                 env.options.crash_at.contains(&env.boundaries) || env.draw(Family::Crash).is_some();
             if env.boundaries > MOST_BOUNDARIES {
-                env.left = true;
+                let what = format!("{MOST_BOUNDARIES} boundaries, and no end");
+                env.history.violate("S29", None, what);
                 None
             } else if dies && env.is_alive(life) {
                 let now = env.now;

@@ -180,7 +180,7 @@ impl World {
             self.poll_all();
             let due = {
                 let mut env = self.sim.lock();
-                if env.history.violation.is_some() || env.left {
+                if env.history.violation.is_some() {
                     break;
                 }
                 let before = env.now;
@@ -240,7 +240,7 @@ impl World {
             }
             let mut env = self.sim.lock();
             env.follow();
-            if env.history.violation.is_some() || env.left {
+            if env.history.violation.is_some() {
                 return;
             }
         }
@@ -556,9 +556,6 @@ impl World {
 
     fn report(self) -> Report {
         let mut env = self.sim.lock();
-        if env.left {
-            env.coverage.left_unfinished();
-        }
         for id in env.history.orders.clone() {
             if let Some(state) = env.history.order(id).map(|order| order.state.name()) {
                 env.coverage.ended(state);

@@ -158,8 +158,8 @@ impl Checker {
         let Some(ended) = tracked.ended.filter(|_| judged) else {
             return;
         };
-        let last = ended
-            .at
+        // An event has its decision's time: an end that waited to be recorded may be older than a send before it.
+        let last = (ended.at.max(sent.last))
             .after(self.rules.policy.call_deadline)
             .after(clocks);
         self.verdicts

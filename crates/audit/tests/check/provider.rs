@@ -2,7 +2,9 @@
 
 use issuance_audit::Invariant::*;
 use issuance_audit::{Call, Checker, Ending, Ledger, Outcome, ProviderFact, Rules};
-use issuance_domain::{By, CardStatus, EventBody, FailureKind, OperatorAction, Policy, Source};
+use issuance_domain::{
+    By, CardStatus, EventBody, FailureKind, OperatorAction, Policy, SilenceCause, Source,
+};
 use serde_json::json;
 
 use crate::world::*;
@@ -185,6 +187,28 @@ fn s28_a_create_call_long_after_the_end() {
     world.placed(1).accept(1).activate(1);
     world.is_sound();
     world.wait(minutes(5)).request(1, CREATE, 1, 200);
+    world.breaks(S28);
+}
+
+/// An event has its decision's time. One that waited to be recorded is older than what stands before it.
+#[test]
+fn s28_a_send_before_an_end_that_was_decided_on_earlier() {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1).request(1, CREATE, 1, 200);
+    world.card(1, 1).status(1, CardStatus::Active);
+    let decided = world.now;
+    world.wait(minutes(2));
+    world.event(1, unanswered(SilenceCause::TimedOut, world.now));
+    world.wait(minutes(2)).start(1, 1, 2);
+    world.together(1, [accepted(1), activated(1, Source::LookUp)]);
+    for told in world.told.iter_mut().rev().take(2) {
+        if let Told::Event(recorded) = told {
+            recorded.event.at = decided;
+        }
+    }
+    world.event(1, notified(6)).request(1, CREATE, 1, 200);
+    world.is_sound();
+    world.wait(minutes(2)).request(1, CREATE, 1, 200);
     world.breaks(S28);
 }
 

@@ -191,10 +191,9 @@ impl Tasks {
         if self.row(id).is_some_and(|row| row.epoch == lease.epoch) {
             self.change(id, |row| {
                 row.claimed_until = None;
-                if let Some(due) = due {
-                    row.due = due;
-                    row.tries = row.tries.saturating_add(1);
-                }
+                // Without a time the order's own counts, or who was put off to before it would be claimed without end.
+                row.due = due.unwrap_or(row.owed);
+                row.tries = row.tries.saturating_add(due.is_some().into());
             });
         }
         is_earlier(firsts, self.queues.firsts())

@@ -208,10 +208,8 @@ proptest! {
                     let due = wait.map(|wait| at(now + wait));
                     tasks.release(&lease, due);
                     if let Some(row) = model.get_mut(&lease.task.id).filter(|row| row.epoch == lease.epoch) {
-                        row.until = None;
-                        if let Some(due) = due {
-                            (row.due, row.tries) = (due, row.tries + 1);
-                        }
+                        let tries = row.tries + u32::from(due.is_some());
+                        (row.until, row.due, row.tries) = (None, due.unwrap_or(row.owed), tries);
                     }
                 }
             }

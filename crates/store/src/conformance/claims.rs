@@ -94,7 +94,7 @@ pub async fn a_newer_claim_wins<S: Subject>() {
     assert_eq!(world.store().tasks(id).await.unwrap()[0].leased_until, None);
 }
 
-/// Put off, a task counts a try and is due then; given back, it is due as before.
+/// Put off, a task counts a try and is due then; given back, it is due when its order says.
 pub async fn a_released_task_is_due_when_told<S: Subject>() {
     let world = World::<S>::start().await;
     world.place().await;
@@ -129,6 +129,32 @@ pub async fn a_released_task_is_due_when_told<S: Subject>() {
             .tries,
         2
     );
+}
+
+/// A clock that is set back can put a task off to before its order owes it. Who finds it not due gives it back, and must
+/// not be given it again at once.
+pub async fn a_task_given_back_waits_for_its_own_time<S: Subject>() {
+    let world = World::<S>::start().await;
+    let id = world.place().await;
+    world.append(id, vec![started(id)]).await.unwrap();
+    world.append(id, vec![unanswered(500)]).await.unwrap();
+    let lease = world
+        .lease(Kind::Submissions, at(500), at(600), 1)
+        .await
+        .remove(0);
+    world.store().release(&lease, Some(at(10))).await.unwrap();
+    let lease = world
+        .lease(Kind::Submissions, at(10), at(60), 1)
+        .await
+        .remove(0);
+    world.store().release(&lease, None).await.unwrap();
+    let next = world.store().next_due(Kind::Submissions).await.unwrap();
+    assert_eq!(next, Some(at(500)));
+    let lease = world
+        .lease(Kind::Submissions, at(500), at(600), 1)
+        .await
+        .remove(0);
+    assert_eq!((lease.tries, lease.task.due), (1, at(500)));
 }
 
 /// An append that leaves a task owed as it was leaves its claim, tries and due time as well.

@@ -73,6 +73,7 @@ macro_rules! store_conformance {
             a_claim_ends_by_itself
             a_newer_claim_wins
             a_released_task_is_due_when_told
+            a_task_given_back_waits_for_its_own_time
             the_same_task_keeps_its_claim
             a_due_time_the_order_moved_replaces_the_rows
             what_is_no_longer_owed_is_gone

@@ -72,10 +72,6 @@ impl Coverage {
         *self.counts.entry((kind, what, detail)).or_default() += 1;
     }
 
-    pub(crate) fn left_unfinished(&mut self) {
-        self.count("world", "left unfinished", "");
-    }
-
     pub(crate) fn family(&mut self, family: Family) {
         self.count("fault", family.name(), "");
     }
