@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::coverage::Coverage;
 use crate::options::Options;
+use crate::rng::mix;
 use crate::violation::Violation;
 use crate::world::{Report, run};
 
@@ -26,8 +27,12 @@ pub struct Batch {
     pub violations: BTreeMap<u64, Violation>,
     /// What was reached.
     pub coverage: Coverage,
+    /// The hashes of all runs as one number: a change that only makes runs cheaper leaves it.
+    pub trace: u64,
     /// How long it took.
     pub took: Duration,
+    /// How long processors worked for it.
+    pub worked: Duration,
 }
 
 /// How a batch runs.
@@ -65,7 +70,7 @@ pub fn batch(
     options: impl Fn(u64) -> Options + Sync,
     limits: Limits,
 ) -> Batch {
-    let begun = now();
+    let (begun, worked) = (now(), worked());
     let next = AtomicU64::new(numbers.start);
     let enough = AtomicBool::new(false);
     let whole = Mutex::new(Batch::default());
@@ -89,11 +94,13 @@ pub fn batch(
                 whole.twice += own.twice;
                 whole.violations.append(&mut own.violations);
                 whole.coverage.add(&own.coverage);
+                whole.trace ^= own.trace;
             });
         }
     });
     let mut whole = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
     whole.took = begun.elapsed();
+    whole.worked = self::worked().saturating_sub(worked);
     whole
 }
 
@@ -131,6 +138,7 @@ impl Batch {
         let report = run_caught(options, false);
         self.seeds += 1;
         self.coverage.add(&report.coverage);
+        self.trace ^= mix(seed ^ report.hash ^ mix(report.polls ^ mix(report.requests)));
         if twice {
             self.twice += 1;
             let again = run_caught(options, false);
@@ -152,4 +160,10 @@ impl Batch {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// What this process has had of all processors.
+fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! What came of a run, of many, and what they reached, for people.
 
+use std::time::Duration;
+
 use issuance_simulation::{Batch, Coverage, Report, excuses};
 
 /// The last notes of a run, and its verdict.
@@ -29,13 +31,20 @@ pub(crate) fn batch(done: &Batch) {
         println!("seed {seed:#x}: {violation}");
     }
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let rate = done.seeds as f64 / done.took.as_secs_f64();
+    let rate = |time: Duration, runs: u64| runs as f64 / time.as_secs_f64();
     println!(
-        "{} seeds in {:.1} s ({rate:.0} a second), {} of them twice; {} violations",
+        "{} seeds in {:.1} s ({:.0} a second), {} of them twice; {} violations",
         done.seeds,
         done.took.as_secs_f64(),
+        rate(done.took, done.seeds),
         done.twice,
         done.violations.len()
+    );
+    println!(
+        "{:.1} s of processor time ({:.0} runs a second); all traces {:#018x}",
+        done.worked.as_secs_f64(),
+        rate(done.worked, done.seeds + done.twice),
+        done.trace
     );
 }
 
