@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+
+use crate::text;
 
 /// An id or word from outside that we refuse, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,34 +20,27 @@ pub struct InvalidId {
 }
 
 /// The host's own word stays as it is.
-fn as_given(text: &str) -> Box<str> {
+fn as_given(text: &str) -> Arc<str> {
     text.into()
 }
 
 /// A UUID is the same in either case and is written in lower case (RFC 9562 §4); any other id is what it says.
-fn one_case(text: &str) -> Box<str> {
-    let hyphens = [8, 13, 18, 23];
-    let is_uuid = text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if hyphens.contains(&at) {
-                byte == b'-'
-            } else {
-                byte.is_ascii_hexdigit()
-            }
-        });
-    if is_uuid {
-        text.to_ascii_lowercase().into()
-    } else {
-        text.into()
+fn one_case(text: &str) -> Arc<str> {
+    // Nothing else of this length is one.
+    if text.len() != 36 {
+        return text.into();
+    }
+    match Uuid::try_parse(text) {
+        Ok(id) => (&*id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).into(),
+        Err(_) => text.into(),
     }
 }
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $written:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The id as text.
@@ -65,16 +61,22 @@ macro_rules! text_id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = InvalidId;
-            fn try_from(text: String) -> Result<Self, InvalidId> {
-                text.parse()
-            }
-        }
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0.into()
+                id.as_str().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                text::parse(deserializer)
             }
         }
 

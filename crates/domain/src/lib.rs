@@ -25,6 +25,7 @@ mod outbox;
 pub mod planted;
 mod product;
 mod request;
+mod text;
 mod time;
 mod transition;
 

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text;
 
 /// Why an amount or a currency was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,9 +74,8 @@ impl fmt::Display for Amount {
 }
 
 /// A currency word. Which ones a product takes is the product's to say (contract §2.2), so the set is open.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Currency(Box<str>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Currency(Arc<str>);
 
 impl Currency {
     /// The word, e.g. `USD`.
@@ -96,16 +98,15 @@ impl FromStr for Currency {
     }
 }
 
-impl TryFrom<String> for Currency {
-    type Error = InvalidMoney;
-    fn try_from(text: String) -> Result<Self, InvalidMoney> {
-        text.parse()
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-impl From<Currency> for String {
-    fn from(currency: Currency) -> Self {
-        currency.0.into()
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::parse(deserializer)
     }
 }
 

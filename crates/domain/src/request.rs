@@ -303,7 +303,7 @@ impl Personal {
 /// The provider's `cardholder_required_fields` as the host gave them: a JSON object whose members are all in the table
 /// of contract §2.2. Personal from end to end, so its `Debug` shows names of members only.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
+#[serde(try_from = "Map<String, Value>")]
 pub struct CardholderFields(Map<String, Value>);
 
 /// A member the provider's table does not have.

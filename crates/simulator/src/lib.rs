@@ -28,6 +28,7 @@ mod control;
 mod durable;
 mod errors;
 mod faults;
+mod hex;
 mod idv;
 mod ledger;
 mod local;

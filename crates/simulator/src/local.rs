@@ -230,9 +230,12 @@ impl Local {
         self.state.version()
     }
 
-    /// Every card, oldest first.
-    pub fn cards(&self) -> impl Iterator<Item = CardEntry> + '_ {
-        self.state.card_entries()
+    /// Cards that have taken more statuses than are `known` of them, oldest first.
+    pub fn cards_beyond(
+        &self,
+        known: impl Fn(Uuid) -> Option<usize>,
+    ) -> impl Iterator<Item = CardEntry> {
+        self.state.card_entries_beyond(known)
     }
 
     /// Requests to the API from this number on, oldest first.

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::system_now;
 use crate::config::TimestampUnit;
+use crate::hex::hex;
 use crate::state::Dispatch;
 use crate::world::World;
 
@@ -23,7 +24,7 @@ pub(crate) fn sign(secret: &str, body: &[u8], timestamp: &str) -> String {
     };
     mac.update(body);
     mac.update(timestamp.as_bytes());
-    hex::encode(mac.finalize().into_bytes())
+    hex(&mac.finalize().into_bytes())
 }
 
 /// The client deliveries go out by.

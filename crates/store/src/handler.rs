@@ -137,6 +137,13 @@ impl CommandHandler {
                 self.name_owner(order, observation).await?;
             }
             let events = decide(before.as_deref(), command, &context)?;
+            if let (true, Some(order)) = (events.is_empty(), &before) {
+                return Ok(Decision {
+                    events,
+                    order: order.clone(),
+                    position: None,
+                });
+            }
             let corrupt = |source: CorruptHistory| StoreError::Corrupt { order: id, source };
             let after =
                 Projection::after(id, before.as_deref(), &events, &self.policy).map_err(corrupt)?;
@@ -144,13 +151,6 @@ impl CommandHandler {
                 return Err(Rejection::Unknown { order: id }.into());
             };
             let order = projection.order.clone();
-            if events.is_empty() {
-                return Ok(Decision {
-                    events,
-                    order,
-                    position: None,
-                });
-            }
             // What comes late for an order that was erased is not kept again.
             let erased = before.as_deref().is_some_and(Order::is_erased);
             let append = Append {

@@ -26,12 +26,13 @@ impl Salt {
         // The length is fixed, and HMAC takes any.
         let keyed =
             Hmac::<Sha256>::new_from_slice(&*self.0).map(|mac| mac.chain_update(bytes).finalize());
-        Digest(
-            keyed
-                .map(|tag| hex::encode(tag.into_bytes()))
-                .unwrap_or_default()
-                .into(),
-        )
+        let mut digits = [0; 64];
+        let written = keyed.is_ok_and(|tag| {
+            let tag = tag.into_bytes();
+            hex::encode_to_slice(tag, &mut digits).is_ok()
+        });
+        let digits = str::from_utf8(&digits).ok().filter(|_| written);
+        Digest(digits.unwrap_or_default().into())
     }
 }
 

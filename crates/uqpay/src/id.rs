@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::read;
 
 /// Longest identifier accepted; the provider's are UUIDs of 36 characters.
 const MAX_LEN: usize = 64;
@@ -13,28 +16,15 @@ const MAX_LEN: usize = 64;
 pub struct InvalidId;
 
 fn checked(text: &str) -> Result<String, InvalidId> {
+    // The same in either case (RFC 9562 §4), so that two of them are compared as they stand.
+    if let (36, Ok(id)) = (text.len(), Uuid::try_parse(text)) {
+        return Ok(id.hyphenated().to_string());
+    }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !(1..=MAX_LEN).contains(&text.len()) || !text.bytes().all(allowed) {
         return Err(InvalidId);
     }
-    // The same in either case (RFC 9562 §4), so that two of them are compared as they stand.
-    if is_uuid(text) {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
-fn is_uuid(text: &str) -> bool {
-    let hyphens = [8, 13, 18, 23];
-    let fits = |(at, byte): (usize, u8)| {
-        if hyphens.contains(&at) {
-            byte == b'-'
-        } else {
-            byte.is_ascii_hexdigit()
-        }
-    };
-    text.len() == 36 && text.bytes().enumerate().all(fits)
+    Ok(text.to_owned())
 }
 
 macro_rules! id {
@@ -82,8 +72,7 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
+                read::parsed(deserializer)
             }
         }
     };

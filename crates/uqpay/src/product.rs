@@ -3,9 +3,9 @@
 //! Only the schema's shape lives here; checking a request against it is the host's business.
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::read::Tree;
 use crate::{CardForm, KycLevel, ModeType, ProductId, ProductStatus, read};
 
 /// One card product.
@@ -98,22 +98,22 @@ fn required_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Require
     }))
 }
 
-fn read_schema(value: &Value) -> RequiredFields {
+fn read_schema(value: &Tree<'_>) -> RequiredFields {
     let mut budget = RequiredFields::MAX_ENTRIES;
     match value {
-        Value::Null => RequiredFields::Basic,
-        Value::Array(entries) if entries.is_empty() => RequiredFields::Basic,
+        Tree::Null => RequiredFields::Basic,
+        Tree::List(entries) if entries.is_empty() => RequiredFields::Basic,
         value => read_entries(value, 1, &mut budget)
             .map_or_else(|problem| problem, RequiredFields::Schema),
     }
 }
 
 fn read_entries(
-    value: &Value,
+    value: &Tree<'_>,
     depth: usize,
     budget: &mut usize,
 ) -> Result<Vec<RequiredField>, RequiredFields> {
-    let Value::Array(entries) = value else {
+    let Tree::List(entries) = value else {
         return Err(RequiredFields::Unreadable);
     };
     if depth > RequiredFields::MAX_DEPTH || entries.len() > *budget {
@@ -127,14 +127,14 @@ fn read_entries(
 }
 
 fn read_entry(
-    entry: &Value,
+    entry: &Tree<'_>,
     depth: usize,
     budget: &mut usize,
 ) -> Result<RequiredField, RequiredFields> {
     let text = |name: &str| {
         entry
             .get(name)
-            .and_then(Value::as_str)
+            .and_then(Tree::as_str)
             .map(str::trim)
             .filter(|text| !text.is_empty())
     };
@@ -143,16 +143,13 @@ fn read_entry(
         kind if kind.eq_ignore_ascii_case("string") => FieldKind::Text,
         kind if kind.eq_ignore_ascii_case("object") => {
             FieldKind::Object(match entry.get("fields") {
-                None | Some(Value::Null) => Vec::new(),
+                None | Some(Tree::Null) => Vec::new(),
                 Some(fields) => read_entries(fields, depth + 1, budget)?,
             })
         }
         kind => FieldKind::Unknown(kind.to_owned()),
     };
-    let required = entry
-        .get("required")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let required = matches!(entry.get("required"), Some(Tree::Flag(true)));
     Ok(RequiredField {
         name,
         kind,

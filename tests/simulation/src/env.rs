@@ -249,11 +249,11 @@ impl Env {
 
     /// Looks at what the log says now.
     pub(crate) fn follow(&mut self) {
-        let store = self.store.clone();
-        let mut after = self.history.head();
-        if !matches!(store.head().now_or_never(), Some(Ok(head)) if head > self.read_to) {
+        if self.store.reach().is_none_or(|head| head <= self.read_to) {
             return;
         }
+        let store = self.store.clone();
+        let mut after = self.history.head();
         loop {
             let Some(Ok((records, read_to))) = store.read_after(after, 256).now_or_never() else {
                 return;

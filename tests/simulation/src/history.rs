@@ -17,6 +17,8 @@ use issuance_store::{
     Alias, HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Standing, Store,
 };
 
+use uuid::Uuid;
+
 use crate::coverage::Coverage;
 use crate::options::Options;
 use crate::violation::Violation;
@@ -59,7 +61,7 @@ pub(crate) struct History {
     pub(crate) orders: BTreeSet<OrderId>,
     keys: BTreeMap<String, Key>,
     /// Statuses told of each card.
-    cards: BTreeMap<String, usize>,
+    cards: BTreeMap<Uuid, usize>,
     provider_version: u64,
     requests_read: u64,
     attempts: BTreeMap<u64, (u64, String)>,
@@ -341,8 +343,10 @@ impl History {
         }
         if provider.version() != self.provider_version {
             self.provider_version = provider.version();
-            for card in provider.cards() {
-                self.take_card(&card);
+            let known = |card| self.cards.get(&card).copied();
+            let news: Vec<_> = provider.cards_beyond(known).collect();
+            for card in &news {
+                self.take_card(card);
             }
         }
         self.look();
@@ -354,7 +358,7 @@ impl History {
             .metadata
             .get(METADATA_ORDER_KEY)
             .and_then(|order| order.as_str());
-        let told = match self.cards.get(&name) {
+        let told = match self.cards.get(&card.card_id) {
             Some(told) => *told,
             None => {
                 if let Some(fact) = made(card, order) {
@@ -376,7 +380,7 @@ impl History {
                 });
             }
         }
-        self.cards.insert(name, card.history.len());
+        self.cards.insert(card.card_id, card.history.len());
     }
 
     /// A host was told that its order is taken.
@@ -407,9 +411,13 @@ impl History {
         if forged {
             return self.violate("S5", None, "a forged webhook was taken".into());
         }
-        let id = serde_json::from_str::<serde_json::Value>(body)
+        #[derive(serde::Deserialize)]
+        struct Named {
+            event_id: Option<String>,
+        }
+        let id = serde_json::from_str::<Named>(body)
             .ok()
-            .and_then(|body| Some(body.get("event_id")?.as_str()?.to_owned()));
+            .and_then(|body| body.event_id);
         self.checker.outside(&Outside::Delivered {
             message: id.as_deref().and_then(|id| id.parse().ok()),
             genuine: true,

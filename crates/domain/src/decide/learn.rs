@@ -1,6 +1,8 @@
 //! What a fact makes of an order (contract §9). Outer match by state, inner by fact, so that a new fact or state cannot
 //! slip through in silence. The order in which facts arrive must not matter once a look-up has followed them.
 
+use std::borrow::Cow;
+
 use crate::attention::{AttentionReason, Discrepancy};
 use crate::command::Context;
 use crate::echo::Mismatch;
@@ -66,14 +68,22 @@ fn learn_ids(order: &Order, heard: ProviderIds, source: &Source) -> Vec<EventBod
 }
 
 /// The order as it will be after events that were just decided.
-pub(super) fn fold(order: &Order, events: &[EventBody], context: &Context<'_>) -> Order {
-    events.iter().fold(order.clone(), |order, body| {
+pub(super) fn fold<'a>(
+    order: &'a Order,
+    events: &[EventBody],
+    context: &Context<'_>,
+) -> Cow<'a, Order> {
+    let mut known = Cow::Borrowed(order);
+    for body in events {
         let event = crate::event::Event {
             at: context.now,
             body: body.clone(),
         };
-        evolve(order.id, Some(order.clone()), &event).unwrap_or(order)
-    })
+        if let Ok(after) = evolve(order.id, Some(known.as_ref().clone()), &event) {
+            known = Cow::Owned(after);
+        }
+    }
+    known
 }
 
 pub(super) fn judge(

@@ -13,7 +13,7 @@ use super::outgoing::Outgoing;
 use super::{replay, token};
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
-use crate::faults::{Endpoint, Fault, Moment, merge};
+use crate::faults::{Endpoint, Fault, Moment, Subject, merge};
 use crate::ledger::{Answer, RequestEntry};
 use crate::state::{Account, Caller, State};
 use crate::variants;
@@ -93,15 +93,13 @@ pub(crate) fn begin(
             ));
         }
     };
-    let mut subject = incoming
-        .operation
-        .as_ref()
-        .map(|operation| operation.subject(state))
-        .unwrap_or_default();
-    subject.endpoint = Some(incoming.endpoint);
     let (rule, fault) = match fault {
         Some(fault) => (Some("caller".to_owned()), Some(fault)),
-        None => state.take_fault(&subject, Fault::is_of_answer).unzip(),
+        None if state.faults.is_empty() => (None, None),
+        None => {
+            let subject = subject(state, incoming);
+            state.take_fault(&subject, Fault::is_of_answer).unzip()
+        }
     };
     let admitted = Admitted {
         client,
@@ -141,6 +139,19 @@ pub(crate) fn begin(
         outcome,
         now,
     ))
+}
+
+/// What the script's rules are held against.
+fn subject(state: &State, incoming: &Incoming) -> Subject {
+    let subject = incoming
+        .operation
+        .as_ref()
+        .map(|operation| operation.subject(state))
+        .unwrap_or_default();
+    Subject {
+        endpoint: Some(incoming.endpoint),
+        ..subject
+    }
 }
 
 /// The door: credentials, limits, key, account.

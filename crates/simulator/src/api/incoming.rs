@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::operation::Operation;
 use crate::errors::{self, Refusal};
 use crate::faults::Endpoint;
+use crate::hex::hex;
 
 /// Contract §8 no. 35: the real limit is unknown; this leaves room for a few images.
 const LARGEST_BODY: usize = 16 << 20;
@@ -80,14 +81,14 @@ impl Incoming {
             path: uri.path().to_owned(),
             path_and_query: uri
                 .path_and_query()
-                .map(ToString::to_string)
+                .map(|path| path.as_str().to_owned())
                 .unwrap_or_default(),
             token: header("x-auth-token"),
             idempotency_key: header("x-idempotency-key"),
             on_behalf_of: header("x-on-behalf-of"),
             client_id: header("x-client-id").unwrap_or_default(),
             api_key: header("x-api-key").unwrap_or_default(),
-            body_sha256: hex::encode(Sha256::digest(body.unwrap_or_default())),
+            body_sha256: hex(&Sha256::digest(body.unwrap_or_default())),
             operation,
             method,
         }
@@ -99,7 +100,9 @@ impl Incoming {
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    let value = headers.get(name)?.as_bytes();
+    Some(match str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(value).into_owned(),
+    })
 }

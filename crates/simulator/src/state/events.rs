@@ -37,7 +37,11 @@ impl State {
         taken
     }
 
+    /// What rules are held against; without rules nobody asks.
     pub(crate) fn subject_of_card(&self, card: &Card) -> Subject {
+        if self.faults.is_empty() {
+            return Subject::default();
+        }
         let email = self
             .cardholder(card.cardholder_id)
             .map(|holder| holder.text("email").to_owned());
@@ -204,7 +208,8 @@ impl State {
             Some(true) => Naming::Swapped,
             Some(false) => Naming::Current,
         };
-        let mut envelope = envelope(&event, event_id, naming);
+        let data = std::mem::take(&mut event.data);
+        let mut envelope = envelope(&event, data, event_id, naming);
         if let Some(choice) = choice {
             variants::event(choice, naming, event.name, &mut envelope);
         }
@@ -241,7 +246,7 @@ impl State {
     }
 }
 
-fn envelope(event: &Event, event_id: Uuid, naming: Naming) -> Map<String, Value> {
+fn envelope(event: &Event, data: Value, event_id: Uuid, naming: Naming) -> Map<String, Value> {
     let (version, category, dotted) = match naming {
         Naming::Current => ("V1.6.0", "event_name", "event_type"),
         Naming::Swapped => ("V1.5.2", "event_type", "event_name"),
@@ -252,6 +257,6 @@ fn envelope(event: &Event, event_id: Uuid, naming: Naming) -> Map<String, Value>
     envelope.insert(dotted.into(), event.name.into());
     envelope.insert("event_id".into(), json!(event_id));
     envelope.insert("source_id".into(), json!(event.source_id));
-    envelope.insert("data".into(), event.data.clone());
+    envelope.insert("data".into(), data);
     envelope
 }

@@ -1,6 +1,9 @@
 //! The ledger read from the state.
 
+use uuid::Uuid;
+
 use super::State;
+use super::entities::Card;
 use crate::clock::Millis;
 use crate::ledger::{
     CardEntry, CardOrderEntry, CardholderEntry, DeliveryEntry, Ledger, RequestEntry,
@@ -15,7 +18,17 @@ impl State {
 
     /// Every card, oldest first.
     pub(crate) fn card_entries(&self) -> impl Iterator<Item = CardEntry> + '_ {
-        self.cards.iter().map(|card| CardEntry {
+        self.card_entries_beyond(|_| None)
+    }
+
+    /// Cards that have taken more statuses than are known of them, oldest first.
+    pub(crate) fn card_entries_beyond(
+        &self,
+        known: impl Fn(Uuid) -> Option<usize>,
+    ) -> impl Iterator<Item = CardEntry> {
+        let is_news =
+            move |card: &&Card| known(card.id).is_none_or(|known| known < card.history.len());
+        self.cards.iter().filter(is_news).map(|card| CardEntry {
             card_id: card.id,
             card_order_id: card.order_id,
             cardholder_id: card.cardholder_id,

@@ -2,12 +2,29 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::State;
 use super::entities::Token;
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
+
+/// `{"alg":"HS256","typ":"JWT"}`
+const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+
+/// What a token says of itself.
+#[derive(Serialize)]
+struct Claims<'a> {
+    api_version: &'a str,
+    bus_type: &'a str,
+    client_id: &'a str,
+    entity_id: &'a str,
+    exp: Millis,
+    jti: Uuid,
+    parent_entity_id: &'a str,
+    short_entity_id: Option<&'a str>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
@@ -56,23 +73,19 @@ impl State {
         }
         let expires_at = now + millis(self.config.token_lifetime);
         let entity = self.entity_id.to_string();
-        let claims = json!({
-            "entity_id": entity,
-            "short_entity_id": entity.get(..8),
-            "parent_entity_id": entity,
-            "client_id": client,
-            "api_version": "V1.6.0",
-            "bus_type": "ISSUING",
-            "jti": self.rng.uuid(),
-            "exp": expires_at / 1000,
-        });
+        let claims = Claims {
+            api_version: "V1.6.0",
+            bus_type: "ISSUING",
+            client_id: client,
+            entity_id: &entity,
+            exp: expires_at / 1000,
+            jti: self.rng.uuid(),
+            parent_entity_id: &entity,
+            short_entity_id: entity.get(..8),
+        };
+        let claims = serde_json::to_vec(&claims).unwrap_or_default();
         let signature: Vec<u8> = (0..4).flat_map(|_| self.rng.next().to_be_bytes()).collect();
-        let token = format!(
-            "{}.{}.{}",
-            base64url(br#"{"alg":"HS256","typ":"JWT"}"#),
-            base64url(claims.to_string().as_bytes()),
-            base64url(&signature)
-        );
+        let token = format!("{HEADER}.{}.{}", base64url(&claims), base64url(&signature));
         self.live_tokens_prune(now);
         let token = Token {
             client: client.to_owned(),
@@ -134,7 +147,12 @@ fn base64url(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::base64url;
+    use super::{HEADER, base64url};
+
+    #[test]
+    fn the_header_says_what_it_should() {
+        assert_eq!(base64url(br#"{"alg":"HS256","typ":"JWT"}"#), HEADER);
+    }
 
     #[test]
     fn base64url_matches_rfc_4648() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::SimulatedStore;
 use super::state::State;
 use crate::error::StoreError;
+use crate::position::Position;
 
 impl SimulatedStore {
     /// The process dies, and another opens what is durable. Whoever still holds this store hears that it has stopped.
@@ -30,6 +31,12 @@ impl SimulatedStore {
             State::replay(log, &self.policy)?,
             Arc::clone(&self.policy),
         ))
+    }
+
+    /// How far the durable log goes; none once the store has stopped.
+    #[must_use]
+    pub fn reach(&self) -> Option<Position> {
+        Some(self.alive().ok()?.rows.head())
     }
 
     /// How many appends are written and not synced.

@@ -5,8 +5,11 @@
 mod amount;
 mod metadata;
 mod time;
+mod tree;
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -16,6 +19,7 @@ use crate::Private;
 pub(crate) use amount::amount;
 pub(crate) use metadata::metadata;
 pub(crate) use time::{time, timestamp};
+pub(crate) use tree::{Tree, Word as Borrowed};
 
 /// An open enumeration that can be read from text.
 pub(crate) trait Word {
@@ -25,9 +29,24 @@ pub(crate) trait Word {
 
 /// A string, or a number written as one; anything else is `None`. Empty text is `None` too.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(deserializer
-        .deserialize_any(Text)?
-        .filter(|text| !text.trim().is_empty()))
+    seen(deserializer, str::to_owned)
+}
+
+/// What is made of text, or of a number written as one, where it lies; anything else is `None`, and so is empty text.
+fn seen<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    read: impl FnOnce(&str) -> T,
+) -> Result<Option<T>, D::Error> {
+    deserializer.deserialize_any(Text(|text: &str| {
+        (!text.trim().is_empty()).then(|| read(text))
+    }))
+}
+
+/// A value that is written as text and nothing else.
+pub(crate) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_str(Parsed(PhantomData))
 }
 
 /// As [`text`], masked.
@@ -41,7 +60,7 @@ pub(crate) fn private<'de, D: Deserializer<'de>>(
 pub(crate) fn word<'de, D: Deserializer<'de>, W: Word>(
     deserializer: D,
 ) -> Result<Option<W>, D::Error> {
-    Ok(text(deserializer)?.map(|text| W::read(&text)))
+    seen(deserializer, W::read)
 }
 
 /// As [`text`], for a list of words; entries that are no text are dropped.
@@ -63,7 +82,7 @@ pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 pub(crate) fn id<'de, D: Deserializer<'de>, I: std::str::FromStr>(
     deserializer: D,
 ) -> Result<Option<I>, D::Error> {
-    Ok(text(deserializer)?.and_then(|text| text.parse().ok()))
+    Ok(seen(deserializer, |text| text.parse().ok())?.flatten())
 }
 
 /// A list that must be there; `null` is an empty one, as some encoders write it.
@@ -90,49 +109,61 @@ pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// A boolean, or one written as text.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Ok(text(deserializer)?.and_then(|text| match text.trim() {
+    let read = |text: &str| match text.trim() {
         word if word.eq_ignore_ascii_case("true") => Some(true),
         word if word.eq_ignore_ascii_case("false") => Some(false),
         _ => None,
-    }))
+    };
+    Ok(seen(deserializer, read)?.flatten())
 }
 
 /// A count, as number or text.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Ok(text(deserializer)?.and_then(|text| text.trim().parse().ok()))
+    Ok(seen(deserializer, |text| text.trim().parse().ok())?.flatten())
 }
 
-struct Text;
+struct Parsed<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for Text {
-    type Value = Option<String>;
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Parsed<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// Any JSON value; what is made of one that is text, or can be written as it.
+struct Text<F>(F);
+
+impl<'de, T, F: FnOnce(&str) -> Option<T>> Visitor<'de> for Text<F> {
+    type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON value")
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Some(value.to_owned()))
-    }
-
-    fn visit_string<E: de::Error>(self, value: String) -> Result<Self::Value, E> {
-        Ok(Some(value))
+        Ok((self.0)(value))
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Some(value.to_string()))
+        Ok((self.0)(if value { "true" } else { "false" }))
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Some(value.to_string()))
+        Ok((self.0)(&value.to_string()))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Some(value.to_string()))
+        Ok((self.0)(&value.to_string()))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Some(value.to_string()))
+        Ok((self.0)(&value.to_string()))
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
@@ -207,6 +238,6 @@ impl<'de> de::DeserializeSeed<'de> for TextSeed {
     type Value = Option<String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(Text)
+        deserializer.deserialize_any(Text(|text: &str| Some(text.to_owned())))
     }
 }

@@ -7,7 +7,7 @@ use serde::de::Deserializer;
 pub(crate) fn time<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
-    Ok(super::text(deserializer)?.and_then(|text| timestamp(&text)))
+    Ok(super::seen(deserializer, timestamp)?.flatten())
 }
 
 /// As [`time`], from text.

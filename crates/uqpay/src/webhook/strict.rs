@@ -1,12 +1,13 @@
 //! The shape a signed body must have: one JSON object, nothing after it, no key twice, nested at most 32 deep.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Unreadable;
+use crate::read;
 
 /// Deepest nesting, the body itself counted.
 const MAX_DEPTH: usize = 32;
@@ -98,8 +99,8 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.inner()?;
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
+        let mut names = BTreeSet::new();
+        while let Some(read::Borrowed(name)) = members.next_key()? {
             if !names.insert(name) {
                 return Err(self.fail(Unreadable::DuplicateKey));
             }

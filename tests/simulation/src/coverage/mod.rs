@@ -61,10 +61,28 @@ impl Point {
 }
 
 /// Counts of what was reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Coverage {
-    counts: BTreeMap<(&'static str, &'static str, &'static str), u64>,
+    /// What comes up all the time, by its number.
+    points: [u64; Point::ALL.len()],
+    families: [u64; Family::ALL.len()],
+    /// The rest.
+    counts: BTreeMap<Place, u64>,
     codes: BTreeMap<String, u64>,
+}
+
+/// Kind, what, and a detail of it.
+type Place = (&'static str, &'static str, &'static str);
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            points: [0; Point::ALL.len()],
+            families: [0; Family::ALL.len()],
+            counts: BTreeMap::new(),
+            codes: BTreeMap::new(),
+        }
+    }
 }
 
 impl Coverage {
@@ -73,11 +91,11 @@ impl Coverage {
     }
 
     pub(crate) fn family(&mut self, family: Family) {
-        self.count("fault", family.name(), "");
+        self.families[family as usize] += 1;
     }
 
     pub(crate) fn point(&mut self, point: Point) {
-        self.count("point", name(point), "");
+        self.points[point as usize] += 1;
     }
 
     /// A process died there; `again` if it had died before.
@@ -119,26 +137,46 @@ impl Coverage {
 
     /// Adds what another run reached.
     pub fn add(&mut self, other: &Self) {
+        for (own, others) in self.points.iter_mut().zip(other.points) {
+            *own += others;
+        }
+        for (own, others) in self.families.iter_mut().zip(other.families) {
+            *own += others;
+        }
         for (place, count) in &other.counts {
             *self.counts.entry(*place).or_default() += count;
         }
         for (code, count) in &other.codes {
-            *self.codes.entry(code.clone()).or_default() += count;
+            match self.codes.get_mut(code) {
+                Some(own) => *own += count,
+                None => drop(self.codes.insert(code.clone(), *count)),
+            }
         }
+    }
+
+    /// All that was counted.
+    fn all(&self) -> BTreeMap<Place, u64> {
+        let points = Point::ALL.iter().zip(self.points);
+        let points = points.map(|(point, count)| (("point", name(*point), ""), count));
+        let families = Family::ALL.iter().zip(self.families);
+        let families = families.map(|(family, count)| (("fault", family.name(), ""), count));
+        let seen = points.chain(families).filter(|(_, count)| *count > 0);
+        let rest = self.counts.iter().map(|(place, count)| (*place, *count));
+        seen.chain(rest).collect()
     }
 
     /// How often a place was reached.
     #[must_use]
     pub fn of(&self, kind: &'static str, what: &'static str, detail: &'static str) -> u64 {
-        self.counts.get(&(kind, what, detail)).copied().unwrap_or(0)
+        self.all().get(&(kind, what, detail)).copied().unwrap_or(0)
     }
 
     /// Everything, one line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let counts = self
-            .counts
-            .iter()
+            .all()
+            .into_iter()
             .map(|((kind, what, detail), count)| format!("{count:>12}  {kind} {what} {detail}"));
         let codes = self
             .codes

@@ -41,7 +41,7 @@ pub(crate) fn batch(done: &Batch) {
         done.violations.len()
     );
     println!(
-        "{:.1} s of processor time ({:.0} runs a second); all traces {:#018x}",
+        "{:.2} s of processor time ({:.0} runs a second); all traces {:#018x}",
         done.worked.as_secs_f64(),
         rate(done.worked, done.seeds + done.twice),
         done.trace
