@@ -5,7 +5,7 @@
 //! cargo bench -p issuance-store --bench speed -- [DIRECTORY] [short | full]
 //! ```
 //!
-//! `short` takes about a minute; `full` takes many rounds and fills a store with a million orders. The directory should
+//! `replay STORE` reads the log of a store that is there. `short` takes about a minute; `full` takes many rounds and fills a store with a million orders. The directory should
 //! lie on the disk that is to be judged; all files made there are removed at the end.
 #![allow(
     clippy::unwrap_used,
@@ -59,6 +59,11 @@ fn main() {
         && word == fill::REOPEN
     {
         return fill::reopen(dir.as_ref());
+    }
+    if let [word, dir] = &arguments[..]
+        && word == fill::REPLAY
+    {
+        return fill::verify_and_replay(dir.as_ref());
     }
     let (mut dir, mut effort, mut only, mut callers) = (std::env::temp_dir(), SHORT, None, None);
     for argument in arguments {

@@ -96,7 +96,8 @@ impl Head {
 
 const HASH_MARK: &[u8] = b",\"hash\":\"";
 const LINE_END: &[u8] = b"\"}";
-const SEAL_LEN: usize = HASH_MARK.len() + 64 + LINE_END.len();
+/// What a line ends with, its hash in it.
+pub(super) const SEAL_LEN: usize = HASH_MARK.len() + 64 + LINE_END.len();
 
 /// Ends an open JSON object in `line[from..]` with its own hash, and the line with a newline.
 pub(crate) fn seal_line(line: &mut Vec<u8>, from: usize) -> ChainHash {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{Damage, Invalid};
-use super::hash::{ChainHash, seal_line, sealed_hash};
+use super::hash::{ChainHash, SEAL_LEN, seal_line, sealed_hash};
 
 /// No line is longer than this, newline included. Large and personal things lie in the vault.
 pub const MAX_LINE: usize = 1 << 20;
@@ -67,6 +67,86 @@ pub(crate) struct Line<'a> {
     pub(crate) hash: ChainHash,
 }
 
+/// A line whose keys stand as [`encode`] puts them and whose texts need no escapes, in a quarter of the time of any JSON.
+/// What it reads, the JSON reader would read the same; what it does not, is for that to judge.
+pub(super) fn as_written(bytes: &[u8], hash: ChainHash) -> Option<Line<'_>> {
+    let mut rest = Rest(bytes);
+    let position = rest.expect(b"{\"position\":")?.number()?;
+    let stream = rest.expect(b",\"stream\":\"")?.text()?;
+    let version = rest.expect(b",\"version\":")?.number()?;
+    let name = rest.expect(b",\"name\":\"")?.text()?;
+    let schema = rest.expect(b",\"schema\":")?.number()?.try_into().ok()?;
+    let recorded_at = rest.expect(b",\"recorded_at\":\"")?.text()?;
+    let _barrier = rest.expect(b",\"barrier\":true").is_some();
+    let (mut part, mut parts) = (1, 1);
+    if rest.expect(b",\"part\":").is_some() {
+        part = rest.number()?.try_into().ok()?;
+        parts = rest.expect(b",\"parts\":")?.number()?.try_into().ok()?;
+    }
+    let mut message = None;
+    if rest.expect(b",\"message\":\"").is_some() {
+        message = Some(Cow::Borrowed(rest.text()?));
+    }
+    rest.expect(b",\"body\":")?;
+    let (rest, _) = rest
+        .0
+        .split_at_checked(rest.0.len().checked_sub(SEAL_LEN)?)?;
+    let (rest, prev) = rest.split_at_checked(rest.len().checked_sub(PREV_LEN)?)?;
+    let prev = prev.strip_prefix(PREV_MARK)?.strip_suffix(b"\"")?;
+    // Proves that it is one value and no more.
+    let body: &RawValue = serde_json::from_slice(rest).ok()?;
+    Some(Line {
+        position,
+        stream: Cow::Borrowed(stream),
+        version,
+        name: Cow::Borrowed(name),
+        schema,
+        recorded_at: Cow::Borrowed(recorded_at),
+        _barrier,
+        part,
+        parts,
+        message,
+        body,
+        prev: ChainHash::from_hex(prev)?,
+        hash,
+    })
+}
+
+const PREV_MARK: &[u8] = b",\"prev\":\"";
+const PREV_LEN: usize = PREV_MARK.len() + 64 + 1;
+
+/// What of a line is not read yet.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn expect(&mut self, text: &[u8]) -> Option<&mut Self> {
+        self.0 = self.0.strip_prefix(text)?;
+        Some(self)
+    }
+
+    /// As JSON writes it: no zero in front.
+    fn number(&mut self) -> Option<u64> {
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit());
+        let (digits, rest) = self.0.split_at(digits.count());
+        self.0 = rest;
+        if digits.is_empty() || digits.len() > 19 || digits.len() > 1 && digits[0] == b'0' {
+            return None;
+        }
+        let value = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
+        Some(digits.iter().fold(0, value))
+    }
+
+    /// To the closing quote.
+    fn text(&mut self) -> Option<&'a str> {
+        let count = self.0.iter().position(|byte| *byte == b'"')?;
+        let (text, rest) = self.0.split_at(count);
+        self.0 = &rest[1..];
+        let plain = |byte: &u8| (b' '..0x7f).contains(byte) && *byte != b'\\';
+        text.iter().all(plain).then_some(())?;
+        std::str::from_utf8(text).ok()
+    }
+}
+
 const fn one() -> u32 {
     1
 }
@@ -79,7 +159,11 @@ fn hash<'de, D: serde::Deserializer<'de>>(from: D) -> Result<ChainHash, D::Error
 /// Reads a line without its newline. The hash comes first: nothing else of a changed line is believed.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Line<'_>, Damage> {
     let hash = sealed_hash(bytes).ok_or(Damage::Hash)?;
-    let line: Line<'_> = serde_json::from_slice(bytes).map_err(|_| Damage::Shape)?;
+    let line = match as_written(bytes, hash) {
+        Some(line) => line,
+        // Another writer's, or texts with escapes.
+        None => serde_json::from_slice(bytes).map_err(|_| Damage::Shape)?,
+    };
     let counted = (1..=POSITION_MAX).contains(&line.position);
     if line.hash != hash || !counted || line.part == 0 || line.part > line.parts {
         return Err(Damage::Shape);

@@ -44,7 +44,7 @@ pub use hash::{ChainHash, Head};
 pub use line::{Batch, Entry, MAX_LINE};
 pub use location::Location;
 pub use noted::Noted;
-pub use reader::{Reader, Record, Verified};
+pub use reader::{Reader, Record, RecordRef, Verified};
 pub use recover::{Cut, OpenReport};
 pub use scan::Scan;
 #[cfg(any(test, feature = "testing"))]

@@ -49,8 +49,75 @@ pub struct Record {
     pub location: Location,
 }
 
-impl Record {
-    pub(super) fn new(line: Line<'_>, location: Location) -> Self {
+/// As a [`Record`], where it lies in its reader's buffer.
+#[derive(Debug)]
+pub struct RecordRef<'a> {
+    pub(super) line: Line<'a>,
+    pub(super) location: Location,
+}
+
+impl<'a> RecordRef<'a> {
+    /// Its place in the global order.
+    pub fn position(&self) -> u64 {
+        self.line.position
+    }
+
+    /// The stream it belongs to.
+    pub fn stream(&self) -> &str {
+        &self.line.stream
+    }
+
+    /// Its version in that stream.
+    pub fn version(&self) -> u64 {
+        self.line.version
+    }
+
+    /// Its stored name.
+    pub fn name(&self) -> &str {
+        &self.line.name
+    }
+
+    /// The schema number of the body.
+    pub fn schema(&self) -> u16 {
+        self.line.schema
+    }
+
+    /// When it was recorded, RFC 3339.
+    pub fn recorded_at(&self) -> &str {
+        &self.line.recorded_at
+    }
+
+    /// The inbox message the append settles.
+    pub fn message(&self) -> Option<&str> {
+        self.line.message.as_deref()
+    }
+
+    /// The event itself.
+    pub fn body(&self) -> &'a RawValue {
+        self.line.body
+    }
+
+    /// Whether it is the last event of its atomic append.
+    pub fn ends_append(&self) -> bool {
+        self.line.part == self.line.parts
+    }
+
+    /// The log up to here.
+    pub fn head(&self) -> Head {
+        Head {
+            position: self.line.position,
+            hash: self.line.hash,
+        }
+    }
+
+    /// Where it lies.
+    pub fn location(&self) -> Location {
+        self.location
+    }
+}
+
+impl From<RecordRef<'_>> for Record {
+    fn from(RecordRef { line, location }: RecordRef<'_>) -> Self {
         Self {
             position: line.position,
             stream: line.stream.into_owned(),
@@ -178,7 +245,7 @@ impl Reader {
             _ => Err(Damage::Unterminated),
         };
         match line {
-            Ok(line) => Ok(Record::new(line, location)),
+            Ok(line) => Ok(RecordRef { line, location }.into()),
             // Which line of the file it is, only a look at all before it can tell.
             Err(_) => {
                 Err(Scan::of_segment(Arc::clone(&self.shared), location.segment)

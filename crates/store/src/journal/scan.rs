@@ -7,7 +7,7 @@ use super::error::{Damage, JournalError};
 use super::hash::Head;
 use super::lines::{LineEnd, Lines};
 use super::location::Location;
-use super::reader::Record;
+use super::reader::{Record, RecordRef};
 use super::recover::io;
 use super::search;
 use super::segment::{Segment, file_name};
@@ -93,7 +93,7 @@ impl Scan {
 
     /// Reads one line without keeping it; false at the end.
     pub(super) fn advance(&mut self) -> Result<bool, JournalError> {
-        Ok(self.step(|_, _| ())?.is_some())
+        Ok(self.step(|_| ())?.is_some())
     }
 
     /// Why there is no sound line at `place`: damage there or before it, or no line starts there.
@@ -107,9 +107,26 @@ impl Scan {
         }
     }
 
+    /// Shows the next event where it lies, and returns what `look` made of it; none at the end. For who reads many: nothing
+    /// of it is copied.
+    ///
+    /// # Errors
+    /// As the iterator, and like it, it is at its end then.
+    pub fn visit<T>(
+        &mut self,
+        look: impl FnOnce(RecordRef<'_>) -> T,
+    ) -> Result<Option<T>, JournalError> {
+        let step = self.step(look);
+        if step.is_err() {
+            self.ahead.clear();
+            self.until.position = 0;
+        }
+        step
+    }
+
     fn step<T>(
         &mut self,
-        keep: impl FnOnce(super::line::Line<'_>, Location) -> T,
+        look: impl FnOnce(RecordRef<'_>) -> T,
     ) -> Result<Option<T>, JournalError> {
         if self.from <= self.start.position {
             let until = std::mem::replace(&mut self.start, Head::EMPTY).position;
@@ -161,7 +178,11 @@ impl Scan {
                 segment: segment.first,
                 offset: start as u32,
             };
-            return Ok(Some(keep(linked, location)));
+            let record = RecordRef {
+                line: linked,
+                location,
+            };
+            return Ok(Some(look(record)));
         }
         Ok(None)
     }
@@ -206,11 +227,6 @@ impl Iterator for Scan {
     type Item = Result<Record, JournalError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let step = self.step(Record::new);
-        if step.is_err() {
-            self.ahead.clear();
-            self.until.position = 0;
-        }
-        step.transpose()
+        self.visit(|record| Record::from(record)).transpose()
     }
 }

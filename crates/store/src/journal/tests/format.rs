@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::super::hash::{SEAL_LEN, seal_line, sealed_hash};
+use super::super::line::{Line, as_written};
 use super::*;
 
 #[test]
@@ -155,4 +157,54 @@ fn names_and_places_round_trip() {
         ChainHash::from_hex(hash.to_string().to_uppercase().as_bytes()),
         None
     );
+}
+
+#[test]
+fn what_is_read_as_written_any_json_reader_reads_the_same() {
+    let (disk, _) = sample();
+    let mut seen = [0, 0];
+    let mut lines = Vec::new();
+    for name in disk.list().unwrap() {
+        let bytes = disk.bytes(&name).unwrap();
+        lines.extend(bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+    }
+    lines.retain(|line| !line.is_empty());
+    assert!(lines.len() > 10);
+    // Every byte of each line taken out, doubled, and made each of those that mean something, under a hash that fits.
+    for line in &lines {
+        for at in 0..=line.len() {
+            for with in [
+                "", "\\", "\"", "0", "9", "-", ".", "e", " ", ",", ":", "{", "}", "\t", "é",
+                "\u{7f}",
+            ] {
+                for over in [0, 1] {
+                    let rest = line.get(at + over..).unwrap_or_default();
+                    let changed = [&line[..at], with.as_bytes(), rest].concat();
+                    let covered = changed.len().saturating_sub(SEAL_LEN);
+                    let mut sealed = changed[..covered].to_vec();
+                    seal_line(&mut sealed, 0);
+                    let line = sealed.strip_suffix(b"\n").unwrap();
+                    let (ours, json) = both(line);
+                    seen[usize::from(ours.is_some())] += 1;
+                    if ours.is_some() {
+                        assert_eq!(ours, json, "{}", String::from_utf8_lossy(line));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
+    // And what we write is read so: the JSON reader is for others.
+    for line in &lines {
+        assert!(both(line).0.is_some(), "{}", String::from_utf8_lossy(line));
+    }
+}
+
+/// What either reader makes of a line.
+fn both(line: &[u8]) -> (Option<String>, Option<String>) {
+    let hash = sealed_hash(line).unwrap();
+    let ours = as_written(line, hash);
+    let json: Option<Line<'_>> = serde_json::from_slice(line).ok();
+    let show = |line: Line<'_>| format!("{line:?}");
+    (ours.map(show), json.map(show))
 }
