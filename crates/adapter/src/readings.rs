@@ -84,11 +84,13 @@ impl Performer for Readings {
                 let State::IdvPending { idv } = &order.state else {
                     return Ok(Done::Finished);
                 };
-                let asked = if planted::is(Bug::ExpiryUnasked) {
-                    Ok(())
-                } else {
-                    self.look_up(&order).await?
-                };
+                let mut asked = Ok(());
+                if !planted::is(Bug::ExpiryUnasked) {
+                    asked = self.look_up(&order).await?;
+                }
+                if planted::is(Bug::ExpiryUnanswered) {
+                    asked = Ok(());
+                }
                 match asked {
                     Ok(())
                         if self.watch.doubt(&*self.clock).is_some()
@@ -176,7 +178,10 @@ impl Readings {
             cap: policy.look_up_cap.max(first),
             ..self.retry.clone()
         };
-        let regular = now.after(schedule.delay(tries, self.clock.jitter()));
+        let mut regular = now.after(schedule.delay(tries, self.clock.jitter()));
+        if planted::is(Bug::LookUpsAtOnce) {
+            regular = now;
+        }
         let confirmation = order
             .claim
             .as_ref()

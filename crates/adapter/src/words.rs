@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use issuance_domain::{
     CardId, CardOrderId, CardOrderStatus, CardStatus, CardholderId, CardholderStatus, Echo, Fact,
     METADATA_ORDER_KEY, ProviderIds, Refusal, RefusalClass, SilenceCause, Timestamp, Verification,
+    planted::{self, Bug},
 };
 use issuance_executor::{Outcome, Silence};
 use issuance_uqpay as uqpay;
@@ -150,6 +151,7 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
 pub(crate) fn unknown(unknown: &Unknown, now: Timestamp) -> Silence {
     let http_status = unknown.status.unwrap_or_default();
     let cause = match unknown.cause {
+        UnknownCause::Timeout if planted::is(Bug::TimeoutNotSent) => SilenceCause::NotSent,
         UnknownCause::Timeout => SilenceCause::TimedOut,
         UnknownCause::ConnectionLost | UnknownCause::Truncated => SilenceCause::ConnectionLost,
         UnknownCause::ServerError | UnknownCause::RequestTimeout | UnknownCause::Conflict => {

@@ -8,6 +8,7 @@ use crate::ids::{CardholderId, OrderId, ProductId};
 use crate::key::Purpose;
 use crate::money::Currency;
 use crate::order::Order;
+use crate::planted::{self, Bug};
 
 /// What an answer or a message says of whose it is, beside its ids: as much as the provider repeats, often nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,7 +75,9 @@ impl Mismatch {
     /// By what the ids and the echo are not this order's; none when nothing said so.
     pub(crate) fn of(order: &Order, ids: &ProviderIds, echo: &Echo) -> Option<Self> {
         let mark = echo.mark.as_ref().map(|mark| mark.parse::<OrderId>().ok());
-        if let Some(marked) = mark.filter(|marked| *marked != Some(order.id)) {
+        if let Some(marked) =
+            mark.filter(|marked| *marked != Some(order.id) && !planted::is(Bug::MarkIgnored))
+        {
             return Some(Self::Mark { order: marked });
         }
         if let Some(owner) = echo.owner.filter(|owner| *owner != order.id) {

@@ -77,6 +77,30 @@ bugs! {
     OldKeyLeaves = "B23";
     /// A link expires without a question to the provider.
     ExpiryUnasked = "B24";
+    /// The age of a key counts from the last send.
+    AgeFromLastSend = "B25";
+    /// A timeout counts as a call that was not sent.
+    TimeoutNotSent = "B26";
+    /// Two searches prove absence however close they are.
+    ScansTooClose = "B27";
+    /// A new key is made of a proof where two people have to agree to it.
+    ProofAlone = "B28";
+    /// Whoever asked for a new key approves it, too.
+    ApprovedByOne = "B29";
+    /// A call is recorded for a paused order.
+    SentWhilePaused = "B30";
+    /// An order is not read again before its call leaves.
+    NotReadAgain = "B31";
+    /// Sends take nothing from the budget.
+    BudgetUnspent = "B32";
+    /// Look-ups follow each other without a wait.
+    LookUpsAtOnce = "B33";
+    /// The mark on a card is not held against the order.
+    MarkIgnored = "B34";
+    /// A link expires although the question to the provider had no answer.
+    ExpiryUnanswered = "B35";
+    /// The provider's wish to wait is believed, however absurd.
+    WaitUnbounded = "B36";
 }
 
 #[cfg(feature = "planted")]

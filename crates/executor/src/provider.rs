@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use issuance_domain::{
     Echo, Fact, IdempotencyKey, Order, Personal, Product, ProductId, ProviderIds, Purpose,
     SilenceCause,
+    planted::{self, Bug},
 };
 use issuance_store::{Salt, SealedRequest, Sealing};
 use zeroize::Zeroizing;
@@ -124,7 +125,12 @@ impl Silence {
     pub fn wishing(cause: SilenceCause, wish: Option<Duration>) -> Self {
         Self {
             cause,
-            retry_after: wish.map(|wish| wish.clamp(Self::MIN_WAIT, Self::MAX_WAIT)),
+            retry_after: wish.map(|wish| {
+                if planted::is(Bug::WaitUnbounded) {
+                    return wish;
+                }
+                wish.clamp(Self::MIN_WAIT, Self::MAX_WAIT)
+            }),
             ours: false,
         }
     }

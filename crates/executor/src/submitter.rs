@@ -118,7 +118,9 @@ impl Performer for Submitter {
         } else {
             Urgency::Retry
         };
-        if let Err(reopens) = self.budget.take(started_at, urgency) {
+        if !planted::is(Bug::BudgetUnspent)
+            && let Err(reopens) = self.budget.take(started_at, urgency)
+        {
             return Ok(Done::Later(reopens));
         }
         if planted::is(Bug::CallBeforeIntent) {
@@ -257,6 +259,7 @@ impl Submitter {
         let not_sent = || Outcome::Silent(Silence::new(SilenceCause::NotSent));
         // Paused, adopted or ended since the intent was recorded: others changed the order, and nothing may leave.
         match self.handler.store().order(order.id).await {
+            Ok(Some(_)) if planted::is(Bug::NotReadAgain) => {}
             Ok(Some(now))
                 if now.submission(prepared.purpose) == order.submission(prepared.purpose)
                     && !now.paused => {}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use issuance_domain::{EventBody, MessageId, Order, OrderId, Purpose, Timestamp};
+use issuance_domain::{
+    Action, EventBody, MessageId, OperatorAction, Order, OrderId, Purpose, Timestamp,
+};
 use issuance_store::{
     Alias, Append, AppendError, Appended, Compacted, Counts, Field, HostReference, Kind, Lease,
     LeaseAsk, Message, Page, Position, Query, Receipt, Recorded, Sealing, SimulatedStore, Standing,
@@ -14,7 +16,7 @@ use issuance_store::{
 use zeroize::Zeroizing;
 
 use crate::coverage::Point;
-use crate::env::Sim;
+use crate::env::{Due, Sim};
 use crate::tasks::Life;
 
 #[derive(Debug)]
@@ -47,6 +49,17 @@ impl Disk {
         }
     }
 
+    /// Who is to have a fresh link has it asked for when the end of the old one is about to be acted on.
+    fn refresh_late(&self, leases: &[Lease]) {
+        let mut env = self.sim.lock();
+        for lease in leases {
+            let order = lease.task.id.order;
+            if lease.task.id.action == Action::ExpireIdv && env.refreshed_late.remove(&order) {
+                env.after(0, Due::Act(order, OperatorAction::RefreshIdvLink));
+            }
+        }
+    }
+
     /// The simulated store writes at the first poll and syncs at a later one; in between a process can die, too.
     async fn write<T>(&self, points: [Point; 3], work: impl Future<Output = T>) -> T {
         let [before, written, durable] = points;
@@ -69,13 +82,27 @@ impl Disk {
     }
 }
 
-/// Since when the key is known with which a create call is to leave.
-fn calls_from(append: &Append) -> Option<Timestamp> {
-    let calls = append.events.iter().any(|event| {
-        matches!(event.body, EventBody::SubmissionStarted { purpose, .. } if purpose == Purpose::CreateCard)
-    });
-    let submission = append.projection.order.submission(Purpose::CreateCard);
-    submission.filter(|_| calls)?.first_started_at
+/// What an append says of a create call: since when its key is in use, and whether it is recorded to be sent, or brought
+/// nothing and is to be sent again.
+fn create_call(append: &Append) -> Option<(Timestamp, bool)> {
+    let recorded = append.events.iter().find_map(|event| match &event.body {
+        EventBody::SubmissionStarted {
+            purpose: Purpose::CreateCard,
+            ..
+        } => Some(true),
+        EventBody::SubmissionUnanswered {
+            purpose: Purpose::CreateCard,
+            ..
+        } => Some(false),
+        _ => None,
+    })?;
+    let submission = append.projection.order.submission(Purpose::CreateCard)?;
+    Some((submission.first_started_at?, recorded))
+}
+
+fn is_call(append: &Append) -> bool {
+    let started = |body: &EventBody| matches!(body, EventBody::SubmissionStarted { .. });
+    append.events.iter().any(|event| started(&event.body))
 }
 
 #[async_trait]
@@ -83,13 +110,16 @@ impl Store for Disk {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let points = [Point::Append, Point::Written, Point::Durable];
         let (order, settles) = (append.order, append.settles.clone());
-        let key_from = calls_from(&append);
+        let (create_call, is_call) = (create_call(&append), is_call(&append));
         let appended = self.write(points, self.store.append(append)).await;
         if let (Ok(_), Some(id)) = (&appended, settles) {
             self.sim.lock().history.applied(&id, order);
         }
-        if let (Ok(_), Some(from)) = (&appended, key_from) {
-            self.sim.outlive_key(self.life, from).await;
+        if appended.is_ok() && is_call {
+            self.sim.overtake(order).await;
+        }
+        if let (Ok(_), Some((from, recorded))) = (&appended, create_call) {
+            self.sim.outlive_key(self.life, from, recorded).await;
         }
         appended
     }
@@ -122,6 +152,7 @@ impl Store for Disk {
         let leases = self.store.lease(ask).await?;
         if !leases.is_empty() {
             self.tell("claims", &leases, None);
+            self.refresh_late(&leases);
             self.sim.boundary(self.life, Point::Leased).await;
         }
         Ok(leases)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt;
-use issuance_domain::Timestamp;
+use issuance_domain::{OperatorAction, OrderId, Timestamp};
 use issuance_simulator::{IdvOutcome, Local, Waiting};
 use issuance_store::{Position, SimulatedStore, Store};
 use uuid::Uuid;
@@ -62,7 +62,7 @@ pub(crate) enum Due {
     Cancel(usize),
     /// A person looks at what they were told to do.
     Person {
-        order: issuance_domain::OrderId,
+        order: OrderId,
         tries: u32,
     },
     /// A reviewer decides.
@@ -71,6 +71,8 @@ pub(crate) enum Due {
     Operator,
     /// Somebody does what was given.
     Deed(Deed),
+    /// An operator acts on an order.
+    Act(OrderId, OperatorAction),
     /// What goes wrong by itself.
     Chaos,
     /// The disk has room, the queue is short again.
@@ -131,6 +133,8 @@ pub(crate) struct Env {
     pub(crate) spawned: Vec<(Life, Work)>,
     /// What every node that starts now opens.
     pub(crate) store: Arc<SimulatedStore>,
+    /// Orders whose link is asked for anew when its end is acted on.
+    pub(crate) refreshed_late: BTreeSet<OrderId>,
     /// How far the host read the log.
     pub(crate) feed_at: Position,
     read_to: Position,
@@ -163,6 +167,7 @@ impl Env {
             keys: BTreeSet::new(),
             spawned: Vec::new(),
             store: Arc::new(SimulatedStore::new(options.policy.clone())),
+            refreshed_late: BTreeSet::new(),
             feed_at: Position::default(),
             read_to: Position::default(),
             queue: BTreeMap::new(),
@@ -280,8 +285,8 @@ impl Env {
     pub(crate) fn believes_clock(&self, life: Life) -> bool {
         self.options.skew == 0
             && !self.nodes[life.node].was_set
-            && self.options.rate(Family::Pause) <= 0.0
-            && self.options.rate(Family::OldKey) <= 0.0
+            && !self.options.may(Family::Pause)
+            && !self.options.may(Family::OldKey)
     }
 
     /// A node that is up, by a number.
@@ -327,25 +332,48 @@ impl Sim {
         }
     }
 
-    /// Before a create call: here a process may stand still until the call's key, in use since `from`, is too old.
-    pub(crate) async fn outlive_key(&self, life: Life, from: Timestamp) {
+    /// Around a create call whose key is in use since `from`. Before it is `recorded` anew a process may stand still until
+    /// the key is about to be too old; after that, until it is.
+    pub(crate) async fn outlive_key(&self, life: Life, from: Timestamp, recorded: bool) {
         // Longer, and the call would not leave for its own age.
         const MOST: i64 = 20_000;
         {
             let mut env = self.lock();
             let at = from.after(env.options.policy.key_safe_age).millis();
             let left = at - env.now - env.nodes[life.node].offset;
-            if !(0..MOST).contains(&left) {
+            let heals_in = BEGIN + env.options.heal_after - env.now;
+            let fits = match recorded {
+                true => (0..MOST).contains(&left),
+                false => (MOST..heals_in).contains(&left),
+            };
+            if !fits {
                 return;
             }
             let Some(details) = env.draw(Family::OldKey) else {
                 return;
             };
             env.nodes[life.node].stopped = true;
-            let wait = left + Rng::new(details).millis(1.0, 5_000.0);
+            let wait = match recorded {
+                true => left + Rng::new(details).millis(1.0, 5_000.0),
+                false => left - Rng::new(details).millis(1_000.0, 15_000.0),
+            };
             env.after(wait, Due::GoOn(life.node));
         }
         yield_once().await;
+    }
+
+    /// Between the record of a call and the call: others may change the order meanwhile.
+    pub(crate) async fn overtake(&self, order: OrderId) {
+        let wait = {
+            let mut env = self.lock();
+            let Some(details) = env.draw(Family::Overtaken) else {
+                return;
+            };
+            let wait = Rng::new(details).millis(50.0, 20_000.0);
+            env.after(wait / 2, Due::Act(order, OperatorAction::Pause));
+            wait
+        };
+        self.sleep(wait).await;
     }
 
     /// Between two effects: here a process may die or stand still.

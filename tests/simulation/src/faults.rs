@@ -44,7 +44,8 @@ families! {
     Crash = "crash", "F-004 F-017 F-018 F-078 F-107", 0.0005..0.05;
     /// A process stands still for a while and goes on.
     Pause = "pause", "F-023 F-097 F-098", 0.0005..0.05;
-    /// A process stands still between the record of a create call and the call, until its key is too old.
+    /// A process stands still while a create call waits to be sent again, until shortly before its key is too old; and
+    /// once more between the record of the call and the call, until it is.
     OldKey = "old_key", "F-023 F-037", 0.3..1.0;
     /// The disk fails to sync: the store stops for good.
     SyncFails = "sync_fails", "F-079 F-080", 0.02..0.3;
@@ -128,6 +129,12 @@ families! {
     Refusal = "refusal", "F-009 F-035", 0.02..0.3;
     /// No entry: a token that is not taken, a network that is not allowed, a right that is missing.
     NoEntry = "no_entry", "F-028 F-031", 0.002..0.1;
+    /// An answer or a message is about another order's card.
+    MixUp = "mix_up", "F-040", 0.01..0.3;
+    /// A call waits between its record and its first byte, and an operator pauses the order meanwhile.
+    Overtaken = "overtaken", "F-023 F-097", 0.02..0.3;
+    /// A person comes too late, and a fresh link is asked for while the end of the old one is being acted on.
+    LateRefresh = "late_refresh", "F-069", 0.1..0.6;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use issuance::Notice;
+use issuance::{Limits, Notice};
 use issuance_audit::{Call, Card, Checker, Ending, Outside, ProviderFact, Request, Rules};
 use issuance_domain::{
     AttentionReason, EventBody, ExpiryCause, FailureKind, METADATA_ORDER_KEY, MessageId, Order,
-    OrderId, Phase, Policy, Purpose, State, Timestamp, outbox,
+    OrderId, Phase, Policy, Purpose, SilenceCause, State, Timestamp, outbox,
 };
 use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry, product};
 use issuance_store::{
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::coverage::Coverage;
 use crate::options::Options;
+use crate::tasks::Life;
 use crate::violation::Violation;
 use crate::watch::{Broken, Watch};
 
@@ -41,6 +42,12 @@ struct Key {
     /// True times of its first record and of its newest.
     started: i64,
     last: i64,
+    /// It has left since its newest record.
+    left: bool,
+    /// It has, and no answer said that it was not let in.
+    away: bool,
+    /// Since when the log says that it is not to be sent: paused, answered, or over.
+    unwanted: Option<i64>,
 }
 
 pub(crate) struct History {
@@ -56,6 +63,8 @@ pub(crate) struct History {
     checker: Checker,
     /// By how much a clock may be wrong that nobody set, and how much of a set one is not noticed.
     clocks_differ: i64,
+    /// Nobody stands still, and no clock is wrong.
+    tells_minutes: bool,
     /// Nothing is believed of the time by clocks that are or were wrong.
     clocks_wrong: bool,
     pub(crate) orders: BTreeSet<OrderId>,
@@ -79,6 +88,9 @@ impl History {
             seed: Some(options.seed),
             as_it_happens: true,
             clocks: (!clocks_wrong).then_some(Duration::from_secs(1)),
+            calls_per_minute: options
+                .tells_minutes()
+                .then_some(Limits::standard().calls_per_minute),
             key_age_slack: Duration::from_secs(if clocks_wrong { 7 * 86_400 } else { 330 }),
             without_cards: product::EMPTY_POOL
                 .to_string()
@@ -96,6 +108,7 @@ impl History {
             violation: None,
             checker: Checker::new(rules),
             clocks_differ: 2 * options.skew + UNNOTICED,
+            tells_minutes: options.tells_minutes(),
             clocks_wrong,
             orders: BTreeSet::new(),
             keys: BTreeMap::new(),
@@ -253,6 +266,12 @@ impl History {
             let tasks: Vec<_> = rows.iter().map(|row| row.id).collect();
             self.checker.projection(&order, &tasks);
             self.orders.insert(id);
+            for (key, known) in &mut self.keys {
+                if known.order == id {
+                    let wanted = is_wanted(&order, known.purpose, key);
+                    known.unwanted = (!wanted).then(|| known.unwanted.unwrap_or(now));
+                }
+            }
         }
         self.look();
     }
@@ -265,8 +284,29 @@ impl History {
                     purpose: *purpose,
                     started: now,
                     last: now,
+                    left: false,
+                    away: false,
+                    unwanted: None,
                 });
                 known.last = now;
+                known.left = false;
+                known.away = false;
+            }
+            EventBody::SubmissionUnanswered {
+                purpose,
+                cause: SilenceCause::NotSent,
+                ..
+            } => {
+                let order = self.checker.order(record.order);
+                let submission = order.and_then(|order| order.submission(*purpose));
+                let key = submission.map(|submission| submission.key.to_string());
+                // Where a process stood still two of its sends may report for each other.
+                if self.tells_minutes
+                    && key.is_some_and(|key| self.keys.get(&key).is_some_and(|known| known.away))
+                {
+                    let what = "a call that left is recorded as not sent".to_owned();
+                    self.violate("S30", Some(record.order), what);
+                }
             }
             EventBody::SubmissionRefused { refusal, .. } => coverage.code(&refusal.code),
             EventBody::AttentionRaised { reason } => coverage.attention(reason.name()),
@@ -310,13 +350,25 @@ impl History {
     }
 
     /// A keyed call is about to leave: only here is known what was durable then, and how old the key was.
-    pub(crate) fn leaves(&mut self, key: &str, now: i64, policy: &Policy) {
-        let Some(known) = self.keys.get(key) else {
+    pub(crate) fn leaves(&mut self, life: Life, key: &str, now: i64, policy: &Policy) {
+        let Some(known) = self.keys.get_mut(key) else {
             let what = format!("a call left with key {key}, which no log knows");
             return self.violate("S6", None, what);
         };
         let (order, age, waited) = (known.order, now - known.started, now - known.last);
         let is_create = known.purpose == Purpose::CreateCard;
+        let is_first = !std::mem::replace(&mut known.left, true);
+        // What changes while a token is fetched, or before the same call goes once more for its token, is not seen.
+        let unwanted = known
+            .unwanted
+            .filter(|since| is_first && *since < now && self.watch.had_token(life, *since));
+        if let Some(since) = unwanted {
+            let what = format!(
+                "a call left {} ms after its order was paused, answered or over",
+                now - since
+            );
+            self.violate("S28", Some(order), what);
+        }
         let window = i64::try_from(policy.call_deadline.as_millis() / 2).unwrap_or(i64::MAX);
         // The steady clock keeps it, whatever becomes of the other.
         if waited > window {
@@ -327,6 +379,13 @@ impl History {
         if is_create && !self.clocks_wrong && age > safe {
             let what = format!("a call left with a key of {age} ms, safe are {safe}");
             self.violate("S9", Some(order), what);
+        }
+    }
+
+    /// A keyed call is on its way; or its answer says that it was not let in.
+    pub(crate) fn is_away(&mut self, key: &str, away: bool) {
+        if let Some(known) = self.keys.get_mut(key) {
+            known.away = away;
         }
     }
 
@@ -495,6 +554,14 @@ impl History {
             }
         }
     }
+}
+
+/// Whether a call under this key is under way, by the log.
+fn is_wanted(order: &Order, purpose: Purpose, key: &str) -> bool {
+    let flies = order.submission(purpose).is_some_and(|submission| {
+        matches!(submission.phase, Phase::InFlight { .. }) && submission.key.to_string() == key
+    });
+    flies && !order.paused
 }
 
 fn told(violation: &issuance_audit::Violation) -> Violation {

@@ -309,13 +309,17 @@ fn hear(env: &mut Env, notice: &Notice) {
     if notice.state != "idv_pending" {
         return;
     }
+    let order = notice.order_id;
+    if env.draw(Family::LateRefresh).is_some() {
+        env.refreshed_late.insert(order);
+        return;
+    }
     let wait = match env.draw(Family::PersonFails) {
         // Some never come, some come when the link is over.
         Some(details) if details % 4 == 0 => return,
         Some(details) => Rng::new(details).millis(1_000.0, 2.0 * 86_400_000.0),
         None => env.rng.millis(5_000.0, 600_000.0),
     };
-    let order = notice.order_id;
     env.after(wait, Due::Person { order, tries: 0 });
 }
 
@@ -398,7 +402,15 @@ pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
         }
         let actions = engine.allowed_actions(order);
         let nth = usize::try_from(rng.below(actions.len() as u64)).unwrap_or(0);
-        let Some(action) = actions.get(nth).copied() else {
+        // What takes two people would come of chance alone too seldom.
+        let renews = |action: &&OperatorAction| {
+            matches!(
+                action,
+                OperatorAction::Resubmit | OperatorAction::ApproveResubmit
+            )
+        };
+        let rare = actions.iter().find(renews).filter(|_| rng.chance(0.6));
+        let Some(action) = rare.or(actions.get(nth)).copied() else {
             return;
         };
         let expected = rng.chance(0.7).then_some(order.version);
@@ -411,11 +423,19 @@ pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
                 format!("an operator does {} to {id}", action.name())
             });
         }
-        let first = act(&sim, &engine, order.id, action, expected);
+        let by = actor(action, rng.chance(0.3));
+        let first = act(&sim, &engine, order.id, by, action, expected);
         if twice {
-            futures_util::join!(first, act(&sim, &engine, order.id, action, expected));
+            futures_util::join!(first, act(&sim, &engine, order.id, by, action, expected));
         } else {
             first.await;
+        }
+        if action == OperatorAction::Resubmit && rng.chance(0.6) {
+            let approve = OperatorAction::ApproveResubmit;
+            if let Ok(Some(now)) = engine.order(order.id).await {
+                let by = actor(approve, rng.chance(0.5));
+                act(&sim, &engine, order.id, by, approve, Some(now.version)).await;
+            }
         }
     };
     env.spawned.push((life, Box::pin(work)));
@@ -439,22 +459,28 @@ pub(crate) fn operate_at(
         format!("an operator does {} to {order}", action.name())
     });
     let sim = sim.clone();
-    let work = async move { act(&sim, &engine, order, action, None).await };
+    let work = async move {
+        act(&sim, &engine, order, actor(action, false), action, None).await;
+    };
     env.spawned.push((life, Box::pin(work)));
+}
+
+/// Two people agree to a new key, unless one of them tries alone.
+fn actor(action: OperatorAction, alone: bool) -> &'static str {
+    match action {
+        OperatorAction::ApproveResubmit if !alone => "another",
+        _ => "somebody",
+    }
 }
 
 async fn act(
     sim: &Sim,
     engine: &Engine,
     order: OrderId,
+    actor: &str,
     action: OperatorAction,
     expected: Option<Version>,
 ) {
-    // Two people agree to a new key.
-    let actor = match action {
-        OperatorAction::ApproveResubmit => "another",
-        _ => "somebody",
-    };
     let act = OperatorAct {
         actor: actor.into(),
         reason: "to see what happens".into(),
@@ -498,7 +524,8 @@ pub(crate) fn resume_all(sim: &Sim, engines: &[Option<Engine>]) -> bool {
     let (sim, engine) = (sim.clone(), Arc::new(engine));
     let work = async move {
         for order in paused {
-            act(&sim, &engine, order, OperatorAction::Resume, None).await;
+            let resume = OperatorAction::Resume;
+            act(&sim, &engine, order, actor(resume, false), resume, None).await;
         }
     };
     env.spawned.push((life, Box::pin(work)));

@@ -22,6 +22,7 @@ mod faults;
 mod history;
 mod host;
 mod journal;
+mod mixups;
 mod options;
 mod refusals;
 mod rng;

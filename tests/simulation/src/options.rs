@@ -54,6 +54,8 @@ pub struct Options {
 
 /// Few orders give few occasions: what can go wrong with each goes wrong that much more often.
 const OFTEN: f64 = 1.4;
+/// So many orders can spend a minute of the provider's.
+const CROWD: usize = 100;
 
 /// What somebody does to an order at a time that is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,16 @@ pub enum What {
     /// An operator acts.
     Operate(OperatorAction),
 }
+
+/// What takes the moment a call was counted from the moment it arrives, or calls in our name.
+const APART: [Family; 6] = [
+    Family::ClockJump,
+    Family::Pause,
+    Family::OldKey,
+    Family::Overtaken,
+    Family::RequestTwice,
+    Family::Eviction,
+];
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -118,7 +130,21 @@ impl Options {
         options.link_life = u64::try_from(rng.millis(1_200.0, 86_400.0)).unwrap_or(3_600);
         options.policy = policy(&mut rng);
         options.slow_disk = rng.chance(0.4);
+        if options.orders >= CROWD {
+            options.rush();
+        }
         options
+    }
+
+    /// Half of the crowds come all at once, and what they spend of the provider's minute can be judged.
+    fn rush(&mut self) {
+        if self.stream(hash("rush")).chance(0.5) {
+            self.asked_within = self.asked_within.min(20_000);
+            self.skew = 0;
+            for family in APART {
+                self.set(family, 0.0);
+            }
+        }
     }
 
     /// One node, one order, no faults.
@@ -176,9 +202,19 @@ impl Options {
     /// Whether a wall clock may be set while this runs.
     #[must_use]
     pub fn sets_clocks(&self) -> bool {
-        let in_script =
-            |script: &Vec<Decided>| script.iter().any(|fault| fault.family == Family::ClockJump);
-        self.rate(Family::ClockJump) > 0.0 || self.script.as_ref().is_some_and(in_script)
+        self.may(Family::ClockJump)
+    }
+
+    /// Whether a family may happen while this runs.
+    pub(crate) fn may(&self, family: Family) -> bool {
+        let listed = |script: &Vec<Decided>| script.iter().any(|fault| fault.family == family);
+        self.rate(family) > 0.0 || self.script.as_ref().is_some_and(listed)
+    }
+
+    /// Whether the provider's minutes can be told from ours: no clock is wrong, no call waits for longer than its way takes
+    /// once it was counted, and nobody but us calls in our name.
+    pub(crate) fn tells_minutes(&self) -> bool {
+        self.skew == 0 && !APART.iter().any(|family| self.may(*family))
     }
 
     /// The same run with its faults as a list: only what colours the whole world is on or off by itself.

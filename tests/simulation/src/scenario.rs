@@ -114,6 +114,7 @@ pub fn scenarios() -> Vec<Scenario> {
     refusals(&mut add);
     webhooks(&mut add);
     ended(&mut add);
+    mixed_up(&mut add);
     places(&mut add);
     all
 }
@@ -173,6 +174,8 @@ fn persons(add: Add<'_>) {
         }
     };
     add("link_renewed", with(story(Kind::Link, &absent), short(1)));
+    let refused = [(Family::PersonFails, 0..1, 0), (Family::Refusal, 1..2, 1)];
+    add("link_refused", with(story(Kind::Link, &refused), short(1)));
     let never = [(Family::PersonFails, 0..9, 0)];
     add("link_expired", with(story(Kind::Link, &never), short(0)));
     add(
@@ -205,6 +208,8 @@ fn persons(add: Add<'_>) {
         "same_person_link",
         many(2, &[Kind::Link], &[(Family::SamePerson, 0..1, 0)]),
     );
+    let late = story(Kind::Link, &[(Family::LateRefresh, 0..1, 0)]);
+    add("link_refreshed_late", with(late, short(0)));
     add(
         "link_refreshed",
         deed(
@@ -329,8 +334,23 @@ fn refusals(add: Add<'_>) {
     };
     let nothing = [(Family::RequestLost, 2..40, 0)];
     add("absence_proved", with(story(Kind::Plain, &nothing), aged));
+    let grows_old = [(Family::RequestLost, 2..3, 0), (Family::OldKey, 0..2, 1)];
+    add("key_grows_old", with(story(Kind::Plain, &grows_old), aged));
     let found = [(Family::AnswerLost, 2..12, 0)];
     add("found_by_search", with(story(Kind::Plain, &found), aged));
+    // From the renewal's, or the cancel's, first send on nothing arrives until its key is too old.
+    let renewal = [
+        (Family::PersonFails, 0..1, 0),
+        (Family::RequestLost, 7..30, 0),
+    ];
+    let renewal = with(story(Kind::Link, &renewal), |options| {
+        options.link_life = 600;
+        options.policy.idv_renewals = 1;
+    });
+    add("renewal_key_aged", with(renewal, aged));
+    let cancel = story(Kind::Plain, &[(Family::RequestLost, 3..30, 0)]);
+    let cancel = deed(cancel, 5 * MINUTE, What::Cancel);
+    add("cancel_of_active_key_aged", with(cancel, aged));
     let asked = |options: &mut Options| {
         aged(options);
         options.policy.absence = AbsencePolicy::Attention;
@@ -385,6 +405,22 @@ fn webhooks(add: Add<'_>) {
         options.set(Family::Variants, 1.0);
     });
     add("variants", variants);
+}
+
+/// What is said is about another card. The first decision is about the order's messages, the second about the answer to its
+/// create call, the others about reads of its card.
+fn mixed_up(add: Add<'_>) {
+    let mixed = |nth: u32, details| (Family::MixUp, nth..nth + 1, details);
+    add("mixed_answer", story(Kind::Plain, &[mixed(1, 3)]));
+    add("mixed_message", story(Kind::Plain, &[mixed(0, 0)]));
+    let unanswered = [mixed(0, 0), (Family::AnswerLost, 2..3, 0)];
+    add("mixed_message_first", story(Kind::Plain, &unanswered));
+    let slow = with(story(Kind::Plain, &[mixed(2, 1)]), |options| {
+        options.processing = SLOWLY
+    });
+    add("mixed_read", slow);
+    let absent = [mixed(2, 3), (Family::PersonFails, 0..1, 0)];
+    add("mixed_read_link", story(Kind::Link, &absent));
 }
 
 /// Cancelled, failed, paused, erased: by people.
@@ -501,6 +537,13 @@ fn places(add: Add<'_>) {
         "stands_still",
         story(Kind::Plain, &[(Family::Pause, 10..12, 3)]),
     );
+    let waits = wait(50.0, 20_000.0, 4_000..10_000);
+    add(
+        "overtaken",
+        story(Kind::Plain, &[(Family::Overtaken, 0..1, waits)]),
+    );
+    let rush = |options: &mut Options| options.asked_within = 5 * SECOND;
+    add("rush", with(many(120, &[Kind::Plain], &[]), rush));
     let nodes = |nodes| move |options: &mut Options| options.nodes = nodes;
     let kinds = [Kind::Plain, Kind::Link];
     add("two_nodes", with(many(4, &kinds, &[]), nodes(2)));

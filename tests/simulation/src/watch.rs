@@ -14,6 +14,8 @@ const MINUTE: i64 = 60_000;
 const MINTS: usize = 10;
 /// Sends of one key in one minute: retries that double, each played twice for its token, and operators who hurry them.
 const SENDS: usize = 24;
+/// Reads of one record in one minute: each webhook may ask for one, and operators who hurry.
+const READS: usize = 40;
 /// A token is renewed no earlier than this; half of its life is more.
 const YOUNG: i64 = 10 * MINUTE;
 
@@ -36,6 +38,7 @@ pub(crate) struct Watch {
     tokens: BTreeMap<Life, Token>,
     sends: BTreeMap<String, VecDeque<i64>>,
     bodies: BTreeMap<String, u64>,
+    reads: BTreeMap<String, VecDeque<i64>>,
     /// The newest that each host was told.
     told: BTreeMap<OrderId, (Version, String)>,
     /// Cancels that were answered with yes.
@@ -74,6 +77,24 @@ impl Watch {
                 "node {} voids a token of {age} ms that nobody refused",
                 life.node
             );
+            ("S26", None, what)
+        })
+    }
+
+    /// Whether a process has had its token since before this.
+    pub(crate) fn had_token(&self, life: Life, before: i64) -> bool {
+        let token = self.tokens.get(&life);
+        token.is_some_and(|token| token.value.is_some() && token.since < before)
+    }
+
+    /// A record is read: a card, a card order or a person, by its address. Pages of lists are read for many.
+    pub(crate) fn reads(&mut self, address: &str, now: i64) -> Option<Broken> {
+        if address.contains('?') {
+            return None;
+        }
+        let reads = pass(self.reads.entry(address.to_owned()).or_default(), now);
+        (reads > READS).then(|| {
+            let what = format!("{reads} reads of {address} in a minute");
             ("S26", None, what)
         })
     }

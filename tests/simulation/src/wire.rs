@@ -5,7 +5,10 @@ use std::task::{Poll, Waker};
 
 use async_trait::async_trait;
 use issuance::uqpay::{NoReply, NotSentCause, Reply, Request, Transport, UnknownCause};
-use issuance_simulator::{Answer, ErrorAnswer, Fault, LocalAnswer, LocalRequest, Moment, Served};
+use issuance_domain::METADATA_ORDER_KEY;
+use issuance_simulator::{
+    Answer, CardEntry, ErrorAnswer, Fault, LocalAnswer, LocalRequest, Moment, Served,
+};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use zeroize::Zeroizing;
@@ -13,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::coverage::Point;
 use crate::env::{Due, Env, Sim};
 use crate::faults::Family;
+use crate::mixups;
 use crate::refusals;
 use crate::rng::Rng;
 use crate::tasks::Life;
@@ -97,6 +101,7 @@ impl Transport for Wire {
         let mailbox = Mailbox::default();
         let mints = request.url.path().ends_with("/connect/token");
         let token = request.headers.get("x-auth-token").cloned();
+        let key = request.headers.get("x-idempotency-key").cloned();
         let outcome = {
             let mut env = self.sim.lock();
             if mints {
@@ -104,7 +109,7 @@ impl Transport for Wire {
                 let broken = env.history.watch.mints(self.life, now, believed);
                 env.history.take(broken);
             }
-            launch(&mut env, request, &mailbox)
+            launch(&mut env, self.life, request, &mailbox)
         };
         let outcome = match outcome {
             Err(wait) => {
@@ -117,7 +122,7 @@ impl Transport for Wire {
                 () = self.sim.sleep(PATIENCE) => Err(NoReply::Unknown(UnknownCause::Timeout)),
             },
         };
-        self.hears(mints, token, &outcome);
+        self.hears(mints, token, key, &outcome);
         self.sim.boundary(self.life, Point::Answered).await;
         outcome
     }
@@ -125,7 +130,13 @@ impl Transport for Wire {
 
 impl Wire {
     /// What an answer says of the token.
-    fn hears(&self, mints: bool, token: Option<HeaderValue>, outcome: &Outcome) {
+    fn hears(
+        &self,
+        mints: bool,
+        token: Option<HeaderValue>,
+        key: Option<HeaderValue>,
+        outcome: &Outcome,
+    ) {
         let Ok(reply) = outcome else { return };
         let mut env = self.sim.lock();
         let now = env.now;
@@ -138,6 +149,10 @@ impl Wire {
                 env.history.watch.minted(self.life, value, now);
             }
         }
+        let key = key.as_ref().map(HeaderValue::to_str);
+        if let (401 | 403, Some(Ok(key))) = (reply.status, key) {
+            env.history.is_away(key, false);
+        }
         if let (401 | 403, Some(Ok(value))) =
             (reply.status, token.as_ref().map(HeaderValue::to_str))
         {
@@ -147,7 +162,7 @@ impl Wire {
 }
 
 /// Lets a request leave, or says after how long it is clear that it cannot.
-fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64> {
+fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Result<(), i64> {
     env.requests += 1;
     let now = env.now;
     let uri = path_of(&request.url);
@@ -155,6 +170,10 @@ fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64>
         format!("send #{} {} {uri}", env.requests, request.method)
     });
     env.history.search(None, || uri.clone());
+    if request.method == Method::GET {
+        let broken = env.history.watch.reads(&uri, now);
+        env.history.take(broken);
+    }
     let latency = env.latency();
     if env.draw(Family::Refused).is_some() || env.now < env.away_until {
         return Err(latency);
@@ -166,7 +185,8 @@ fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64>
     let mut is_first = false;
     if let Some(key) = key {
         env.follow();
-        env.history.leaves(key, now, &env.options.policy);
+        env.history.leaves(life, key, now, &env.options.policy);
+        env.history.is_away(key, true);
         is_first = env.keys.insert(key.to_owned());
         let body = request
             .body
@@ -176,12 +196,15 @@ fn launch(env: &mut Env, request: Request, mailbox: &Mailbox) -> Result<(), i64>
         env.history.take(broken);
     }
     let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
+    let is_read = request.method == Method::GET && uri.contains("/issuing/cards/");
     let flight = Flight {
+        fault: refused(env, is_first, is_create)
+            .or_else(|| fault(env))
+            .or_else(|| mixed_up(env, is_create || is_read)),
         method: request.method,
         uri,
         headers: request.headers,
         body: request.body,
-        fault: refused(env, is_first, is_create).or_else(|| fault(env)),
         way_back: way_back(env),
         mailbox: mailbox.clone(),
     };
@@ -305,6 +328,23 @@ fn refused(env: &mut Env, is_first: bool, is_create: bool) -> Option<Fault> {
     }
     let details = env.draw(Family::NoEntry)?;
     Some(error(refusals::at_the_door(details)))
+}
+
+/// What the provider says of another card.
+fn mixed_up(env: &mut Env, is_about_a_card: bool) -> Option<Fault> {
+    let details = is_about_a_card.then(|| env.draw(Family::MixUp))??;
+    let is_known = |card: &CardEntry| {
+        let mark = card.metadata.get(METADATA_ORDER_KEY)?.as_str()?;
+        let known = env.history.order(mark.parse().ok()?)?.ids.card.as_ref()?;
+        Some(*known.as_str() == *card.card_id.to_string())
+    };
+    let cards: Vec<_> = env
+        .provider
+        .cards_beyond(|_| None)
+        .map(|card| (is_known(&card) == Some(true), card))
+        .map(|(known, card)| (card, known))
+        .collect();
+    Some(mixups::answer(details, &cards))
 }
 
 fn pick(details: u64, of: u64) -> usize {

@@ -18,6 +18,7 @@ use crate::faults::{Decided, Family, Faults};
 use crate::history::restless;
 use crate::host::{self, Ear, Wish};
 use crate::journal;
+use crate::mixups;
 use crate::options::{Deed, Options, What};
 use crate::rng::Rng;
 use crate::tasks::{Life, Tasks};
@@ -302,6 +303,7 @@ impl World {
                 }
             }
             Due::Deed(deed) => self.deed(deed),
+            Due::Act(order, action) => host::operate_at(&sim, order, action, &self.engines),
             Due::Chaos => self.chaos(),
             Due::Relief => {
                 let env = sim.lock();
@@ -647,6 +649,21 @@ fn traits(env: &mut Env, number: usize) {
     for (family, fault) in chosen {
         env.coverage.family(family);
         rule(fault);
+    }
+    if let Some(details) = env.faults.draw(Family::MixUp) {
+        env.coverage.family(Family::MixUp);
+        env.provider.add_fault(FaultRule {
+            id: String::new(),
+            applies_to: FaultMatch {
+                metadata: metadata.clone(),
+                event: Some("card.create.succeeded".into()),
+                ..FaultMatch::default()
+            },
+            fault: mixups::message(details),
+            times: Some(1 + u32::from(details & 64 != 0)),
+            probability: None,
+            used: 0,
+        });
     }
     if env.faults.draw(Family::Leftover).is_some() {
         env.coverage.family(Family::Leftover);

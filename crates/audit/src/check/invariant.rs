@@ -105,7 +105,8 @@ invariants! {
     S7 "one key for one intended effect, one body for one key", Here(&[Log],
         "key and effect belong to each other alone, in the log and at the provider; one body under a key; each card under its order's key");
     S8 "a new key only after a refusal or a proof", Here(&[Log],
-        "a new key follows a refusal that leaves nothing behind, a person found again, or two searches that are a proof");
+        "a new key follows a refusal that leaves nothing behind, a person found again, or two searches that are a proof; where \
+         money is loaded, answers were mixed up or the policy says so, two people made it, of a fresh proof");
     S9 "no old key is sent", Here(&[Log],
         "by our clock when it is recorded, by the provider's when it arrives, two hours later at the most");
     S10 "what is derived is the fold of the events", Here(&[Log, Projections],
@@ -134,9 +135,9 @@ invariants! {
     S24 "an identity check expires by its own link's time, after a read", Here(&[Log],
         "not before the newest link's end and its grace; and the provider answered a read in between");
     S25 "an operator's act has a name and a reason, and happens once", Here(&[Log],
-        "actor and reason are there; a new key takes two");
+        "actor and reason are there; a new key takes two; nothing is sent while an order is paused");
     S26 "the provider's budget is kept", Here(&[Requests],
-        "calls in any minute of the provider's clock, where a limit is given");
+        "calls of one client in any minute of the provider's clock, where a limit is given");
     S27 "old logs read the same", Elsewhere("golden events and the tests that read them");
     S28 "ended orders are quiet", Here(&[Log],
         "it owes nothing but notices, look-ups and its cancel; no create call is recorded, and none arrives long after");

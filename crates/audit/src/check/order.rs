@@ -55,6 +55,8 @@ pub(super) struct Sent {
     pub(super) refused: Option<RefusalClass>,
     pub(super) leftover: bool,
     pub(super) proved: bool,
+    /// When the later search of the newest proof began.
+    pub(super) proved_from: Option<Timestamp>,
 }
 
 impl Sent {
@@ -93,6 +95,8 @@ pub(super) struct Tracked {
     pub(super) failure_reported: bool,
     /// Who asked for a new key, until a second person approves it.
     pub(super) asked: Option<Box<str>>,
+    /// When a second person approved a new key last.
+    pub(super) approved: Option<Timestamp>,
     /// How often two people sent it under a new key.
     pub(super) resubmitted: usize,
     /// A second card of its own was told of in the log; a person may have dealt with it since.
@@ -120,6 +124,7 @@ impl Tracked {
             sent: Vec::new(),
             failure_reported: false,
             asked: None,
+            approved: None,
             resubmitted: 0,
             second_noted: false,
             contradicted: false,
@@ -224,9 +229,12 @@ impl Tracked {
                     sent.in_flight = false;
                 }
             }
-            EventBody::AbsenceProved { generation, .. } => {
+            EventBody::AbsenceProved {
+                generation, second, ..
+            } => {
                 if let Some(sent) = self.sent_mut(Purpose::CreateCard, *generation) {
                     sent.proved = true;
+                    sent.proved_from = Some(second.began);
                 }
             }
             EventBody::LeftoverFound { .. } => {
@@ -251,6 +259,7 @@ impl Tracked {
                     OperatorAction::ApproveResubmit => {
                         self.asked = None;
                         self.resubmitted += 1;
+                        self.approved = Some(seen.at);
                     }
                     OperatorAction::RetryNow
                     | OperatorAction::LookUpNow
@@ -313,6 +322,7 @@ impl Tracked {
             refused: None,
             leftover: false,
             proved: false,
+            proved_from: None,
         });
     }
 }

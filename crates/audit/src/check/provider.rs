@@ -131,7 +131,8 @@ pub(super) struct Provider {
     holders: HashMap<OrderId, Vec<CardholderId>>,
     pub(super) reads: Vec<Read>,
     pub(super) expiries: Vec<Expiry>,
-    minute: VecDeque<Timestamp>,
+    /// Calls of the last minute, by who called: each credential has a budget of its own.
+    minute: HashMap<Option<Box<str>>, VecDeque<Timestamp>>,
 }
 
 #[derive(Debug, Clone)]
@@ -232,21 +233,21 @@ impl Provider {
         }
     }
 
-    /// Calls of the last minute.
+    /// Counts a call in its minute.
     pub(super) fn count(&mut self, request: &Request, rules: &Rules, verdicts: &mut Verdicts) {
         let Some(limit) = rules.calls_per_minute else {
             return;
         };
         let minute = std::time::Duration::from_secs(60);
-        while self
-            .minute
+        let calls = self.minute.entry(request.client.clone()).or_default();
+        while calls
             .front()
             .is_some_and(|oldest| request.at.since(*oldest) >= minute)
         {
-            self.minute.pop_front();
+            calls.pop_front();
         }
-        self.minute.push_back(request.at);
-        let spent = u32::try_from(self.minute.len()).unwrap_or(u32::MAX);
+        calls.push_back(request.at);
+        let spent = u32::try_from(calls.len()).unwrap_or(u32::MAX);
         verdicts.hold(Invariant::S26, None, spent <= limit, || {
             let what = format!("{spent} calls arrived within a minute where {limit} may");
             let (number, at) = (request.number, request.at);

@@ -1,8 +1,8 @@
 //! What the log alone shows, event by event: order and versions, transitions, keys, ends, operators.
 
 use issuance_domain::{
-    Action, EventBody, FailureKind, Generation, OperatorAction, Purpose, RefusalClass, Source,
-    State, StateKind, evolve, outbox, transition,
+    AbsencePolicy, Action, EventBody, FailureKind, Generation, OperatorAction, Purpose,
+    RefusalClass, Source, State, StateKind, evolve, outbox, transition,
 };
 use issuance_store::Recorded;
 
@@ -202,11 +202,26 @@ fn judge_body(
 ) -> Option<Expiry> {
     judge_answer(tracked, body, seen, verdicts);
     match body {
+        EventBody::SubmissionStarted { purpose, .. } => {
+            let goes_on = tracked.order.as_ref().is_none_or(|order| !order.paused);
+            verdicts.hold(Invariant::S25, Some(tracked.id), goes_on, || {
+                let what = format!(
+                    "a call to {} was recorded while it is paused",
+                    purpose.name()
+                );
+                (what, [tracked.newest(), vec![seen.into()]].concat())
+            });
+        }
         EventBody::ResubmissionOwed {
             purpose: purpose @ (Purpose::CreateCard | Purpose::CancelCard),
             generation,
             ..
-        } => judge_new_key(tracked, *purpose, *generation, seen, verdicts),
+        } => {
+            judge_new_key(tracked, *purpose, *generation, seen, verdicts);
+            if *purpose == Purpose::CreateCard {
+                judge_who_renews(tracked, *generation, seen, rules, verdicts);
+            }
+        }
         EventBody::AbsenceProved {
             generation,
             first,
@@ -342,6 +357,42 @@ fn judge_new_key(
         );
         let sent = sent.map(|sent| sent.first.into());
         (what, sent.into_iter().chain([seen.into()]).collect())
+    });
+}
+
+/// Where a second card would cost money, answers were mixed up, or the policy says so, only two people make a new key of a
+/// proof; and of an old proof nobody.
+fn judge_who_renews(
+    tracked: &Tracked,
+    generation: Generation,
+    seen: Seen,
+    rules: &Rules,
+    verdicts: &mut Verdicts,
+) {
+    let spent = Generation(generation.0.saturating_sub(1));
+    let sent = tracked.sent(Purpose::CreateCard, spent);
+    let Some(sent) = sent.filter(|sent| sent.refused.is_none()) else {
+        return;
+    };
+    let order = tracked.order.as_ref();
+    let attention = !rules.any_policy && rules.policy.absence == AbsencePolicy::Attention;
+    let is_delicate = order.is_some_and(|order| {
+        let create = order.submission(Purpose::CreateCard);
+        order.prepaid || create.is_some_and(|create| create.mismatched)
+    });
+    let by_two = tracked.approved == Some(seen.at);
+    let may = by_two || !(attention || is_delicate);
+    verdicts.hold(Invariant::S8, Some(tracked.id), may, || {
+        let what = format!("key {generation} was made without the two people it takes");
+        (what, vec![sent.first.into(), seen.into()])
+    });
+    let Some(from) = sent.proved_from.filter(|_| by_two && !rules.any_policy) else {
+        return;
+    };
+    let young = seen.at.since(from) <= rules.policy.absence_proof_life;
+    verdicts.hold(Invariant::S8, Some(tracked.id), young, || {
+        let what = format!("key {generation} was made of a proof from {from}, which was too old");
+        (what, vec![seen.into()])
     });
 }
 

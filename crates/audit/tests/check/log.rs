@@ -2,8 +2,8 @@
 
 use issuance_audit::Invariant::{self, *};
 use issuance_domain::{
-    AttentionReason, By, CardStatus, Digest, EventBody, FailureKind, OperatorAction, RefusalClass,
-    SilenceCause, Source, Version,
+    AbsencePolicy, AttentionReason, By, CardStatus, Digest, EventBody, FailureKind, OperatorAction,
+    RefusalClass, SilenceCause, Source, Version,
 };
 use issuance_store::Position;
 
@@ -123,6 +123,47 @@ fn s8_a_proof_that_is_none() {
     proved(11, 21).is_sound_so_far();
     proved(10, 21).breaks(S8);
     proved(11, 20).breaks(S8);
+}
+
+#[test]
+fn s8_a_new_key_that_takes_two_people_and_a_fresh_proof() {
+    let proved = |by: &[OperatorAction], later: u64| {
+        let mut world = World::new();
+        world.rules.policy.absence = AbsencePolicy::Attention;
+        world.placed(1).start(1, 1, 1);
+        let sent = world.now;
+        world.wait(minutes(21 * 60));
+        let generation = issuance_domain::Generation(1);
+        let (first, second) = (
+            scan(sent.after(minutes(20 * 60))),
+            scan(sent.after(minutes(21 * 60))),
+        );
+        world.together(
+            1,
+            [
+                EventBody::KeyExpired {
+                    purpose: CREATE,
+                    generation,
+                    because: None,
+                },
+                EventBody::AbsenceProved {
+                    generation,
+                    first,
+                    second,
+                },
+            ],
+        );
+        world.wait(minutes(later));
+        world.event(1, acted(OperatorAction::Resubmit, "mara"));
+        let now = world.now;
+        let acts = by.iter().map(|action| acted(*action, "ines"));
+        let bodies: Vec<_> = acts.chain([owed(2, now)]).collect();
+        world.together(1, bodies);
+        world
+    };
+    proved(&[OperatorAction::ApproveResubmit], 1).is_sound_so_far();
+    proved(&[OperatorAction::ApproveResubmit], 70).breaks(S8);
+    proved(&[], 1).breaks(S8);
 }
 
 #[test]
@@ -261,6 +302,21 @@ fn s25_an_act_of_nobody() {
     breaks(S25, |_| {
         vec![acted(OperatorAction::ApproveResubmit, "mara")]
     });
+}
+
+#[test]
+fn s25_a_paused_order_sends() {
+    let acts = |actions: &[OperatorAction]| {
+        let mut world = World::new();
+        world.placed(1);
+        for action in actions {
+            world.event(1, acted(*action, "mara"));
+        }
+        world.event(1, started(1, 1, 1));
+        world
+    };
+    acts(&[OperatorAction::Pause]).breaks(S25);
+    acts(&[OperatorAction::Pause, OperatorAction::Resume]).is_sound_so_far();
 }
 
 #[test]

@@ -179,6 +179,11 @@ fn s26_too_many_calls_in_a_minute() {
     world.read(1);
     world.read(1);
     world.breaks(S26);
+    // Another's calls are no part of ours.
+    let mut world = World::good();
+    world.rules.calls_per_minute = Some(3);
+    world.read_by("somebody", 1);
+    world.is_sound();
 }
 
 #[test]

@@ -405,6 +405,14 @@ impl World {
         self.sent(number, at, Call::Read, None, "", 200);
     }
 
+    /// Somebody else asks for it.
+    pub(crate) fn read_by(&mut self, who: &str, number: u128) {
+        self.read(number);
+        if let Some(Told::Provider(ProviderFact::Request(request))) = self.told.last_mut() {
+            request.client = Some(who.into());
+        }
+    }
+
     /// A card, made for an order.
     pub(crate) fn card(&mut self, number: u128, owner: u128) -> &mut Self {
         self.told.push(Told::Provider(ProviderFact::Card(Card {

@@ -10,6 +10,7 @@ use crate::failure::{Failure, FailureKind, Who};
 use crate::key::{Generation, Purpose};
 use crate::order::{ExpiryCause, Order, Phase, State, Submission};
 use crate::outbox::AbsencePolicy;
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 use super::operate::ended_by;
@@ -131,9 +132,10 @@ fn proved(
         } => Vec::new(),
         // Where money is loaded, a second card would cost it (contract §6.5); where answers are mixed up, so may lists be.
         Phase::Expired { .. }
-            if order.prepaid
+            if (order.prepaid
                 || submission.mismatched
-                || context.policy.absence == AbsencePolicy::Attention =>
+                || context.policy.absence == AbsencePolicy::Attention)
+                && !planted::is(Bug::ProofAlone) =>
         {
             attention(order, AttentionReason::AbsenceProved)
         }
@@ -190,7 +192,7 @@ pub(super) fn resubmit_by_two(
     let (submission, scan) = provably_nothing(order, context)?;
     match &submission.resubmit_asked {
         None => Err("nobody asked for it"),
-        Some(asked) if &*asked.by == second => {
+        Some(asked) if &*asked.by == second && !planted::is(Bug::ApprovedByOne) => {
             Err("whoever asked for it cannot approve it; a second person can")
         }
         Some(_) => Ok(resubmission(order, submission, scan, context.now)),

@@ -32,8 +32,12 @@ pub(super) fn start(
             sent,
         });
     }
-    let too_old = submission
-        .first_started_at
+    let counts_from = if planted::is(Bug::AgeFromLastSend) {
+        submission.last_started_at
+    } else {
+        submission.first_started_at
+    };
+    let too_old = counts_from
         .is_some_and(|first| context.now.since(first) >= context.policy.key_safe_age)
         && !planted::is(Bug::KeyOfAnyAge);
     let changed = submission
@@ -140,7 +144,8 @@ fn sendable<'a>(
     let no_longer_owed = Rejection::NoLongerOwed { order: order.id };
     let owed = order
         .submission(purpose)
-        .filter(|submission| submission.generation == generation && !order.paused)
+        .filter(|submission| submission.generation == generation)
+        .filter(|_| !order.paused || planted::is(Bug::SentWhilePaused))
         .filter(|_| purpose != Purpose::CancelCard || !order.doubts_its_card());
     let Some(submission) = owed else {
         return Err(no_longer_owed);

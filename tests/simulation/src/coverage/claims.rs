@@ -62,9 +62,6 @@ const LIFECYCLE: &str = include_str!("../../../../docs/lifecycle.md");
 
 /// Cells nobody gets to here, and why.
 const NO_CELL: &[(&str, &str, &str)] = &[
-    ("requested", "discrepancy_noted", MIX_UP),
-    ("accepted", "discrepancy_noted", MIX_UP),
-    ("idv_pending", "discrepancy_noted", MIX_UP),
     (
         "requested",
         "host_notified",
@@ -86,7 +83,6 @@ const NO_CELL: &[(&str, &str, &str)] = &[
 ];
 
 const CARRIED_OUT: &str = "the false provider carries out every cancel it has taken";
-const MIX_UP: &str = "takes an answer about another order's card (F-040), which tests/it plays";
 const ANSWERED: &str = "what the answer says is the event; only a cancel's says nothing more";
 
 /// Each (state, event) the page calls reachable; an event with a purpose has it behind a comma.

@@ -1,0 +1,49 @@
+//! Answers and messages that are about another order's card (F-040).
+
+use issuance_domain::METADATA_ORDER_KEY;
+use issuance_simulator::{CardEntry, Fault, product};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::rng::mix;
+
+/// Part of an answer to a create call, or to the read of a card, as another card's would be: one of `cards`, with its mark
+/// unless its order knows it. Of a card that nobody knows and that bears no mark nobody could tell whose it is.
+pub(crate) fn answer(details: u64, cards: &[(CardEntry, bool)]) -> Fault {
+    let other = usize::try_from(details >> 8).unwrap_or(0) % cards.len().max(1);
+    let merge = match (details % 4, cards.get(other)) {
+        (0, Some((card, known))) => {
+            let mut merge = json!({
+                "card_id": card.card_id,
+                "card_order_id": card.card_order_id,
+            });
+            if !known || details & 64 != 0 {
+                merge["metadata"] = card.metadata.clone().into();
+            }
+            merge
+        }
+        (1, _) => json!({ "card_product_id": product::STANDARD }),
+        (2, _) => json!({ "card_currency": "SGD" }),
+        _ => json!({ "metadata": marked(details) }),
+    };
+    Fault::AnswerPatch { merge }
+}
+
+/// Part of a message about a card of ours.
+pub(crate) fn message(details: u64) -> Fault {
+    let data = match details % 3 {
+        0 => json!({ "card_product_id": product::STANDARD }),
+        1 => json!({ "card_currency": "SGD" }),
+        _ => json!({ "metadata": marked(details) }),
+    };
+    Fault::WebhookPatch {
+        merge: json!({ "data": data }),
+    }
+}
+
+/// The mark of an order that is none of ours.
+fn marked(details: u64) -> Value {
+    let number = u128::from(details) << 64 | u128::from(mix(details));
+    let stranger = uuid::Builder::from_random_bytes(number.to_be_bytes()).into_uuid();
+    json!({ METADATA_ORDER_KEY: Uuid::to_string(&stranger) })
+}
