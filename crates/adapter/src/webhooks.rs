@@ -17,7 +17,6 @@ use issuance_store::{
 use issuance_uqpay as uqpay;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use uqpay::webhook::{self, Event, EventData, EventName, Rejected, Verifier};
 use zeroize::Zeroizing;
@@ -215,18 +214,18 @@ impl Webhooks {
         };
         let known = !matches!(event.name, EventName::Other(_));
         metrics::counter!("issuance_webhook_events_total", "known" => if known { "yes" } else { "no" }).increment(1);
-        let body_digest = match event.name.carries_secret() {
-            // So few bytes of it are secret that a digest would give them away.
-            true => digest(event.event_id.as_str().as_bytes()),
-            false => digest(body),
-        };
+        let body_digest = self.store().digest(match event.name.carries_secret() {
+            // So few bytes of it are secret that not even a keyed digest is kept.
+            true => event.event_id.as_str().as_bytes(),
+            false => body,
+        });
         let content = content(event);
         let message = Message {
             id,
             event_type: event.name.as_str().into(),
             received_at: self.clock.now(),
             aliases: aliases(event, &content.ids),
-            body_digest: body_digest.into(),
+            body_digest,
             content: to_raw_value(&content).unwrap_or_default(),
         };
         let received = self.store().receive(message, None);
@@ -249,11 +248,12 @@ impl Webhooks {
         let secret = may_carry_secret(body);
         // What cannot be told apart by its bytes is told apart by its length: good enough for what is not kept.
         let body_digest = if secret {
-            format!("secret-{}", body.len())
+            format!("secret-{}", body.len()).into()
         } else {
-            digest(body)
+            self.store().digest(body)
         };
-        let Ok(id) = format!("unreadable-{body_digest}").parse::<MessageId>() else {
+        let digits = body_digest.rsplit(':').next().unwrap_or_default();
+        let Ok(id) = format!("unreadable-{digits}").parse::<MessageId>() else {
             return Err(WebhookError::Unverified);
         };
         let named = mark(body);
@@ -271,7 +271,7 @@ impl Webhooks {
             event_type: "unreadable".into(),
             received_at: self.clock.now(),
             aliases: named.map(Alias::Order).into_iter().collect(),
-            body_digest: body_digest.into(),
+            body_digest,
             content: to_raw_value(&Content {
                 unreadable: Some(why.into()),
                 ..Content::saying(None, ProviderIds::default())
@@ -314,10 +314,6 @@ fn mark(body: &[u8]) -> Option<OrderId> {
     let id = rest.iter().position(u8::is_ascii_hexdigit)?;
     let id = rest.get(id..id + 36)?;
     std::str::from_utf8(id).ok()?.parse().ok()
-}
-
-fn digest(body: &[u8]) -> String {
-    hex::encode(Sha256::digest(body))
 }
 
 fn refused(outcome: &'static str, error: WebhookError) -> WebhookError {

@@ -7,6 +7,8 @@
 //! [`Message`] is a webhook that waits, `EmbeddedStore` is journal + vault + index in one directory.
 
 #[cfg(any(test, feature = "testing", feature = "embedded"))]
+mod body_digest;
+#[cfg(any(test, feature = "testing", feature = "embedded"))]
 mod book;
 mod compacted;
 #[cfg(any(test, feature = "testing"))]

@@ -25,7 +25,8 @@ pub struct Message {
     pub received_at: Timestamp,
     /// Every name it carries by which its order can be found.
     pub aliases: Vec<Alias>,
-    /// SHA-256-based digest of the body, to tell a repeat from a forgery of the same id.
+    /// The store's [`digest`](crate::Store::digest) of the body, to tell a repeat from a forgery of the same id. Older logs
+    /// have its plain SHA-256; digests under different keys tell nothing, and such a message is a repeat.
     pub body_digest: Box<str>,
     /// What it says, in the adapter's words. The store does not look inside.
     pub content: Box<RawValue>,

@@ -134,6 +134,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         field: &Field,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
 
+    /// A digest of a webhook's body for the log: equal for equal bodies, as long as the key is the same, and without it
+    /// nobody can try what the body said.
+    fn digest(&self, body: &[u8]) -> Box<str>;
+
     /// Removes what was erased or replaced from wherever it is stored; until then it is only out of reach. With `rekey`,
     /// also seals anew what another key than the current one sealed. One runs at a time; a second waits. Reads and
     /// appends go on meanwhile.

@@ -8,10 +8,11 @@ use issuance::WebhookError;
 use issuance::store::{Receipt, Standing, StoreError};
 use issuance_audit::Invariant;
 use issuance_simulator::{Endpoint, Fault};
-use issuance_store::SimulatedStore;
+use issuance_store::{SimulatedStore, Store as _};
 use issuance_tests::requests::simple;
 use issuance_tests::world::{World, policy};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::mortal::{At, Death, Lives, brief};
 use super::support::{deliver, deliver_at, event, eventually, ids, names, now, place, sign, world};
@@ -170,6 +171,31 @@ async fn f_059_what_is_not_durable_is_not_acknowledged() {
         deliver(&next.engine, &message).await.unwrap(),
         Receipt::Stored
     );
+}
+
+/// The log is handed out, and what a person's data may be is soon tried: names, numbers, days of birth.
+#[tokio::test]
+async fn what_the_log_has_of_a_body_nobody_can_try() {
+    let store = Arc::new(SimulatedStore::new(policy()));
+    let world = World::start(store.clone()).await;
+    let known = event(
+        "card.create.succeeded",
+        "order-of-nobody",
+        &json!({ "card_id": "card-of-nobody" }),
+    );
+    let unreadable = b"{\"event_type\": 7, \"name\": \"Jo Example\"}".to_vec();
+    for body in [&known, &unreadable] {
+        assert_eq!(deliver(&world.engine, body).await.unwrap(), Receipt::Stored);
+    }
+    let mut kept = store.pending_messages(10).await.unwrap();
+    let unsettled = store.unsettled_messages(10).await.unwrap();
+    kept.extend(unsettled.into_iter().map(|(message, _)| message));
+    assert!(kept.len() >= 2);
+    let kept = serde_json::to_string(&kept).unwrap();
+    for body in [&known, &unreadable] {
+        let plain = hex::encode(Sha256::digest(body));
+        assert!(!kept.contains(&plain), "{kept}");
+    }
 }
 
 #[tokio::test]

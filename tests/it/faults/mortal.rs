@@ -226,6 +226,10 @@ impl Store for Mortal {
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.inner.open_sealed(order, field).await
     }
+    fn digest(&self, body: &[u8]) -> Box<str> {
+        self.inner.digest(body)
+    }
+
     async fn compact(&self, rekey: bool) -> Result<Compacted, StoreError> {
         self.inner.compact(rekey).await
     }

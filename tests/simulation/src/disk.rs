@@ -261,6 +261,10 @@ impl Store for Disk {
         self.store.open_sealed(order, field).await
     }
 
+    fn digest(&self, body: &[u8]) -> Box<str> {
+        self.store.digest(body)
+    }
+
     async fn compact(&self, force: bool) -> Result<Compacted, StoreError> {
         self.store.compact(force).await
     }

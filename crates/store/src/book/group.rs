@@ -7,6 +7,7 @@ use issuance_domain::planted::{self, Bug};
 use issuance_domain::{MessageId, Order, OrderId, Version};
 
 use super::rows::Rows;
+use crate::body_digest::differ;
 use crate::error::{AppendError, StoreError};
 use crate::message::{Alias, HostReference, Message, Receipt, Standing};
 use crate::store::Append;
@@ -165,8 +166,8 @@ impl Group {
                 Receipt::Stored
             }
             Some(_) if planted::is(Bug::MessageTwice) => Receipt::Stored,
-            Some(digest) if digest == message.body_digest => Receipt::Repeat,
-            Some(_) => Receipt::Forged,
+            Some(digest) if differ(&digest, &message.body_digest) => Receipt::Forged,
+            Some(_) => Receipt::Repeat,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt as _;
 use issuance_domain::{MessageId, OrderId};
+use sha2::{Digest as _, Sha256};
 
 use super::Subject;
 use super::fixture::{World, accepted, at, attention, card, message, requested, sealing, soon};
@@ -110,6 +111,32 @@ pub async fn a_forged_message_is_kept_out<S: Subject>() {
     );
     let found = world.store().pending_messages(10).await.unwrap();
     assert_eq!((found.len(), &*found[0].body_digest), (1, "digest of m-1"));
+}
+
+/// Nobody can try a digest who has not the store's key, and one from before they were keyed accuses nobody.
+pub async fn digests_of_bodies_are_keyed<S: Subject>() {
+    let mut world = World::<S>::start().await;
+    let digest = |world: &World<S>, body: &[u8]| world.store().digest(body);
+    let said = digest(&world, b"a body");
+    assert_eq!(said, digest(&world, b"a body"));
+    assert_ne!(said, digest(&world, b"another"));
+    let plain = hex::encode(Sha256::digest(b"a body"));
+    assert!(!said.contains(&plain));
+    for (id, digest, again) in [("m-old", &*plain, &*said), ("m-new", &*said, &*said)] {
+        let mut first = message(id, vec![]);
+        first.body_digest = digest.into();
+        let receipt = world.store().receive(first.clone(), None).await.unwrap();
+        assert_eq!(receipt, Receipt::Stored);
+        world.subject.reopen().await;
+        first.body_digest = again.into();
+        let receipt = world.store().receive(first, None).await.unwrap();
+        assert_eq!(receipt, Receipt::Repeat, "{id}");
+    }
+    assert_eq!(said, digest(&world, b"a body"));
+    let mut forged = message("m-new", vec![]);
+    forged.body_digest = digest(&world, b"another");
+    let receipt = world.store().receive(forged, None).await.unwrap();
+    assert_eq!(receipt, Receipt::Forged);
 }
 
 /// The oldest message is handled first.

@@ -81,6 +81,7 @@ macro_rules! store_conformance {
             waiting_for_tasks_is_never_late
             a_message_is_stored_once
             a_forged_message_is_kept_out
+            digests_of_bodies_are_keyed
             messages_are_pending_in_order
             a_message_is_settled_once
             an_append_settles_its_message

@@ -33,6 +33,7 @@ mod work;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::body_digest::BodyKey;
 use crate::vault::Sealer;
 use behind::Behind;
 use shared::Shared;
@@ -49,6 +50,7 @@ pub use options::{EmbeddedReport, IndexReport, Limits, OpenError, Options, Past}
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
     sealer: Sealer,
+    bodies: BodyKey,
     tidying: Tidying,
     queue: Arc<Queue>,
     behind: Arc<Behind>,

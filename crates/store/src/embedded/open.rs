@@ -197,6 +197,7 @@ impl EmbeddedStore {
         };
         let store = Self {
             shared,
+            bodies: sealer.body_key()?,
             sealer,
             tidying: Tidying::new(tidier, Arc::downgrade(&owned)),
             queue,
@@ -378,6 +379,12 @@ fn log(dir: &Path, report: &EmbeddedReport) {
         tracing::error!(
             records = vault.damaged_count,
             "the vault is damaged; restore it from a copy"
+        );
+    }
+    for key in &vault.unknown_keys {
+        tracing::error!(
+            key,
+            "records of the vault are sealed with a master key nobody has; add it to the key ring, or what it sealed stays closed"
         );
     }
     if let Some(why) = &index.rebuilt {

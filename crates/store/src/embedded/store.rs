@@ -14,6 +14,7 @@ use super::prepare::{
 };
 use super::read;
 use super::work::{Job, Work};
+use crate::body_digest::differ;
 use crate::book::list;
 use crate::compacted::Compacted;
 use crate::error::{AppendError, StoreError};
@@ -36,10 +37,10 @@ impl EmbeddedStore {
     fn repeat(&self, message: &Message) -> Result<Option<Receipt>, StoreError> {
         let row = self.shared.book().rows.message(&message.id)?;
         Ok(row.map(|row| {
-            if row.digest == message.body_digest {
-                Receipt::Repeat
-            } else {
+            if differ(&row.digest, &message.body_digest) {
                 Receipt::Forged
+            } else {
+                Receipt::Repeat
             }
         }))
     }
@@ -295,6 +296,10 @@ impl Store for EmbeddedStore {
             open()
         };
         opened.map_err(|error| unread(&error))
+    }
+
+    fn digest(&self, body: &[u8]) -> Box<str> {
+        self.bodies.digest(body)
     }
 
     async fn compact(&self, rekey: bool) -> Result<Compacted, StoreError> {

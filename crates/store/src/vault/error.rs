@@ -59,7 +59,7 @@ pub enum VaultError {
     /// The key of that name does not open what was sealed under it.
     #[error("the vault's master key `{name}` is another key than the one that sealed its records")]
     WrongKey {
-        /// The name of the current key.
+        /// Its name.
         name: String,
     },
     /// The key provider failed.

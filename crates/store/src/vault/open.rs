@@ -32,6 +32,8 @@ pub struct VaultReport {
     pub damaged: Vec<DamagedRecord>,
     /// How many there are.
     pub damaged_count: u64,
+    /// Master keys that records are sealed with and nobody has. What they sealed cannot be read.
+    pub unknown_keys: Vec<String>,
     /// Sealed files no record refers to, removed. None are while records are damaged.
     pub swept: u64,
 }
@@ -61,7 +63,7 @@ pub(crate) struct Examined {
 
 /// Reads all records of a vault that nobody writes.
 pub(crate) fn examine(disk: &dyn Disk) -> Result<Examined, VaultError> {
-    let loaded = load(disk, "", Hints::Ignored)?;
+    let loaded = load(disk, Hints::Ignored)?;
     let damaged = loaded.damaged().1;
     let mut files = loaded.closed;
     if let Some(Last {
@@ -111,8 +113,8 @@ pub(super) struct Loaded {
     /// The last file, if a record can be put behind its last one.
     pub(super) last: Option<Last>,
     pub(super) cut: Option<Cut>,
-    /// The last record under the current key.
-    pub(super) proof: Option<Place>,
+    /// The last record of each file under each key that has its value with it, the oldest file's first.
+    pub(super) proofs: BTreeMap<String, Vec<Place>>,
     /// Sealed files that records refer to, also those that a newer file replaced: what they refer to is a compaction's to
     /// remove.
     pub(super) referred: HashSet<String>,
@@ -132,7 +134,7 @@ pub(super) fn names(disk: &dyn Disk) -> Result<Vec<Name>, VaultError> {
     Ok(names.iter().map(|name| Name::of(name)).collect())
 }
 
-pub(super) fn load(disk: &dyn Disk, current_key: &str, hints: Hints) -> Result<Loaded, VaultError> {
+pub(super) fn load(disk: &dyn Disk, hints: Hints) -> Result<Loaded, VaultError> {
     let mut numbers: Vec<_> = names(disk)?
         .into_iter()
         .filter_map(|name| {
@@ -158,7 +160,7 @@ pub(super) fn load(disk: &dyn Disk, current_key: &str, hints: Hints) -> Result<L
             .then(|| Hint::read(disk, *number, &*file, size))
             .flatten()
         {
-            loaded.note(*number, current_key, &tail.keys, &tail.large);
+            loaded.note(*number, &tail.keys, &tail.large);
             loaded.close(*number, size, Places::Hinted(hint));
             continue;
         }
@@ -170,7 +172,7 @@ pub(super) fn load(disk: &dyn Disk, current_key: &str, hints: Hints) -> Result<L
             cut,
             appendable,
         } = scanned;
-        loaded.note(*number, current_key, table.keys(), table.large());
+        loaded.note(*number, table.keys(), table.large());
         loaded.cut = cut;
         if last && appendable {
             loaded.last = Some(Last {
@@ -225,19 +227,14 @@ impl Loaded {
         self.closed.insert(number, Closed { size, places });
     }
 
-    fn note(
-        &mut self,
-        file: u32,
-        current_key: &str,
-        keys: &[(String, u32)],
-        large: &BTreeMap<u32, String>,
-    ) {
-        let proof = keys.iter().find(|(key, _)| key == current_key);
-        let proof = proof.map(|(_, offset)| Place {
-            file,
-            offset: *offset,
-        });
-        self.proof = proof.or(self.proof);
+    fn note(&mut self, file: u32, keys: &[(String, u32)], large: &BTreeMap<u32, String>) {
+        for (key, offset) in keys {
+            let place = Place {
+                file,
+                offset: *offset,
+            };
+            self.proofs.entry(key.clone()).or_default().push(place);
+        }
         self.referred.extend(large.values().cloned());
     }
 }

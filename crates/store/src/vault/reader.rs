@@ -17,6 +17,9 @@ use crate::journal::disk::{DiskFile, read_full};
 use crate::journal::hash::ChainHash;
 use crate::journal::lines::{LineEnd, Lines, line_number};
 
+/// Records that are tried to prove a key.
+const PROOFS_MAX: usize = 8;
+
 /// Reads the durable part of a vault. Cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
 pub struct VaultReader {
@@ -73,18 +76,30 @@ impl VaultReader {
         }
     }
 
-    /// Whether the record at `place` opens: the proof that a key is the key of that name.
-    pub(super) fn proves_key(&self, place: Place) -> Result<bool, VaultError> {
-        let file = self.shared.file(place.file)?;
-        let source = Source { place, file };
-        let line = source.line()?;
-        match parse(&line).map_err(|damage| source.damaged(damage))? {
-            Record::Sealed(record) => match self.unseal(&record, &source) {
-                Err(VaultError::NotAuthentic { .. }) => Ok(false),
-                opened => opened.map(|_| true),
-            },
-            Record::Erased { .. } => Ok(true),
+    /// Whether one of these records opens, the last ones first: the proof that a key is the key of that name. One alone
+    /// may have been tampered with.
+    pub(super) fn proves_key(&self, places: &[Place]) -> Result<bool, VaultError> {
+        let mut refuted = false;
+        for place in places.iter().rev().take(PROOFS_MAX) {
+            let file = self.shared.file(place.file)?;
+            let source = Source {
+                place: *place,
+                file,
+            };
+            let opened = source.line().and_then(|line| match parse(&line) {
+                Ok(Record::Sealed(record)) => self.unseal(&record, &source).map(drop),
+                Ok(Record::Erased { .. }) => Err(source.damaged(Damage::Shape)),
+                Err(damage) => Err(source.damaged(damage)),
+            });
+            match opened {
+                Ok(()) => return Ok(true),
+                Err(VaultError::NotAuthentic { .. }) => refuted = true,
+                // Damage costs the record only.
+                Err(VaultError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(!refuted)
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Opens the vault in `disk`, or begins one; proves the current key; cuts what was never synced and
+    /// Opens the vault in `disk`, or begins one; proves every key that sealed a record; cuts what was never synced and
     /// removes what no record refers to.
     pub fn open(
         disk: Arc<dyn Disk>,
@@ -67,10 +67,10 @@ impl Vault {
     ) -> Result<(Self, VaultReport), VaultError> {
         let key = keys.current()?;
         sync_last(&*disk)?;
-        let mut loaded = load(&*disk, &key, Hints::Kept)?;
+        let mut loaded = load(&*disk, Hints::Kept)?;
         let swept = sweep(&*disk, &loaded)?;
         let (damaged, damaged_count) = loaded.damaged();
-        let report = VaultReport {
+        let mut report = VaultReport {
             records: loaded.records(),
             files: loaded.files().count(),
             bytes: loaded.files().map(|(_, size)| size).sum(),
@@ -78,6 +78,7 @@ impl Vault {
             damaged,
             damaged_count,
             swept,
+            unknown_keys: Vec::new(),
         };
         let next = loaded.files().map(|(number, _)| number + 1).max();
         let mut growing = Active::default();
@@ -109,10 +110,16 @@ impl Vault {
             buffer: Vec::new(),
         };
         vault.shared.master_key(&key)?;
-        if let Some(place) = loaded.proof
-            && !vault.reader().proves_key(place)?
-        {
-            return Err(VaultError::WrongKey { name: key });
+        for (name, places) in loaded.proofs {
+            match vault.reader().proves_key(&places) {
+                Ok(true) => {}
+                Ok(false) => return Err(VaultError::WrongKey { name }),
+                // Nobody may need what it sealed any more.
+                Err(VaultError::UnknownKey { name }) => report.unknown_keys.push(name),
+                // One that cannot be had for a while is a wait.
+                Err(VaultError::Key(_)) if name != key => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok((vault, report))
     }

@@ -223,7 +223,14 @@ async fn without_the_old_key_its_records_are_kept_and_counted() {
     }
     {
         let wrong = Keyring::new("k2", key(2)).with_old("k1", key(9));
-        let (store, _) = EmbeddedStore::open(keyed(dir.path(), wrong)).unwrap();
+        let refused = EmbeddedStore::open(keyed(dir.path(), wrong)).unwrap_err();
+        assert!(
+            matches!(&refused, OpenError::Vault(VaultError::WrongKey { name }) if name == "k1"),
+            "{refused:?}"
+        );
+        let without = Keyring::new("k2", key(2));
+        let (store, report) = EmbeddedStore::open(keyed(dir.path(), without)).unwrap();
+        assert_eq!(report.vault.unknown_keys, ["k1"]);
         let done = store.compact(true).await.unwrap();
         assert_eq!((done.resealed, done.unopened), (0, 2));
         store.close().await.unwrap();

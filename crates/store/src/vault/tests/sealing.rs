@@ -84,6 +84,17 @@ fn forge(disk: &SimulatedDisk, from: &str, to: &str) {
     disk.put(name, &forged);
 }
 
+/// Another vault's record under a key of this name, which is as it was sealed.
+fn put_behind(disk: &SimulatedDisk, name: &str) {
+    let other = SimulatedDisk::new();
+    let (mut vault, _) = open_with(&other, Keyring::new(name, key(1))).unwrap();
+    put(&mut vault, order(9), "request", "sound").unwrap();
+    drop(vault);
+    let file = "vault-0000000001.jsonl";
+    let both = [disk.bytes(file).unwrap(), other.bytes(file).unwrap()].concat();
+    disk.put(file, &both);
+}
+
 #[test]
 fn a_record_moved_to_another_order_field_or_key_does_not_open() {
     let (a, b) = (order(1), order(2));
@@ -102,6 +113,15 @@ fn a_record_moved_to_another_order_field_or_key_does_not_open() {
         let (mut vault, _) = open(&disk).unwrap();
         put(&mut vault, a, "request", "secret").unwrap();
         forge(&disk, &from, &to);
+        // Alone it speaks against the key.
+        let refused = open_with(&disk, keys()).map(drop);
+        assert!(
+            matches!(refused, Err(VaultError::WrongKey { .. })),
+            "{refused:?}"
+        );
+        for name in ["k1", "k2"] {
+            put_behind(&disk, name);
+        }
         let (vault, report) = open_with(&disk, keys()).unwrap();
         assert_eq!(report.damaged_count, 0, "the line itself is sound");
         let error = vault.reader().open(order, field).unwrap_err();
@@ -161,7 +181,8 @@ fn keys_rotate() {
     assert_eq!(get(&vault, order(1), "request").unwrap(), "old");
     assert_eq!(get(&vault, order(2), "request").unwrap(), "new");
 
-    let (vault, _) = open_with(&disk, Keyring::new("k2", key(2))).unwrap();
+    let (vault, report) = open_with(&disk, Keyring::new("k2", key(2))).unwrap();
+    assert_eq!(report.unknown_keys, ["k1"]);
     assert_eq!(get(&vault, order(2), "request").unwrap(), "new");
     let error = vault.reader().open(order(1), "request").unwrap_err();
     assert!(
@@ -177,6 +198,20 @@ fn another_key_under_the_same_name_is_refused_at_open() {
     put(&mut vault, order(1), "request", "x").unwrap();
     let error = open_with(&disk, Keyring::new("k1", key(2))).unwrap_err();
     assert!(matches!(error, VaultError::WrongKey { .. }), "{error}");
+
+    // Also one that only opens, wherever the last record it sealed is.
+    let both = |old| Keyring::new("k2", key(2)).with_old("k1", key(old));
+    let (mut vault, report) = open_with(&disk, both(1)).unwrap();
+    assert!(report.unknown_keys.is_empty());
+    for number in 2..20 {
+        put(&mut vault, order(number), "request", &"new ".repeat(100)).unwrap();
+    }
+    drop(vault);
+    let error = open_with(&disk, both(3)).unwrap_err();
+    assert!(
+        matches!(&error, VaultError::WrongKey { name } if name == "k1"),
+        "{error}"
+    );
 }
 
 #[test]
