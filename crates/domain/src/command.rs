@@ -37,6 +37,8 @@ pub enum Command {
         purpose: Purpose,
         /// Under which key.
         generation: Generation,
+        /// Which send of it: a process that stood still may report of one that was taken for lost and sent again since.
+        attempt: u32,
         /// What we know of the silence.
         cause: SilenceCause,
         /// When to try again, jitter included.

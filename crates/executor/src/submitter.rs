@@ -147,11 +147,11 @@ impl Performer for Submitter {
             Ok(decision) => decision,
             Err(error) => return self.refused_start(error, started_at),
         };
-        let key = decision.events.iter().find_map(|event| match &event.body {
-            EventBody::SubmissionStarted { key, .. } => Some(*key),
+        let started = decision.events.iter().find_map(|event| match &event.body {
+            EventBody::SubmissionStarted { key, attempt, .. } => Some((*key, *attempt)),
             _ => None,
         });
-        let Some(key) = key else {
+        let Some((key, attempt)) = started else {
             return Ok(Done::Finished);
         };
 
@@ -196,6 +196,7 @@ impl Performer for Submitter {
                     Command::HearNothing {
                         purpose,
                         generation,
+                        attempt,
                         cause,
                         retry_at,
                     },

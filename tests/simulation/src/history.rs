@@ -63,8 +63,6 @@ pub(crate) struct History {
     checker: Checker,
     /// By how much a clock may be wrong that nobody set, and how much of a set one is not noticed.
     clocks_differ: i64,
-    /// Nobody stands still, and no clock is wrong.
-    tells_minutes: bool,
     /// Nothing is believed of the time by clocks that are or were wrong.
     clocks_wrong: bool,
     pub(crate) orders: BTreeSet<OrderId>,
@@ -108,7 +106,6 @@ impl History {
             violation: None,
             checker: Checker::new(rules),
             clocks_differ: 2 * options.skew + UNNOTICED,
-            tells_minutes: options.tells_minutes(),
             clocks_wrong,
             orders: BTreeSet::new(),
             keys: BTreeMap::new(),
@@ -300,10 +297,7 @@ impl History {
                 let order = self.checker.order(record.order);
                 let submission = order.and_then(|order| order.submission(*purpose));
                 let key = submission.map(|submission| submission.key.to_string());
-                // Where a process stood still two of its sends may report for each other.
-                if self.tells_minutes
-                    && key.is_some_and(|key| self.keys.get(&key).is_some_and(|known| known.away))
-                {
+                if key.is_some_and(|key| self.keys.get(&key).is_some_and(|known| known.away)) {
                     let what = "a call that left is recorded as not sent".to_owned();
                     self.violate("S30", Some(record.order), what);
                 }

@@ -32,7 +32,10 @@ pub(super) fn mismatched(
             card,
         };
         let retry_at = context.now.after(context.policy.look_up_cap);
-        let mut events = submit::hear_nothing(order, *purpose, *generation, cause, retry_at);
+        // An answer is about the key, whichever send of it brought it.
+        let newest = order.submission(*purpose).map_or(0, |sent| sent.attempts);
+        let mut events =
+            submit::hear_nothing(order, *purpose, *generation, newest, cause, retry_at);
         if !events.is_empty() {
             let reason = AttentionReason::AnswerMismatched { mismatch };
             events.extend(attention(order, reason));

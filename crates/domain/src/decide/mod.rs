@@ -81,10 +81,11 @@ fn decide_existing(
         Command::HearNothing {
             purpose,
             generation,
+            attempt,
             cause,
             retry_at,
         } => Ok(submit::hear_nothing(
-            order, purpose, generation, cause, retry_at,
+            order, purpose, generation, attempt, cause, retry_at,
         )),
         Command::GiveUp { action } => Ok(attention(
             order,

@@ -99,21 +99,23 @@ fn give_up(
     events
 }
 
-/// Silence is recorded and never ends an order. A call that was answered by another road in the meantime is over.
+/// Silence is recorded and never ends an order. A call that was answered by another road in the meantime is over, and one
+/// that was sent again since is not known by what became of the send before: that it may have arrived was noted then.
 pub(super) fn hear_nothing(
     order: &Order,
     purpose: Purpose,
     generation: Generation,
+    attempt: u32,
     cause: SilenceCause,
     retry_at: Timestamp,
 ) -> Vec<EventBody> {
     match order.submission(purpose) {
         Some(submission) if submission.generation == generation => match submission.phase {
+            Phase::InFlight { .. } if submission.attempts != attempt => Vec::new(),
             Phase::InFlight { .. } => {
                 // Nothing ever arrived and nobody wants the card any more: a retry would make it only to cancel it.
                 let nothing_there =
                     purpose == Purpose::CreateCard && !submission.maybe_sent && !cause.maybe_sent();
-                let attempt = submission.attempts;
                 let mut events = vec![EventBody::SubmissionUnanswered {
                     purpose,
                     generation,

@@ -70,7 +70,12 @@ fn f_037_a_clock_that_went_back_sends_nothing() {
         .then_on();
     let sent = start().after(hours(19));
     let unanswered = again
-        .when(silence(Purpose::CreateCard, 1, SilenceCause::TimedOut))
+        .when(silence_of(
+            Purpose::CreateCard,
+            1,
+            2,
+            SilenceCause::TimedOut,
+        ))
         .then_on();
     unanswered
         .at(hours(1))
@@ -411,12 +416,13 @@ fn f_034_a_leftover_that_cannot_be_looked_for_is_shown() {
 #[test]
 fn f_033_five_of_one_server_error_are_searched_behind_at_once() {
     let error = |http_status| SilenceCause::ServerError { http_status };
-    let go = |life: Given, attempt: u64, cause| {
+    let go = |life: Given, attempt: u32, cause| {
         let life = life
-            .at(minutes(attempt))
+            .at(minutes(attempt.into()))
             .when(send(Purpose::CreateCard, 1))
             .then_on();
-        life.when(silence(Purpose::CreateCard, 1, cause)).then_on()
+        life.when(silence_of(Purpose::CreateCard, 1, attempt, cause))
+            .then_on()
     };
     let four = (1..=4).fold(given(requested()), |life, attempt| {
         go(life, attempt, error(500))

@@ -224,6 +224,7 @@ impl Road {
             self.tell(Command::HearNothing {
                 purpose: CREATE,
                 generation: owed.generation,
+                attempt: owed.attempts + 1,
                 cause,
                 retry_at,
             });

@@ -119,9 +119,11 @@ impl Move {
                 retry,
             } => {
                 let (generation, retry_at) = (current(order, purpose), now.after(minutes(retry)));
+                let attempt = order.submission(purpose).map_or(1, |sent| sent.attempts);
                 Command::HearNothing {
                     purpose,
                     generation,
+                    attempt,
                     cause,
                     retry_at,
                 }

@@ -224,10 +224,21 @@ pub(crate) fn send(purpose: Purpose, generation: u32) -> Command {
     }
 }
 
+/// Silence of the first send of a key.
 pub(crate) fn silence(purpose: Purpose, generation: u32, cause: SilenceCause) -> Command {
+    silence_of(purpose, generation, 1, cause)
+}
+
+pub(crate) fn silence_of(
+    purpose: Purpose,
+    generation: u32,
+    attempt: u32,
+    cause: SilenceCause,
+) -> Command {
     Command::HearNothing {
         purpose,
         generation: Generation(generation),
+        attempt,
         cause,
         retry_at: start().after(minutes(5)),
     }

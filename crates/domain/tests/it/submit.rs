@@ -141,6 +141,18 @@ fn silence_about_anything_but_the_call_in_flight_is_nothing() {
         .then_nothing();
 }
 
+/// A process that stood still between record and call comes back when the call was taken for lost and sent again.
+#[test]
+fn f_097_what_became_of_an_earlier_send_says_nothing_of_the_one_in_flight() {
+    let again = and(sent(), [started(CREATE, 1, 2)]);
+    given(again.clone())
+        .when(silence(CREATE, 1, SilenceCause::NotSent))
+        .then_nothing();
+    given(again)
+        .when(silence_of(CREATE, 1, 2, SilenceCause::NotSent))
+        .then([unanswered(CREATE, 2, SilenceCause::NotSent)]);
+}
+
 #[test]
 fn a_cancel_waits_out_its_key_and_then_may_take_another() {
     let cancel = and(
