@@ -1,6 +1,7 @@
 //! F-078: the release binary is killed at any time, also while it opens, while hosts place orders over HTTP, the simulator
 //! answers and webhooks flow. Nothing acknowledged is lost, no order gets two cards, and the chain verifies.
 
+mod backups;
 mod host;
 mod judge;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::random::Random;
 use crate::server::{Server, WEBHOOK_SECRET};
 use crate::verdict::Verdict;
+use backups::Backups;
 use host::Host;
 
 const CALLERS: usize = 8;
@@ -96,6 +98,7 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
         .collect();
 
     let (mut open, mut load, mut events) = (0, 0, 0);
+    let mut backups = Backups::new(&args.binary, &data, work.path());
     for life in 0..args.kills {
         let mut random = Random::new(args.seed, life);
         host.allow(ORDERS_PER_LIFE);
@@ -109,9 +112,14 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
                 break;
             }
             tokio::time::sleep(random.millis(10..800)).await;
+            if life % 4 == 1 {
+                backups.begin();
+                tokio::time::sleep(random.millis(0..60)).await;
+            }
             load += 1;
         }
         process.kill();
+        backups.end(&format!("life {life}"), verdict);
         if life % JUDGED_EVERY == JUDGED_EVERY - 1 {
             // What was answered before the kill; callers have nobody to ask now.
             let known = host.acknowledged();
@@ -119,6 +127,7 @@ async fn lives(args: &Args, verdict: &mut Verdict) {
         }
     }
 
+    verdict.note(backups.sum());
     let mut process = server.start();
     if !server.is_ready(&mut process, &client, OPENS_WITHIN).await {
         verdict.violation(format!(
