@@ -99,3 +99,32 @@ impl<'de> Visitor<'de> for Any {
         Ok(Tree::Object(members))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_where_it_lies() {
+        let tree: Tree<'_> =
+            serde_json::from_str(r#"{"a":"one","b":[null,true,1,1.5,-1],"c":"\u00e9","a":"two"}"#)
+                .unwrap();
+        // As any reader of JSON into a map has it: of two with one name the later counts.
+        assert_eq!(tree.get("a").and_then(Tree::as_str), Some("two"));
+        assert_eq!(tree.get("c").and_then(Tree::as_str), Some("é"));
+        assert_eq!(tree.get("d"), None);
+        let list = [
+            Tree::Null,
+            Tree::Flag(true),
+            Tree::Other,
+            Tree::Other,
+            Tree::Other,
+        ];
+        assert_eq!(tree.get("b"), Some(&Tree::List(list.into())));
+        assert!(matches!(
+            tree.get("a"),
+            Some(Tree::Text(Cow::Borrowed("two")))
+        ));
+        assert!(serde_json::from_str::<Tree<'_>>(&"[".repeat(1_000)).is_err());
+    }
+}
