@@ -1,7 +1,7 @@
 //! What the log alone shows, event by event: order and versions, transitions, keys, ends, operators.
 
 use issuance_domain::{
-    AbsencePolicy, Action, EventBody, FailureKind, Generation, OperatorAction, Purpose,
+    AbsencePolicy, Action, Activation, EventBody, FailureKind, Generation, OperatorAction, Purpose,
     RefusalClass, Source, State, StateKind, evolve, outbox, transition,
 };
 use issuance_store::Recorded;
@@ -202,7 +202,15 @@ fn judge_body(
 ) -> Option<Expiry> {
     judge_answer(tracked, body, seen, verdicts);
     match body {
-        EventBody::SubmissionStarted { purpose, .. } => {
+        EventBody::SubmissionStarted {
+            purpose,
+            generation,
+            ..
+        } => {
+            let is_new = tracked.sent(*purpose, *generation).is_none();
+            if *purpose == Purpose::CreateCard && is_new && generation.0 > 1 {
+                judge_new_key(tracked, *purpose, *generation, seen, verdicts);
+            }
             let goes_on = tracked.order.as_ref().is_none_or(|order| !order.paused);
             verdicts.hold(Invariant::S25, Some(tracked.id), goes_on, || {
                 let what = format!(
@@ -243,7 +251,8 @@ fn judge_body(
                 .order
                 .as_ref()
                 .and_then(|order| order.ids.card.as_ref());
-            let proved = source.is_read() || source.announces_card();
+            let believed = !rules.as_it_happens || rules.policy.activation == Activation::Webhook;
+            let proved = source.is_read() || (believed && source.announces_card());
             verdicts.hold(
                 Invariant::S18,
                 Some(tracked.id),
@@ -265,6 +274,14 @@ fn judge_body(
             }
         }
         EventBody::IdvLinkExpired { link } => {
+            let order = tracked.order.as_ref();
+            // A policy may have been another when an old log was written.
+            let left = !rules.as_it_happens
+                || order.is_none_or(|order| order.renewals < rules.policy.idv_renewals);
+            verdicts.hold(Invariant::S24, Some(tracked.id), left, || {
+                let what = "a fresh link is asked for more often than may be".to_owned();
+                (what, vec![seen.into()])
+            });
             verdicts.hold(
                 Invariant::S14,
                 Some(tracked.id),
@@ -375,7 +392,7 @@ fn judge_who_renews(
         return;
     };
     let order = tracked.order.as_ref();
-    let attention = !rules.any_policy && rules.policy.absence == AbsencePolicy::Attention;
+    let attention = rules.as_it_happens && rules.policy.absence == AbsencePolicy::Attention;
     let is_delicate = order.is_some_and(|order| {
         let create = order.submission(Purpose::CreateCard);
         order.prepaid || create.is_some_and(|create| create.mismatched)
