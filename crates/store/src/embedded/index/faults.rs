@@ -1,5 +1,10 @@
 //! Where tests reach into the index: before each step on its files it can be made to fail, to panic or to wait.
 
+#![cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(unreachable_pub, reason = "only tests name its types from outside")
+)]
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
