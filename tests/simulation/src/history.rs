@@ -344,7 +344,14 @@ impl History {
     }
 
     /// A keyed call is about to leave: only here is known what was durable then, and how old the key was.
-    pub(crate) fn leaves(&mut self, life: Life, key: &str, now: i64, policy: &Policy) {
+    pub(crate) fn leaves(
+        &mut self,
+        life: Life,
+        up_since: i64,
+        key: &str,
+        now: i64,
+        policy: &Policy,
+    ) {
         let Some(known) = self.keys.get_mut(key) else {
             let what = format!("a call left with key {key}, which no log knows");
             return self.violate("S6", None, what);
@@ -352,10 +359,12 @@ impl History {
         let (order, age, waited) = (known.order, now - known.started, now - known.last);
         let is_create = known.purpose == Purpose::CreateCard;
         let is_first = !std::mem::replace(&mut known.left, true);
-        // What changes while a token is fetched, or before the same call goes once more for its token, is not seen.
-        let unwanted = known
-            .unwanted
-            .filter(|since| is_first && *since < now && self.watch.had_token(life, *since));
+        // What changes while a token is fetched, before the same call goes once more for its token, or while its process
+        // stands still between its last look at the order and the wire, is not seen.
+        let unwanted = known.unwanted.filter(|since| {
+            let looked = *since < now && *since >= up_since;
+            is_first && looked && self.watch.had_token(life, *since)
+        });
         if let Some(since) = unwanted {
             let what = format!(
                 "a call left {} ms after its order was paused, answered or over",

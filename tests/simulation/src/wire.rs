@@ -185,7 +185,9 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
     let mut is_first = false;
     if let Some(key) = key {
         env.follow();
-        env.history.leaves(life, key, now, &env.options.policy);
+        let up_since = env.nodes[life.node].up_since;
+        env.history
+            .leaves(life, up_since, key, now, &env.options.policy);
         env.history.is_away(key, true);
         is_first = env.keys.insert(key.to_owned());
         let body = request
