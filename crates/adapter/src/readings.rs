@@ -199,8 +199,9 @@ impl Readings {
         let now = self.clock.now();
         let jitter = self.clock.jitter();
         if silence.is_ours() || silence.cause == issuance_domain::SilenceCause::RateLimited {
-            // No word of this order or of the door: it is to come again when there is room.
-            let spread = self.retry.first.mul_f64(jitter);
+            // No word of this order or of the door: it is to come again when there is room. Who was held back often stays
+            // away for longer, or none of many that take several calls ever gets its second.
+            let spread = self.retry.delay(lease.tries, jitter);
             return now.after(silence.retry_after().unwrap_or(self.retry.first) + spread);
         }
         self.breaker.failed(&silence.cause, now, jitter);

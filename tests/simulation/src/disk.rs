@@ -100,9 +100,12 @@ fn create_call(append: &Append) -> Option<(Timestamp, bool)> {
     Some((submission.first_started_at?, recorded))
 }
 
-fn is_call(append: &Append) -> bool {
-    let started = |body: &EventBody| matches!(body, EventBody::SubmissionStarted { .. });
-    append.events.iter().any(|event| started(&event.body))
+/// The key and the attempt of the call it records.
+fn call(append: &Append) -> Option<(String, u32)> {
+    append.events.iter().find_map(|event| match &event.body {
+        EventBody::SubmissionStarted { key, attempt, .. } => Some((key.to_string(), *attempt)),
+        _ => None,
+    })
 }
 
 #[async_trait]
@@ -110,12 +113,17 @@ impl Store for Disk {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let points = [Point::Append, Point::Written, Point::Durable];
         let (order, settles) = (append.order, append.settles.clone());
-        let (create_call, is_call) = (create_call(&append), is_call(&append));
+        let (create_call, call) = (create_call(&append), call(&append));
         let appended = self.write(points, self.store.append(append)).await;
         if let (Ok(_), Some(id)) = (&appended, settles) {
             self.sim.lock().history.applied(&id, order);
         }
-        if appended.is_ok() && is_call {
+        if let (Ok(_), Some((key, attempt))) = (&appended, call) {
+            {
+                let mut env = self.sim.lock();
+                env.follow();
+                env.history.records(self.life, &key, attempt);
+            }
             self.sim.overtake(order).await;
         }
         if let (Ok(_), Some((from, recorded))) = (&appended, create_call) {

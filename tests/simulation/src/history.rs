@@ -44,8 +44,10 @@ struct Key {
     last: i64,
     /// It has left since its newest record.
     left: bool,
-    /// It has, and no answer said that it was not let in.
-    away: bool,
+    /// Which attempt each process recorded last.
+    by: BTreeMap<Life, u32>,
+    /// Attempts that have left, and no answer said that they were not let in.
+    away: BTreeSet<u32>,
     /// Since when the log says that it is not to be sent: paused, answered, or over.
     unwanted: Option<i64>,
 }
@@ -282,22 +284,27 @@ impl History {
                     started: now,
                     last: now,
                     left: false,
-                    away: false,
+                    by: BTreeMap::new(),
+                    away: BTreeSet::new(),
                     unwanted: None,
                 });
                 known.last = now;
                 known.left = false;
-                known.away = false;
             }
             EventBody::SubmissionUnanswered {
                 purpose,
+                attempt,
                 cause: SilenceCause::NotSent,
                 ..
             } => {
                 let order = self.checker.order(record.order);
                 let submission = order.and_then(|order| order.submission(*purpose));
                 let key = submission.map(|submission| submission.key.to_string());
-                if key.is_some_and(|key| self.keys.get(&key).is_some_and(|known| known.away)) {
+                if key.is_some_and(|key| {
+                    self.keys
+                        .get(&key)
+                        .is_some_and(|known| known.away.contains(attempt))
+                }) {
                     let what = "a call that left is recorded as not sent".to_owned();
                     self.violate("S30", Some(record.order), what);
                 }
@@ -386,9 +393,24 @@ impl History {
     }
 
     /// A keyed call is on its way; or its answer says that it was not let in.
-    pub(crate) fn is_away(&mut self, key: &str, away: bool) {
+    pub(crate) fn is_away(&mut self, life: Life, key: &str, away: bool) {
+        let Some(known) = self.keys.get_mut(key) else {
+            return;
+        };
+        let Some(attempt) = known.by.get(&life).copied() else {
+            return;
+        };
+        if away {
+            known.away.insert(attempt);
+        } else {
+            known.away.remove(&attempt);
+        }
+    }
+
+    /// A process has recorded that it sends.
+    pub(crate) fn records(&mut self, life: Life, key: &str, attempt: u32) {
         if let Some(known) = self.keys.get_mut(key) {
-            known.away = away;
+            known.by.insert(life, attempt);
         }
     }
 

@@ -151,7 +151,7 @@ impl Wire {
         }
         let key = key.as_ref().map(HeaderValue::to_str);
         if let (401 | 403, Some(Ok(key))) = (reply.status, key) {
-            env.history.is_away(key, false);
+            env.history.is_away(self.life, key, false);
         }
         if let (401 | 403, Some(Ok(value))) =
             (reply.status, token.as_ref().map(HeaderValue::to_str))
@@ -188,7 +188,7 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
         let up_since = env.nodes[life.node].up_since;
         env.history
             .leaves(life, up_since, key, now, &env.options.policy);
-        env.history.is_away(key, true);
+        env.history.is_away(life, key, true);
         is_first = env.keys.insert(key.to_owned());
         let body = request
             .body

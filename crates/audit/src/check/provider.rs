@@ -347,9 +347,11 @@ impl Provider {
                 "was cancelled".to_owned(),
                 order.discrepancy.is_some() || tracked.second_noted,
             ),
-            State::Failed { failure, .. } => {
-                (format!("failed ({:?})", failure.kind), tracked.contradicted)
-            }
+            // One second card is told of at a time: the others show when it is resolved.
+            State::Failed { failure, .. } => (
+                format!("failed ({:?})", failure.kind),
+                tracked.contradicted || tracked.second_noted,
+            ),
             State::Requested { .. }
             | State::Accepted { .. }
             | State::IdvPending { .. }
