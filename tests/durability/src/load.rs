@@ -132,7 +132,10 @@ impl Caller {
                     }
                     return Err(Over);
                 }
-                Err(AppendError::Store(StoreError::Closed)) => return Err(Over),
+                // It may be there; who asks again would be told so in other words.
+                Err(AppendError::Store(StoreError::Closed | StoreError::Unconfirmed)) => {
+                    return Err(Over);
+                }
                 Err(other) => panic!("{ack}: {other:?}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -26,6 +26,8 @@ pub(crate) fn options(dir: &Path, segment_bytes: u64) -> Options {
         limits: Limits {
             segment_bytes,
             vault_file_bytes: segment_bytes,
+            // Small, so that sled is opened again and again under load.
+            index_unnoted_bytes: 256 << 10,
             ..Limits::default()
         },
         past: Past::default(),

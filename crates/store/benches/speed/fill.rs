@@ -2,22 +2,27 @@
 //! replayed.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use issuance_domain::{Event, Order, OrderId, evolve};
 use issuance_store::journal::{DataDir, Reader, RecordRef};
 use issuance_store::{EmbeddedStore, Store, read_event};
+use tokio::runtime::Runtime;
 
-use super::Effort;
 use super::acks::spread;
-use super::load::{EVENTS, Story, open, options, size};
+use super::load::{EVENTS, Story, open, options, order_id, size};
 use super::machine::{self, resident};
+use super::{Effort, FULL};
 
 /// The word by which this program runs itself to measure an open.
 pub(crate) const REOPEN: &str = "reopen";
+/// The word by which it runs itself to place more orders and die of kill -9.
+pub(crate) const KILLED: &str = "killed";
 /// The word that has a store's log read.
 pub(crate) const REPLAY: &str = "replay";
 const CALLERS: u64 = 256;
@@ -27,86 +32,153 @@ const PARTS: u64 = 10;
 pub(crate) fn measure(dir: &Path, effort: Effort) {
     let place = tempfile::tempdir_in(dir).unwrap();
     let data = place.path().join("store");
-    fill(&data, effort);
+    println!(
+        "\nfill: {} orders of {EVENTS} events by {CALLERS} callers, {} left open, one old order read every ms",
+        effort.orders, effort.open
+    );
+    head();
+    let store = open(&data);
+    for part in 0..PARTS {
+        fill(&store, effort, part);
+    }
+    let begun = Instant::now();
+    runtime().block_on(store.close()).unwrap();
+    println!("closed in {:.2} s", begun.elapsed().as_secs_f64());
+    drop(store);
+    println!("\nopened by a process of its own, first after that, and again");
+    by_another(&[REOPEN.as_ref(), data.as_ref()]);
+    by_another(&[REOPEN.as_ref(), data.as_ref()]);
+    println!("\na tenth more by a process of its own, until kill -9");
+    head();
+    by_another(&[
+        KILLED.as_ref(),
+        data.as_ref(),
+        effort.orders.to_string().as_ref(),
+    ]);
+    println!("opened first after that, and again");
+    by_another(&[REOPEN.as_ref(), data.as_ref()]);
+    by_another(&[REOPEN.as_ref(), data.as_ref()]);
     on_disk(&data);
     verify_and_replay(&data);
-    println!(
-        "\nopened by a process of its own, {} of {} orders open",
-        effort.open, effort.orders
-    );
-    for _ in 0..effort.rounds.min(3) {
-        let program = std::env::current_exe().unwrap();
-        let ran = Command::new(program).arg(REOPEN).arg(&data).status();
-        assert!(ran.unwrap().success());
-    }
 }
 
-fn fill(data: &Path, effort: Effort) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+fn by_another(arguments: &[&OsStr]) {
+    let program = std::env::current_exe().unwrap();
+    Command::new(program).args(arguments).status().unwrap();
+}
+
+fn runtime() -> Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+fn head() {
+    println!(
+        "{:>10} | {:>9} | {:>8} {:>8} | longest ms: {:>7} {:>9}",
+        "orders", "events/s", "RSS MiB", "most MiB", "append", "cold read"
+    );
+}
+
+/// One part of the fill, and reads of old orders meanwhile.
+fn fill(store: &Arc<EmbeddedStore>, effort: Effort, part: u64) {
     let Effort {
         orders,
         open: left_open,
         ..
     } = effort;
-    println!(
-        "\nfill: {orders} orders of {EVENTS} events by {CALLERS} callers, {left_open} left open\n{:>10} | {:>9} | {:>8} {:>8}",
-        "orders", "events/s", "RSS MiB", "most MiB"
-    );
-    let store = open(data);
-    let story = Arc::new(Story::new());
-    for part in 0..PARTS {
-        let begun = Instant::now();
-        let range = part * orders / PARTS..(part + 1) * orders / PARTS;
-        let run = |caller| {
-            let (store, story) = (Arc::clone(&store), Arc::clone(&story));
-            let mine = (range.start + caller..range.end).step_by(CALLERS as usize);
-            tokio::spawn(async move {
-                let mut events = 0;
-                for number in mine {
-                    // Spread over the whole book, as orders that wait for a person are.
-                    let open = number * left_open / orders != (number + 1) * left_open / orders;
-                    events += place(
-                        &store,
-                        &story,
-                        number,
-                        if open { EVENTS - 2 } else { EVENTS },
-                    )
-                    .await;
-                }
-                events
-            })
-        };
-        let events: u64 = runtime.block_on(async {
-            let callers: Vec<_> = (0..CALLERS).map(run).collect();
+    let (story, append, read) = (Arc::new(Story::new()), Longest::new(), Longest::new());
+    let begun = Instant::now();
+    let range = part * orders / PARTS..(part + 1) * orders / PARTS;
+    let run = |caller| {
+        let (store, story, append) = (Arc::clone(store), Arc::clone(&story), Arc::clone(&append));
+        let mine = (range.start + caller..range.end).step_by(CALLERS as usize);
+        tokio::spawn(async move {
             let mut events = 0;
-            for caller in callers {
-                events += caller.await.unwrap();
+            for number in mine {
+                // Spread over the whole book, as orders that wait for a person are.
+                let open = number * left_open / orders != (number + 1) * left_open / orders;
+                let steps = if open { EVENTS - 2 } else { EVENTS };
+                events += place(&store, &story, &append, number, steps).await;
             }
             events
-        });
-        let (now, most) = resident();
-        let per_second = events as f64 / begun.elapsed().as_secs_f64();
-        println!(
-            "{:>10} | {per_second:>9.0} | {now:>8.0} {most:>8.0}",
-            range.end
-        );
-    }
-    let begun = Instant::now();
-    runtime.block_on(store.close()).unwrap();
-    println!("closed in {:.2} s", begun.elapsed().as_secs_f64());
+        })
+    };
+    let looking = look_back(store, range.start, &read);
+    let runtime = runtime();
+    let events: u64 = runtime.block_on(async {
+        let looking = tokio::spawn(looking);
+        let callers: Vec<_> = (0..CALLERS).map(run).collect();
+        let mut events = 0;
+        for caller in callers {
+            events += caller.await.unwrap();
+        }
+        looking.abort();
+        events
+    });
+    let (now, most) = resident();
+    let per_second = events as f64 / begun.elapsed().as_secs_f64();
+    println!(
+        "{:>10} | {per_second:>9.0} | {now:>8.0} {most:>8.0} | {:>19} {:>9}",
+        range.end,
+        append.millis(),
+        read.millis()
+    );
 }
 
-async fn place(store: &EmbeddedStore, story: &Story, number: u64, events: usize) -> u64 {
+async fn place(
+    store: &EmbeddedStore,
+    story: &Story,
+    longest: &Longest,
+    number: u64,
+    events: usize,
+) -> u64 {
     let mut order: Option<Arc<Order>> = None;
     for _ in 0..events {
         let append = story.next(number, order.as_deref());
         order = Some(Arc::clone(&append.projection.order));
+        let begun = Instant::now();
         store.append(append).await.unwrap();
+        longest.note(begun);
     }
     events as u64
+}
+
+/// Reads one order of the older ones after the other, for ever.
+fn look_back(
+    store: &Arc<EmbeddedStore>,
+    older: u64,
+    longest: &Arc<Longest>,
+) -> impl Future<Output = ()> + use<> {
+    let (store, longest) = (Arc::clone(store), Arc::clone(longest));
+    async move {
+        for step in 0_u64.. {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let Some(number) = step.wrapping_mul(0x9e37_79b9_7f4a_7c15).checked_rem(older) else {
+                return;
+            };
+            let begun = Instant::now();
+            assert!(store.order(order_id(number)).await.unwrap().is_some());
+            longest.note(begun);
+        }
+    }
+}
+
+/// How long the slowest took.
+struct Longest(AtomicU64);
+
+impl Longest {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(0)))
+    }
+
+    fn note(&self, begun: Instant) {
+        let millis = begun.elapsed().as_millis() as u64;
+        self.0.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    fn millis(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 fn reader(data: &Path) -> Reader {
@@ -182,6 +254,18 @@ fn event_of(record: RecordRef<'_>) -> (OrderId, Event) {
     );
     let id = record.stream()["order/".len()..].parse();
     (id.unwrap(), event.unwrap())
+}
+
+/// Places more orders than the store has, and dies of it.
+pub(crate) fn killed(data: &Path, orders: u64) {
+    let effort = Effort {
+        orders,
+        open: orders / 10,
+        ..FULL
+    };
+    fill(&open(data), effort, PARTS);
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+        .unwrap();
 }
 
 /// Opens a store and tells how long it took and what memory it took.

@@ -100,7 +100,7 @@ impl Story {
 }
 
 /// As the engine's ids: time first, then what nobody can guess.
-fn order_id(number: u64) -> OrderId {
+pub(crate) fn order_id(number: u64) -> OrderId {
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let millis = 1_760_000_000_000 + number / 20;
     OrderId(

@@ -5,8 +5,9 @@
 //! cargo bench -p issuance-store --bench speed -- [DIRECTORY] [short | full]
 //! ```
 //!
-//! `replay STORE` reads the log of a store that is there. `short` takes about a minute; `full` takes many rounds and fills a store with a million orders. The directory should
-//! lie on the disk that is to be judged; all files made there are removed at the end.
+//! `replay STORE` reads the log of a store that is there. `short` takes about a minute; `full` takes many rounds and fills
+//! a store with a million orders. The directory should lie on the disk that is to be judged and is made when it is not
+//! there; all files made in it are removed at the end.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -60,6 +61,11 @@ fn main() {
     {
         return fill::reopen(dir.as_ref());
     }
+    if let [word, dir, orders] = &arguments[..]
+        && word == fill::KILLED
+    {
+        return fill::killed(dir.as_ref(), orders.parse().unwrap());
+    }
     if let [word, dir] = &arguments[..]
         && word == fill::REPLAY
     {
@@ -77,6 +83,7 @@ fn main() {
             },
         }
     }
+    std::fs::create_dir_all(&dir).unwrap();
     machine::print(&dir);
     if only.as_deref() != Some("fill") {
         acks::measure(&dir, effort, callers);

@@ -175,6 +175,9 @@ impl Writer {
             if end == Some(End::Written) {
                 return self.close(written);
             }
+            if written {
+                self.bound_next_open();
+            }
         }
     }
 
@@ -250,6 +253,17 @@ impl Writer {
         drop((dropped, frozen));
         metrics::counter!("issuance_store_index_writes_total").increment(1);
         true
+    }
+
+    /// Keeps what the next start reads in bounds.
+    fn bound_next_open(&self) {
+        if self.shared.has_stopped() {
+            return;
+        }
+        if let Err(error) = self.index.bound_next_open() {
+            tracing::error!(error = %chain(&error), "the index was closed and cannot be opened; it will be mended");
+            self.mend(error, false, self.reflected);
+        }
     }
 
     /// A full disk: what is in the index goes on being read. False when it was told to end first.
@@ -330,6 +344,9 @@ impl Writer {
         });
         let opened = opened.map_err(ReplayError::from).and_then(catch_up);
         let totals = opened.or_else(|error| {
+            if error.passes() {
+                return Err(error);
+            }
             tracing::warn!(error = %chain(&error), "the index is made anew");
             self.index.drop_files();
             catch_up(self.index.begin()?)

@@ -57,6 +57,9 @@ pub struct Limits {
     pub unindexed_rows: usize,
     /// Bytes sled may keep in memory.
     pub index_cache_bytes: u64,
+    /// When sled took this many bytes of rows, it is opened again: only then does it note where its pages lie, and a start
+    /// reads what it took since its last note. Reads of what is not in memory wait meanwhile.
+    pub index_unnoted_bytes: u64,
     /// One write of the index that takes longer than this stops the store: sled hangs.
     pub index_patience: Duration,
 }
@@ -72,7 +75,8 @@ impl Default for Limits {
             vault_file_bytes: 64 << 20,
             orders_at_hand: 20_000,
             unindexed_rows: 20_000,
-            index_cache_bytes: 32 << 20,
+            index_cache_bytes: 8 << 20,
+            index_unnoted_bytes: 64 << 20,
             index_patience: Duration::from_secs(60),
         }
     }

@@ -35,6 +35,16 @@ pub(super) enum ReplayError {
     Index(#[from] IndexError),
 }
 
+impl ReplayError {
+    /// Whether it says nothing of the index: there is no room, or no file handle.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::Overloaded | StoreError::DiskFull),
+            Self::Index(error) => error.passes(),
+        }
+    }
+}
+
 /// What a caller hears when the journal could not be read.
 pub(super) fn damaged(error: &JournalError) -> StoreError {
     match error {
@@ -116,7 +126,7 @@ fn write(index: &Index, rows: &mut Rows, head: Head) -> Result<(), IndexError> {
     let frozen = rows.freeze();
     index.write(&frozen, head)?;
     drop(rows.thaw());
-    Ok(())
+    index.bound_next_open()
 }
 
 fn reopen(index: &Index, rows: &mut Rows, head: Head, policy: &Policy) -> Result<(), ReplayError> {

@@ -10,7 +10,7 @@ use issuance_domain::{
 };
 use issuance_store::{
     Alias, Append, AppendError, Appended, EmbeddedReport, EmbeddedStore, Field, Message,
-    Projection, Sealing, Standing, Store,
+    Projection, Sealing, Standing, Store, StoreError,
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -111,13 +111,22 @@ pub(crate) fn message(number: u64) -> Message {
     }
 }
 
+/// An order's first event, with what is sealed.
+pub(crate) async fn place(store: &dyn Store, number: u64) -> Result<(), StoreError> {
+    let mut first = follow(id(number), None, vec![requested(number)]);
+    first.sealed = vec![sealing(&format!("sealed {number}"))];
+    match store.append(first).await {
+        Ok(_) => Ok(()),
+        Err(AppendError::Store(error)) => Err(error),
+        Err(other) => panic!("{other}"),
+    }
+}
+
 /// Some of everything, for the orders of these numbers.
 pub(crate) async fn fill(store: &dyn Store, numbers: std::ops::Range<u64>) {
     for number in numbers {
         let id = id(number);
-        let mut first = follow(id, None, vec![requested(number)]);
-        first.sealed = vec![sealing(&format!("sealed {number}"))];
-        store.append(first).await.unwrap();
+        place(store, number).await.unwrap();
         store.receive(message(number), None).await.unwrap();
         if number % 2 == 0 {
             store

@@ -15,6 +15,7 @@ mod files;
 mod forgetting;
 mod hands;
 mod index_faults;
+mod index_reopened;
 mod model;
 mod noted;
 mod pipeline;

@@ -1,6 +1,7 @@
 //! What can be wrong with the index. Nothing of it loses anything: the journal has it all.
 
 use crate::error::StoreError;
+use crate::journal::disk;
 
 /// Why the index cannot be used as it is.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ impl IndexError {
     /// What an error is before sled was touched.
     pub(super) fn no_room(file: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| {
-            if crate::journal::disk::is_full(&source) {
+            if disk::is_full(&source) {
                 Self::NoRoom(source)
             } else {
                 Self::File { file, source }
@@ -80,15 +81,24 @@ impl IndexError {
         move |source| Self::File { file, source }
     }
 
+    fn io(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::NoRoom(error)
+            | Self::Io(error)
+            | Self::File { source: error, .. }
+            | Self::Sled(sled::Error::Io(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether room on the disk would help.
     pub(in super::super) fn is_full(&self) -> bool {
-        match self {
-            Self::NoRoom(_) => true,
-            Self::Io(error)
-            | Self::File { source: error, .. }
-            | Self::Sled(sled::Error::Io(error)) => crate::journal::disk::is_full(error),
-            _ => false,
-        }
+        matches!(self, Self::NoRoom(_)) || self.io().is_some_and(disk::is_full)
+    }
+
+    /// Whether it says nothing of what is in the files: there is no room, or no file handle.
+    pub(in super::super) fn passes(&self) -> bool {
+        self.is_full() || self.io().is_some_and(disk::is_out_of_handles)
     }
 }
 

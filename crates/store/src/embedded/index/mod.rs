@@ -7,6 +7,7 @@
 mod door;
 mod error;
 mod faults;
+mod hand;
 mod mark;
 mod meta;
 mod redo;
@@ -21,12 +22,13 @@ pub(super) use faults::Faults;
 pub use faults::{IndexHook, IndexStep};
 pub(super) use meta::Meta;
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use self::sled::{FILE, Sled};
+use self::sled::{FILE, Opening, Sled, notes};
 use door::Door;
 use faults::IndexStep as Step;
 
@@ -42,6 +44,8 @@ use crate::journal::Head;
 pub(super) struct Index {
     dir: PathBuf,
     cache_bytes: u64,
+    /// Bytes sled may have to read again when it is opened next.
+    unnoted_bytes: u64,
     /// How long one thing sled does may take.
     patience: Duration,
     /// Stands for the policy by which orders are open.
@@ -65,6 +69,7 @@ impl Index {
             door: Arc::new(Door::of(Arc::clone(&ground))),
             dir: dir.into(),
             cache_bytes: limits.index_cache_bytes,
+            unnoted_bytes: limits.index_unnoted_bytes,
             patience: limits.index_patience,
             watch: Arc::new(Watch::new(limits.index_patience)),
             policy: meta::policy_mark(policy),
@@ -120,7 +125,7 @@ impl Index {
         }
         self.open_files()?;
         if let Some(note) = redo::read(&self.redo())? {
-            self.ground.put(&note)?;
+            self.ground.put(note)?;
         }
         redo::remove(&self.redo())?;
         let bytes = self.ground.meta()?.ok_or(IndexError::Empty)?;
@@ -129,8 +134,34 @@ impl Index {
 
     fn open_files(&self) -> Result<(), IndexError> {
         mark::set(&self.dir)?;
-        self.ground
-            .open(&self.path(), self.cache_bytes, self.patience)
+        self.ground.open(self.opening(&self.path()))
+    }
+
+    fn opening<'a>(&self, path: &'a Path) -> Opening<'a> {
+        Opening {
+            path,
+            cache_bytes: self.cache_bytes,
+            patience: self.patience,
+        }
+    }
+
+    /// sled notes where its pages lie when it is opened, and never else; what it took since, the next open reads again. So
+    /// it is opened again when that is much. Reads wait for it. An error means that it was closed, and has to be mended.
+    pub(super) fn bound_next_open(&self) -> Result<(), IndexError> {
+        if self.ground.unnoted() < self.unnoted_bytes {
+            return Ok(());
+        }
+        let _busy = self.watch.busy();
+        // What cannot be opened again just now stays open.
+        if !(self.has_room() && self.has_handles()) {
+            self.ground.put_off(self.unnoted_bytes / 8);
+            return Ok(());
+        }
+        let begun = Instant::now();
+        self.ground.reopen(self.opening(&self.path()))?;
+        tracing::debug!(took = ?begun.elapsed(), "the index was opened again, so that the next start is short");
+        metrics::counter!("issuance_store_index_reopens_total").increment(1);
+        Ok(())
     }
 
     /// Throws away what is there and begins with nothing.
@@ -164,7 +195,7 @@ impl Index {
             .and_then(|()| redo::write(&self.redo(), &note));
         noted.map_err(IndexError::no_room(redo::REDO))?;
         room::make(&self.path().join(FILE), note.bytes()).map_err(IndexError::no_room(FILE))?;
-        self.ground.put(&note)?;
+        self.ground.put(note)?;
         self.ground.flush()?;
         redo::remove(&self.redo())?;
         Ok(())
@@ -191,12 +222,21 @@ impl Index {
 
     /// Whether the disk takes some bytes, enough for sled to open.
     pub(super) fn has_room(&self) -> bool {
-        const PROBE: usize = 4 << 20;
+        const PROBE: &[u8] = &[0; 1 << 20];
+        const LEAST: usize = 4;
         let path = self.dir.join("index.probe");
-        let probed = redo::write_file(&path, &[&vec![0; PROBE]]);
+        let notes = notes(&self.path()) as usize / PROBE.len();
+        let probed = redo::write_file(&path, &vec![PROBE; LEAST + notes * 2]);
         let file = self.path().join(FILE);
         let grows = !file.exists() || room::make(&file, 0).is_ok();
         redo::remove(&path).is_ok() && probed.is_ok() && grows
+    }
+
+    /// Whether there are file handles, enough for sled to open.
+    fn has_handles(&self) -> bool {
+        const PROBE: usize = 16;
+        let held: std::io::Result<Vec<_>> = (0..PROBE).map(|_| File::open(&self.dir)).collect();
+        held.is_ok()
     }
 
     fn path(&self) -> PathBuf {
