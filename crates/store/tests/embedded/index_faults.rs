@@ -18,20 +18,24 @@ use super::options;
 
 /// Where a step of the index waits while it is shut.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(super) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    fn shut(&self, shut: bool) {
+    pub(super) fn shut(&self, shut: bool) {
         *self.0.0.lock().unwrap() = shut;
         self.0.1.notify_all();
     }
 
+    pub(super) fn pass(&self) {
+        let shut = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(shut, |shut| *shut));
+    }
+
     fn hook(&self, at: IndexStep) -> IndexHook {
-        let gate = Arc::clone(&self.0);
+        let gate = self.clone();
         Arc::new(move |step| {
             if step == at {
-                let shut = gate.1.wait_while(gate.0.lock().unwrap(), |shut| *shut);
-                drop(shut);
+                gate.pass();
             }
             Ok(())
         })

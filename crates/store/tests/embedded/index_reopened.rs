@@ -9,6 +9,7 @@ use std::time::Duration;
 use issuance_store::{EmbeddedStore, IndexHook, IndexStep, Options, Store, StoreError};
 
 use super::hands::{append, copy, fill, id, look, noticed, open};
+use super::index_faults::Gate;
 use super::options;
 
 const ORDERS: u64 = 30;
@@ -111,18 +112,18 @@ async fn it_is_opened_again_under_load_and_every_read_is_right() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn reads_wait_for_it_appends_go_on_and_a_kill_costs_nothing() {
     let (dir, opens) = (tempfile::tempdir().unwrap(), Opens::default());
-    let gate = Arc::new(std::sync::Mutex::new(()));
-    let passes = Arc::clone(&gate);
+    let gate = Gate::default();
+    let passes = gate.clone();
     let mut eager = eager(dir.path());
     eager.limits.orders_at_hand = 1_000;
     let store = opens.store(eager, move |_| {
-        drop(passes.lock());
+        passes.pass();
         Ok(())
     });
     let store = Arc::new(store);
     fill(&*store, 0..ORDERS).await;
     let found = look(&*store, 0..ORDERS).await;
-    let shut = gate.lock().unwrap();
+    gate.shut(true);
     let before = opens.count();
     append(&*store, id(0), vec![noticed(1)]).await.unwrap();
     opens.wait_for(before + 1).await;
@@ -140,7 +141,7 @@ async fn reads_wait_for_it_appends_go_on_and_a_kill_costs_nothing() {
     };
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!cold.is_finished(), "a read that sled has to answer waits");
-    drop(shut);
+    gate.shut(false);
     assert_eq!(cold.await.unwrap(), found[&5].1);
     assert_eq!(look(&*store, 1..ORDERS).await.len() as u64, ORDERS - 1);
     let (reopened, report) = open(killed.path());
@@ -243,13 +244,13 @@ async fn it_stays_open_while_there_is_no_room_to_open_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_that_hangs_stops_the_store() {
     let (dir, opens) = (tempfile::tempdir().unwrap(), Opens::default());
-    let gate = Arc::new(std::sync::Mutex::new(()));
-    let passes = Arc::clone(&gate);
+    let gate = Gate::default();
+    let passes = gate.clone();
     let mut impatient = eager(dir.path());
     impatient.limits.index_patience = Duration::from_secs(1);
-    let shut = gate.lock().unwrap();
+    gate.shut(true);
     let store = opens.store(impatient, move |_| {
-        drop(passes.lock());
+        passes.pass();
         Ok(())
     });
     super::hands::place(&store, 0).await.unwrap();
@@ -264,7 +265,7 @@ async fn an_open_that_hangs_stops_the_store() {
     let why = tokio::time::timeout(LONG, stopped).await.unwrap();
     assert!(why.contains("index hangs"), "{why}");
     drop(store);
-    drop(shut);
+    gate.shut(false);
     let opened = async {
         loop {
             match EmbeddedStore::open(options(dir.path())) {
