@@ -46,14 +46,17 @@ enum Moment {
     Compaction,
     /// Under load, while backups are made on the same disk, one after another.
     Backup,
+    /// Under load with small segments, while those that are closed move to an archive on the same disk.
+    Archive,
 }
 
-const MOMENTS: [Moment; 5] = [
+const MOMENTS: [Moment; 6] = [
     Moment::Load,
     Moment::Roll,
     Moment::Open,
     Moment::Compaction,
     Moment::Backup,
+    Moment::Archive,
 ];
 
 impl Moment {
@@ -64,13 +67,14 @@ impl Moment {
             Self::Open => "open",
             Self::Compaction => "compaction",
             Self::Backup => "backup",
+            Self::Archive => "archive",
         }
     }
 
     fn segment_bytes(self) -> u64 {
         match self {
             Self::Load | Self::Open | Self::Backup => 64 << 20,
-            Self::Roll => 16 << 10,
+            Self::Roll | Self::Archive => 16 << 10,
             Self::Compaction => 256 << 10,
         }
     }
@@ -217,6 +221,10 @@ impl Cycle {
         if moment == Moment::Backup {
             let _ = std::fs::remove_dir_all(self.backups());
             command.arg("--backups").arg(self.backups());
+        }
+        if moment == Moment::Archive {
+            let archive = self.image.path().join("archive");
+            command.arg("--archive").arg(archive);
         }
         Running::start(command)
     }

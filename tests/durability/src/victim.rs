@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use issuance_store::copies::backup;
+use issuance_store::copies::{Before, archive, backup};
 use issuance_store::{EmbeddedStore, Store};
 
 use crate::acks::AckFile;
 use crate::load::{self, Load};
 use crate::orders::options;
+
+/// Between two moves of what was closed meanwhile.
+const ARCHIVE_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,6 +41,9 @@ pub(crate) struct Args {
     /// Makes backups here, one after another, under the load.
     #[arg(long)]
     pub(crate) backups: Option<PathBuf>,
+    /// Moves closed segments here, again and again, under the load.
+    #[arg(long)]
+    pub(crate) archive: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -66,6 +73,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             let mut number = 0;
             while backup(&source, &out.join(number.to_string())).is_ok() {
                 number += 1;
+            }
+        });
+    }
+    if let Some(out) = args.archive.clone() {
+        let source = args.dir.clone();
+        runtime.spawn_blocking(move || {
+            while archive(&source, &out, Before::Position(u64::MAX)).is_ok() {
+                std::thread::sleep(ARCHIVE_PAUSE);
             }
         });
     }

@@ -1,5 +1,5 @@
-//! A disk in memory that fails at the call it is told to: every call of a run, one a run, in every way. Afterwards the
-//! process is gone, or the power too, and what is left is opened on real files.
+//! A disk in memory that fails at the call it is told to: every call of a run, one a run, in every way, those of its open
+//! included, once of a store that begins and once of one that finds what a power cut left. Afterwards the process is gone, or the power too, and what is left is opened on real files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use issuance_store::journal::{Disk as _, SimulatedDisk, SimulatedFault};
 use issuance_store::{EmbeddedStore, Store};
+use tokio::runtime::Runtime;
 
 use super::{Args, Sums};
 use crate::acks::{AckFile, Acks};
@@ -17,11 +18,8 @@ use crate::verify::{Findings, verify};
 
 /// Small, so that files are made and closed within a run.
 const FILE_BYTES: u64 = 8 << 10;
-const LOAD: Load = Load {
-    life: 1,
-    callers: 3,
-    orders: 5,
-};
+const CALLERS: u64 = 3;
+const ORDERS: u64 = 5;
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 const FAULTS: [(&str, SimulatedFault); 5] = [
@@ -46,6 +44,13 @@ impl Disks {
         match part {
             Part::Journal => &self.journal,
             Part::Vault => &self.vault,
+        }
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            journal: self.journal.copy(),
+            vault: self.vault.copy(),
         }
     }
 
@@ -77,17 +82,27 @@ enum Part {
     Vault,
 }
 
+/// What a run finds: nothing, or what one before it left when the power went, and what that had acknowledged.
+#[derive(Debug, Default)]
+struct Found {
+    disks: Disks,
+    list: Vec<u8>,
+    lives: u64,
+}
+
 /// What became of one run.
 struct Run {
     disks: Disks,
     acks: Acks,
+    list: Vec<u8>,
     opened: bool,
 }
 
 /// Opens a store on these disks in a directory of its own, and loads it.
-async fn one(disks: Disks, work: &Path) -> Run {
+async fn one(disks: Disks, found: &Found, work: &Path) -> Run {
     let place = tempfile::tempdir_in(work).unwrap();
     let list = place.path().join("acks");
+    std::fs::write(&list, &found.list).unwrap();
     let opened = EmbeddedStore::open_on(
         options(place.path(), FILE_BYTES),
         Arc::new(disks.journal.clone()),
@@ -97,13 +112,19 @@ async fn one(disks: Disks, work: &Path) -> Run {
         Err(_) => false,
         Ok((store, _)) => {
             let store: Arc<dyn Store> = Arc::new(store);
-            load::run(&store, LOAD, &Arc::new(AckFile::append_to(&list))).await;
+            let load = Load {
+                life: found.lives + 1,
+                callers: CALLERS,
+                orders: ORDERS,
+            };
+            load::run(&store, load, &Arc::new(AckFile::append_to(&list))).await;
             true
         }
     };
     Run {
         disks,
         acks: Acks::read(&list),
+        list: std::fs::read(&list).unwrap(),
         opened,
     }
 }
@@ -116,11 +137,19 @@ async fn left(disks: &Disks, acks: &Acks, work: &Path) -> Result<Findings, Strin
 }
 
 /// One call fails in one way.
-async fn case(part: Part, call: u64, fault: SimulatedFault, seed: u64, work: &Path) -> Sums {
-    let what = format!("simulated {part:?}, call {call}, {fault:?}, seed {seed}");
-    let disks = Disks::default();
+async fn case(
+    found: &Found,
+    part: Part,
+    call: u64,
+    fault: SimulatedFault,
+    seed: u64,
+    work: &Path,
+) -> Sums {
+    let lives = found.lives;
+    let what = format!("simulated {part:?}, life {lives}, call {call}, {fault:?}, seed {seed}");
+    let disks = found.disks.copy();
     disks.part(part).arm(call, fault);
-    let run = one(disks, work).await;
+    let run = one(disks, found, work).await;
     let mut sums = Sums {
         runs: 1,
         stopped: u64::from(!run.acks.stops.is_empty()),
@@ -141,7 +170,28 @@ pub(super) fn sweep(args: &Args, work: &Path, verdict: &mut Verdict) {
         .enable_all()
         .build()
         .unwrap();
-    let whole = runtime.block_on(one(Disks::default(), work));
+    let nothing = Found::default();
+    let whole = runtime.block_on(one(Disks::default(), &nothing, work));
+    let something = Found {
+        disks: whole.disks.power_cut(args.seed),
+        list: whole.list.clone(),
+        lives: 1,
+    };
+    let again = runtime.block_on(one(something.disks.copy(), &something, work));
+    for (found, whole) in [(&nothing, &whole), (&something, &again)] {
+        each_call(args, &runtime, found, whole, work, verdict);
+    }
+}
+
+/// Lets each call fail that the whole run made.
+fn each_call(
+    args: &Args,
+    runtime: &Runtime,
+    found: &Found,
+    whole: &Run,
+    work: &Path,
+    verdict: &mut Verdict,
+) {
     for part in [Part::Journal, Part::Vault] {
         let calls = whole.disks.part(part).calls();
         for (how, fault) in FAULTS {
@@ -157,9 +207,8 @@ pub(super) fn sweep(args: &Args, work: &Path, verdict: &mut Verdict) {
                                 if call >= calls {
                                     return sums;
                                 }
-                                sums.add(
-                                    runtime.block_on(case(part, call, fault, args.seed, work)),
-                                );
+                                let case = case(found, part, call, fault, args.seed, work);
+                                sums.add(runtime.block_on(case));
                             }
                         })
                     })
@@ -174,7 +223,10 @@ pub(super) fn sweep(args: &Args, work: &Path, verdict: &mut Verdict) {
                 Part::Journal => "journal",
                 Part::Vault => "vault",
             };
-            let named = format!("{name}, each of {calls} calls");
+            let named = match found.lives {
+                0 => format!("{name}, each of {calls} calls"),
+                _ => format!("{name}, each of {calls} calls, found what a power cut left"),
+            };
             if matches!(fault, SimulatedFault::Errno(EIO)) && sums.stopped == 0 {
                 verdict.violation(format!("{named}: no error stopped the store"));
             }
