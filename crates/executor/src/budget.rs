@@ -55,8 +55,15 @@ struct State {
     closed_until: i64,
     /// The line of retries ends here.
     retries_until: i64,
-    /// Calls of the window that an earlier life may have made, and when they leave it.
-    inherited: (u32, i64),
+    /// What earlier lives may have used of the window.
+    inherited: Inherited,
+}
+
+/// Calls that earlier lives may have made, and when they leave the window.
+#[derive(Debug, Clone, Copy)]
+struct Inherited {
+    calls: u32,
+    leave: i64,
 }
 
 const MINUTE: i64 = 60_000;
@@ -82,7 +89,10 @@ impl Budget {
             grown_at: i64::MIN,
             closed_until: i64::MIN,
             retries_until: 0,
-            inherited: (0, i64::MIN),
+            inherited: Inherited {
+                calls: 0,
+                leave: i64::MIN,
+            },
         };
         Self {
             per_minute,
@@ -136,17 +146,21 @@ impl Budget {
     }
 
     /// What an earlier life of this process may have used of the minute: the sends in its log, and as many calls as leave
-    /// no trace there, reads and mints, may have been.
+    /// no trace there, reads and mints, may have been. What is left goes out evenly: of a process that dies again and
+    /// again each life knows one before it, and none what the others did unseen.
     pub fn inherit(&self, now: Timestamp, sends: u32) {
         let untold = self.limit(Urgency::Reading).saturating_add(MINTS);
         let used = sends.saturating_add(untold).min(self.per_minute);
         let now = now.millis();
         let mut state = self.at(now);
-        let more = used.saturating_sub(state.spent);
-        state.spent += more;
-        state.calls.push_back((now / SLICE, more));
-        state.ready = state.ready.min(f64::from(self.per_minute - state.spent));
-        state.inherited = (more, leaves(now / SLICE));
+        let calls = used.saturating_sub(state.spent);
+        state.spent += calls;
+        state.calls.push_back((now / SLICE, calls));
+        state.ready = 0.0;
+        state.inherited = Inherited {
+            calls,
+            leave: leaves(now / SLICE),
+        };
     }
 
     /// How much of it is used.
@@ -193,7 +207,9 @@ impl Budget {
     /// What may go grows evenly, but not while the provider wishes us to wait.
     fn grow(&self, state: &mut State, until: i64, most: f64) {
         let from = state.grown_at.max(state.closed_until);
-        let grown = f64::from(self.per_minute) * parts(until.saturating_sub(from).clamp(0, WINDOW));
+        let Inherited { calls, leave } = state.inherited;
+        let grown = f64::from(self.per_minute) * parts(from.max(leave), until)
+            + f64::from(self.per_minute.saturating_sub(calls)) * parts(from, until.min(leave));
         state.ready = (state.ready + grown).min(most.max(state.ready));
         state.grown_at = until;
     }
@@ -203,8 +219,7 @@ impl Budget {
             return Err(Timestamp::from_millis(state.closed_until));
         }
         // What may have been used for anything takes from the whole, not from one kind's part.
-        let (inherited, leave) = state.inherited;
-        let inherited = if now < leave { inherited } else { 0 };
+        let inherited = state.inherited.at(now);
         let limit = (self.limit(urgency).saturating_add(inherited)).min(self.per_minute);
         #[expect(
             clippy::cast_possible_truncation,
@@ -227,7 +242,7 @@ impl Budget {
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most a minute")]
         let next = ((1.0 - state.ready).clamp(0.0, 1.0) * WINDOW_MILLIS
-            / f64::from(self.per_minute))
+            / f64::from((self.per_minute - inherited).max(1)))
         .ceil() as i64;
         Err(Timestamp::from_millis(opens.max(now + next)))
     }
@@ -275,14 +290,22 @@ impl State {
     }
 }
 
+impl Inherited {
+    /// Those that still count.
+    fn at(self, now: i64) -> u32 {
+        if now < self.leave { self.calls } else { 0 }
+    }
+}
+
 /// When the calls of a slice leave the window.
 fn leaves(slice: i64) -> i64 {
     (slice + 1) * SLICE + WINDOW
 }
 
+/// How much of a window lies between the two, one at most.
 #[expect(clippy::cast_precision_loss, reason = "at most a window")]
-fn parts(millis: i64) -> f64 {
-    millis as f64 / WINDOW_MILLIS
+fn parts(from: i64, until: i64) -> f64 {
+    until.saturating_sub(from).clamp(0, WINDOW) as f64 / WINDOW_MILLIS
 }
 
 #[cfg(test)]
@@ -376,10 +399,13 @@ mod tests {
             second.inherit(died, sent);
             let (mut now, mut more) = (died, 0);
             if sent < 70 {
+                let opens = second.take(now, Urgency::Reading).unwrap_err();
                 assert!(
-                    second.take(now, Urgency::Reading).is_ok(),
+                    opens < died.after(Duration::from_secs(5)),
                     "reads go on, too"
                 );
+                now = opens;
+                assert_eq!(second.take(now, Urgency::Reading), Ok(()));
                 more += 1;
             }
             while now < died.after(Duration::from_secs(60)) {
@@ -397,6 +423,55 @@ mod tests {
             Budget::new(200).available(at(0), Urgency::Submission),
             Ok(200)
         );
+    }
+
+    /// Only sends are in the log. Lives of any length, each as greedy as it may be, for whatever leaves no trace or most of one.
+    #[test]
+    fn however_often_a_process_dies_no_minute_has_more_than_the_budget() {
+        for (per_minute, lasts) in [200_u32, 60, 12]
+            .into_iter()
+            .flat_map(|many| [300, 2_000, 6_000, 7_500, 31_000, 61_500].map(|lasts| (many, lasts)))
+        {
+            for sends_every in [0, 1, 2, 7] {
+                let (mut reads, mut sends) = (Vec::new(), Vec::<i64>::new());
+                let (mut now, end) = (1_000_000_000_i64, 1_000_000_000 + 5 * MINUTE);
+                let mut budget = Budget::new(per_minute);
+                while now < end {
+                    let dies = now + lasts;
+                    while now < dies {
+                        let is_send =
+                            sends_every > 0 && (reads.len() + sends.len()) % sends_every == 0;
+                        let urgency = if is_send {
+                            Urgency::Submission
+                        } else {
+                            Urgency::Reading
+                        };
+                        match budget.take(at(now), urgency) {
+                            Ok(()) if is_send => sends.push(now),
+                            Ok(()) => reads.push(now),
+                            Err(later) => now = later.millis().min(dies),
+                        }
+                    }
+                    budget = Budget::new(per_minute);
+                    let logged = sends.iter().filter(|sent| now - **sent < 61_000).count();
+                    budget.inherit(at(now), logged.try_into().unwrap());
+                }
+                let mut all: Vec<_> = reads.into_iter().chain(sends).collect();
+                all.sort_unstable();
+                let most = all
+                    .iter()
+                    .map(|from| {
+                        all.iter()
+                            .filter(|call| (0..MINUTE).contains(&(*call - from)))
+                            .count()
+                    })
+                    .max();
+                assert!(
+                    most.unwrap() <= per_minute as usize,
+                    "{per_minute} {lasts} {sends_every}: {most:?}"
+                );
+            }
+        }
     }
 
     /// Asked as a worker asks: whenever it said to. Against the provider's minutes, wherever they begin, and calls that

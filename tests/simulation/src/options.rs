@@ -79,11 +79,8 @@ pub enum What {
     Operate(OperatorAction),
 }
 
-/// What takes the moment a call was counted from the moment it arrives, calls in our name, or takes from a process what it
-/// knows of its minute.
-const APART: [Family; 8] = [
-    Family::Crash,
-    Family::SyncFails,
+/// What takes the moment a call was counted from the moment it arrives, or calls in our name.
+const APART: [Family; 6] = [
     Family::ClockJump,
     Family::Pause,
     Family::OldKey,

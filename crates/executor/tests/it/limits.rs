@@ -67,16 +67,20 @@ async fn the_next_life_counts_the_sends_of_the_last() {
     }
     let sent = world.provider.cards.load(Ordering::Relaxed);
     let now = world.clock.now();
-    let room = async |after: Duration| {
+    let spent = async |after: Duration| {
         let next = Budget::new(200);
         recall(world.store.as_ref(), &next, now.after(after))
             .await
             .unwrap();
-        next.available(now.after(after), Urgency::Submission)
+        assert!(
+            next.available(now.after(after), Urgency::Submission)
+                .is_err()
+        );
+        next.usage(now.after(after)).spent
     };
     // Three fifths may have been reads, ten may have been mints.
-    assert_eq!(room(Duration::ZERO).await, Ok(70 - sent.min(69)));
-    assert_eq!(room(Duration::from_secs(120)).await, Ok(70));
+    assert_eq!(spent(Duration::ZERO).await, (130 + sent).min(200));
+    assert_eq!(spent(Duration::from_secs(120)).await, 130);
 
     let empty = World::new(200, 200, 0, Duration::ZERO);
     let next = Budget::new(200);
