@@ -147,7 +147,10 @@ async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
     .await;
     assert_eq!(world.cards_of(order.id), 2);
     let unaware = world.engine.order(order.id).await.unwrap().unwrap();
-    assert_eq!((&unaware.discrepancy, &unaware.attention), (&None, &None));
+    assert_eq!(
+        (&unaware.discrepancies[..], &unaware.attention),
+        (&[][..], &None)
+    );
 
     let report = reconcile(&world).await;
     assert!(report.complete, "{report:?}");
@@ -168,8 +171,8 @@ async fn f_038_a_provider_that_forgot_its_keys_is_found_out() {
     assert_eq!((finding.proposal, finding.applied), (Proposal::Learn, true));
 
     let aware = world.engine.order(order.id).await.unwrap().unwrap();
-    match &aware.discrepancy {
-        Some(Discrepancy::SecondCard { card, .. }) => {
+    match &aware.discrepancies[..] {
+        [Discrepancy::SecondCard { card, .. }] => {
             assert_eq!(card.to_string(), second.to_string())
         }
         other => panic!("{other:?}"),
@@ -214,8 +217,8 @@ async fn f_038_a_live_card_beside_a_cancelled_one_is_a_second_card() {
         "{finding:?}"
     );
     let aware = world.engine.order(order.id).await.unwrap().unwrap();
-    match &aware.discrepancy {
-        Some(Discrepancy::SecondCard { card, .. }) => {
+    match &aware.discrepancies[..] {
+        [Discrepancy::SecondCard { card, .. }] => {
             assert_eq!(card.to_string(), second.to_string())
         }
         other => panic!("{other:?}"),
@@ -256,14 +259,17 @@ async fn a_second_card_a_person_dealt_with_is_not_raised_by_every_run() {
     // The card is still there, and the report still shows it; the order was freed and stays so.
     assert!(!applied(&world).await);
     let freed = world.engine.order(order.id).await.unwrap().unwrap();
-    assert_eq!((&freed.discrepancy, &freed.attention), (&None, &None));
+    assert_eq!(
+        (&freed.discrepancies[..], &freed.attention),
+        (&[][..], &None)
+    );
     // A third card is another matter.
     let third = another().await;
     settled().await;
     assert!(applied(&world).await);
     let called = world.engine.order(order.id).await.unwrap().unwrap();
-    match &called.discrepancy {
-        Some(Discrepancy::SecondCard { card, .. }) => {
+    match &called.discrepancies[..] {
+        [Discrepancy::SecondCard { card, .. }] => {
             assert_eq!(card.to_string(), third.to_string())
         }
         other => panic!("{other:?}"),
@@ -373,7 +379,7 @@ async fn a_card_the_provider_lists_no_more_is_missing_there() {
     let after = world.engine.order(order.id).await.unwrap().unwrap();
     assert_eq!((after.state.name(), &after.ids), ("active", &order.ids));
     let gone = Discrepancy::ActiveCardMissing { card };
-    assert_eq!(after.discrepancy, Some(gone.clone()));
+    assert_eq!(after.discrepancies, [gone.clone()]);
     assert_eq!(reason(&after), Some(&AttentionReason::Discrepancy));
     let noted = EventBody::DiscrepancyNoted {
         discrepancy: gone,
@@ -433,8 +439,8 @@ async fn an_open_order_whose_card_is_missing_there_looks_again() {
     let called = |order: &Order| order.attention.is_some();
     let order = world.until(id, "shown to a person", called).await;
     let made = world.simulator.ledger_without_requests().cards.remove(0);
-    match &order.discrepancy {
-        Some(Discrepancy::SecondCard { card, .. }) => {
+    match &order.discrepancies[..] {
+        [Discrepancy::SecondCard { card, .. }] => {
             assert_eq!(card.to_string(), made.card_id.to_string())
         }
         other => panic!("{other:?}"),

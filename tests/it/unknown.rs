@@ -395,7 +395,8 @@ async fn s_19_failed_by_an_operator_a_late_success_is_found_without_a_webhook() 
         .operate(id, act(OperatorAction::Fail), None)
         .await
         .unwrap();
-    let found = |order: &Order| matches!(order.discrepancy, Some(Discrepancy::LateSuccess { .. }));
+    let found =
+        |order: &Order| matches!(order.discrepancies[..], [Discrepancy::LateSuccess { .. }]);
     let order = world.until(id, "in contradiction", found).await;
     assert_eq!(failure(&order), Some(FailureKind::OperatorFailed));
     world

@@ -193,9 +193,24 @@ pub enum Discrepancy {
 }
 
 /// More than an order can have honestly; the oldest is forgotten first.
-const MAX_RESOLVED: usize = 16;
+const MAX_RESOLVED: usize = 2 * Discrepancy::MAX_OPEN;
 
 impl Discrepancy {
+    /// More at once tell a person nothing new.
+    pub(crate) const MAX_OPEN: usize = 16;
+
+    /// The card it is about, when it names one.
+    #[must_use]
+    pub fn card(&self) -> Option<&CardId> {
+        match self {
+            Self::LateSuccess { card }
+            | Self::SecondCard { card, .. }
+            | Self::ActiveCardMissing { card } => Some(card),
+            Self::Mismatched { card, .. } => card.as_ref(),
+            Self::ActiveCardFailed | Self::ActivePersonRejected => None,
+        }
+    }
+
     /// Whether this is an answer to `heard`: the same contradiction was dealt with, or what became of its card is good
     /// news only.
     pub(crate) fn covers(&self, heard: &Self) -> bool {

@@ -41,8 +41,9 @@ pub struct Order {
     pub claim: Option<FailureClaim>,
     /// Why a person should look.
     pub attention: Option<Attention>,
-    /// What the provider says that the log contradicts.
-    pub discrepancy: Option<Discrepancy>,
+    /// What the provider says that the log contradicts, and nobody dealt with yet; the oldest first.
+    #[serde(default)]
+    pub discrepancies: Vec<Discrepancy>,
     /// Discrepancies a person dealt with: the same is not raised again.
     #[serde(default)]
     pub resolved: Vec<Discrepancy>,
@@ -497,13 +498,18 @@ impl Order {
             .is_some_and(|running| !running.done)
     }
 
+    /// Whether a contradiction of this kind is open.
+    pub(crate) fn contradicted_by(&self, is: impl Fn(&Discrepancy) -> bool) -> bool {
+        self.discrepancies.iter().any(is)
+    }
+
     /// Whether the card it knows may be another order's: nothing is done to such a card.
     #[must_use]
     pub fn doubts_its_card(&self) -> bool {
-        matches!(
-            &self.discrepancy,
-            Some(Discrepancy::Mismatched { card: Some(card), .. }) if self.ids.card.as_ref() == Some(card)
-        )
+        self.ids.card.is_some()
+            && self.contradicted_by(
+                |open| matches!(open, Discrepancy::Mismatched { card, .. } if *card == self.ids.card),
+            )
     }
 
     /// Whether it has ended and no call of it can follow by itself.

@@ -353,7 +353,7 @@ pub(crate) fn retention_ends(order: &Order, policy: &Policy) -> Option<Timestamp
     let at_rest = order.is_closed()
         && look_up_due(order, policy).is_none()
         && order.attention.is_none()
-        && order.discrepancy.is_none()
+        && order.discrepancies.is_empty()
         && !order.paused;
     (at_rest && order.erasure.is_none()).then(|| order.watch.since.after(time))
 }

@@ -149,10 +149,7 @@ async fn accepted(world: &World, number: u32) -> std::sync::Arc<Order> {
 }
 
 async fn doubted(world: &World, id: OrderId, mismatch: &Mismatch) -> std::sync::Arc<Order> {
-    let doubted = |order: &Order| {
-        let noted = order.discrepancy.as_ref();
-        matches!(noted, Some(Discrepancy::Mismatched { mismatch: by, .. }) if by == mismatch)
-    };
+    let doubted = |order: &Order| matches!(&order.discrepancies[..], [.., Discrepancy::Mismatched { mismatch: by, .. }] if by == mismatch);
     world.until(id, "doubted", doubted).await
 }
 

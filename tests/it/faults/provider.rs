@@ -263,7 +263,7 @@ async fn f_040_a_card_of_another_name_in_the_replay_calls_a_person() {
     .await
     .unwrap();
     let contradicted =
-        |order: &Order| matches!(order.discrepancy, Some(Discrepancy::SecondCard { .. }));
+        |order: &Order| matches!(order.discrepancies[..], [Discrepancy::SecondCard { .. }]);
     let order = world.until(id, "contradicted", contradicted).await;
     assert_ne!(order.state.name(), "active");
     assert!(

@@ -155,8 +155,8 @@ async fn f_048_the_order_of_messages_decides_nothing() {
     .unwrap();
     let order = world.until_state(id, "active").await;
     assert_eq!(
-        order.discrepancy,
-        Some(Discrepancy::ActiveCardFailed),
+        order.discrepancies,
+        [Discrepancy::ActiveCardFailed],
         "and the contradiction is shown"
     );
     // Succeeded, then failed, then an update older than both: active stays active, the contradiction is read.
@@ -222,7 +222,7 @@ async fn f_049_a_success_long_after_the_end_is_shown_and_changes_no_state() {
     for _ in 0..3 {
         deliver(&world.engine, &message).await.unwrap();
     }
-    let late = |order: &Order| matches!(order.discrepancy, Some(Discrepancy::LateSuccess { .. }));
+    let late = |order: &Order| matches!(order.discrepancies[..], [Discrepancy::LateSuccess { .. }]);
     let order = world.until(order.id, "contradicted", late).await;
     assert_eq!(failure(&order), Some(FailureKind::OperatorFailed));
     assert_eq!(

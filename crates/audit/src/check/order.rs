@@ -1,9 +1,11 @@
 //! What a checker knows of one order: the fold of its events, and beside it, kept apart from the fold so that one can be
 //! held against the other, what was sent under which key and what the provider said to that.
 
+use std::collections::BTreeSet;
+
 use issuance_domain::{
-    Digest, Discrepancy, EventBody, Generation, IdempotencyKey, OperatorAction, Order, OrderId,
-    Purpose, RefusalClass, Scan, StateKind, Timestamp, Version,
+    CardId, Digest, Discrepancy, EventBody, Generation, IdempotencyKey, OperatorAction, Order,
+    OrderId, Purpose, RefusalClass, Scan, StateKind, Timestamp, Version,
 };
 use issuance_store::{Position, Recorded};
 
@@ -99,8 +101,8 @@ pub(super) struct Tracked {
     pub(super) approved: Option<Timestamp>,
     /// How often two people sent it under a new key.
     pub(super) resubmitted: usize,
-    /// A second card of its own was told of in the log; a person may have dealt with it since.
-    pub(super) second_noted: bool,
+    /// Cards a person was called for, in the log; somebody may have dealt with them since.
+    pub(super) noted: BTreeSet<CardId>,
     /// It is known, in the log, that a live card stands behind the failure.
     pub(super) contradicted: bool,
     /// The newest link whose end was acted on.
@@ -126,7 +128,7 @@ impl Tracked {
             asked: None,
             approved: None,
             resubmitted: 0,
-            second_noted: false,
+            noted: BTreeSet::new(),
             contradicted: false,
             expired_link: 0,
             act: None,
@@ -248,7 +250,7 @@ impl Tracked {
             EventBody::IdvLinkExpired { link } => self.expired_link = *link,
             EventBody::DiscrepancyNoted { discrepancy, .. } => {
                 self.contradicted |= matches!(discrepancy, Discrepancy::LateSuccess { .. });
-                self.second_noted |= matches!(discrepancy, Discrepancy::SecondCard { .. });
+                self.noted.extend(discrepancy.card().cloned());
             }
             EventBody::CompensationStarted { .. } => self.contradicted = true,
             EventBody::OperatorActed { act } => {

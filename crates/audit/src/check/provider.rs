@@ -342,16 +342,11 @@ impl Provider {
         };
         let cancelled =
             (order.compensation.as_ref()).is_some_and(|over| over.done && over.ended.is_some());
-        let (why, told) = match &order.state {
-            _ if cancelled => (
-                "was cancelled".to_owned(),
-                order.discrepancy.is_some() || tracked.second_noted,
-            ),
-            // One second card is told of at a time: the others show when it is resolved.
-            State::Failed { failure, .. } => (
-                format!("failed ({:?})", failure.kind),
-                tracked.contradicted || tracked.second_noted,
-            ),
+        let (why, own_told) = match &order.state {
+            _ if cancelled => ("was cancelled".to_owned(), !order.discrepancies.is_empty()),
+            State::Failed { failure, .. } => {
+                (format!("failed ({:?})", failure.kind), tracked.contradicted)
+            }
             State::Requested { .. }
             | State::Accepted { .. }
             | State::IdvPending { .. }
@@ -360,6 +355,8 @@ impl Provider {
         for card in self.by_order.get(&tracked.id).into_iter().flatten() {
             let newest = self.cards.get(card).and_then(|known| known.history.last());
             let live = newest.is_some_and(|(status, _)| is_live(status));
+            let own = order.ids.card.as_ref().is_none_or(|own| own == card);
+            let told = tracked.noted.contains(card) || (own && own_told);
             verdicts.hold(Invariant::S19, Some(tracked.id), !live || told, || {
                 let what = format!("it {why}, its card is live, and nobody was told");
                 let ended = tracked.ended.map(Evidence::from).into_iter();

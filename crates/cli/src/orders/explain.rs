@@ -36,7 +36,7 @@ fn why(order: &Order) -> String {
             reason(attention)
         ));
     }
-    if let Some(discrepancy) = &order.discrepancy {
+    for discrepancy in &order.discrepancies {
         let card = discrepancy
             .card_id
             .as_deref()
@@ -260,7 +260,7 @@ mod tests {
         let mut whole = json!({
             "id": "0192", "reference": "r", "account": null, "product_id": "p", "currency": "USD", "state": "requested",
             "version": 7, "placed_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "card_id": null,
-            "idv": null, "failure": null, "attention": null, "discrepancy": null, "compensation": null,
+            "idv": null, "failure": null, "attention": null, "discrepancies": [], "compensation": null,
             "paused": false, "next_step": null,
         });
         for (name, value) in order.as_object().unwrap() {

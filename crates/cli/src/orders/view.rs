@@ -25,7 +25,7 @@ pub(super) struct Order {
     pub(super) idv: Option<Idv>,
     pub(super) failure: Option<Failure>,
     pub(super) attention: Option<Attention>,
-    pub(super) discrepancy: Option<Discrepancy>,
+    pub(super) discrepancies: Vec<Discrepancy>,
     pub(super) compensation: Option<Compensation>,
     pub(super) paused: bool,
     pub(super) next_step: Option<Step>,

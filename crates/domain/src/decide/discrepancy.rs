@@ -66,14 +66,17 @@ pub(super) fn note_discrepancy(
     discrepancy: Discrepancy,
     source: Source,
 ) -> Vec<EventBody> {
-    let answered = match discrepancy {
-        // One is enough to call a person; more of them would take turns for ever.
-        Discrepancy::SecondCard { .. } => {
-            matches!(order.discrepancy, Some(Discrepancy::SecondCard { .. }))
-        }
-        Discrepancy::Mismatched { .. } => {
-            matches!(order.discrepancy, Some(Discrepancy::Mismatched { .. }))
-        }
+    let enough = order.discrepancies.len() >= Discrepancy::MAX_OPEN;
+    let answered = match &discrepancy {
+        // Once for each card, whatever becomes of it before a person has looked.
+        Discrepancy::SecondCard { card, .. } => enough
+            || order.contradicted_by(
+                |open| matches!(open, Discrepancy::SecondCard { card: known, .. } if known == card),
+            ),
+        Discrepancy::Mismatched { card, .. } => enough
+            || order.contradicted_by(
+                |open| matches!(open, Discrepancy::Mismatched { card: known, .. } if known == card),
+            ),
         Discrepancy::LateSuccess { .. } => order.is_compensating(),
         // Nobody wants that card any more, however it ended.
         Discrepancy::ActiveCardFailed
@@ -84,7 +87,7 @@ pub(super) fn note_discrepancy(
         .resolved
         .iter()
         .any(|resolved| resolved.covers(&discrepancy));
-    if answered || resolved || order.discrepancy.as_ref() == Some(&discrepancy) {
+    if answered || resolved || order.discrepancies.contains(&discrepancy) {
         return Vec::new();
     }
     vec![EventBody::DiscrepancyNoted {

@@ -185,7 +185,8 @@ pub(super) fn cancel(order: &Order, by: By) -> Result<Vec<EventBody>, Rejection>
     if order.compensation.as_ref().is_some_and(in_hand) {
         return Ok(Vec::new());
     }
-    let card_behind_failure = matches!(order.discrepancy, Some(Discrepancy::LateSuccess { .. }));
+    let card_behind_failure =
+        order.contradicted_by(|open| matches!(open, Discrepancy::LateSuccess { .. }));
     let nothing_there = match &order.state {
         State::Requested { submission } => {
             !submission.outcome_unknown() || planted::is(Bug::CancelWins)
@@ -232,7 +233,7 @@ fn in_hand(phase: &Phase) -> bool {
 
 /// What an operator can call dealt with. An ended order has no progress that would answer it.
 fn has_something_to_resolve(order: &Order) -> bool {
-    order.discrepancy.is_some()
+    !order.discrepancies.is_empty()
         || (order.state.is_terminal()
             && !order.paused
             && !order.is_compensating()

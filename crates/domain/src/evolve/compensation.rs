@@ -32,9 +32,8 @@ impl Order {
         running.done = true;
         running.ended = status.cloned();
         running.submission = None;
-        if matches!(self.discrepancy, Some(Discrepancy::LateSuccess { .. })) {
-            self.discrepancy = None;
-        }
+        self.discrepancies
+            .retain(|open| !matches!(open, Discrepancy::LateSuccess { .. }));
         self.settle_attention(at);
         self.look_up = self.look_up.take().filter(|_| self.late_looks.is_some());
         self.owe_notice(version, at);

@@ -75,7 +75,7 @@ fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
         look_up: None,
         claim: None,
         attention: None,
-        discrepancy: None,
+        discrepancies: Vec::new(),
         resolved: Vec::new(),
         compensation: None,
         renewals: 0,
@@ -308,7 +308,7 @@ impl Order {
         if self.paused {
             return Some(AttentionReason::Paused);
         }
-        if self.discrepancy.is_some() {
+        if !self.discrepancies.is_empty() {
             return Some(AttentionReason::Discrepancy);
         }
         [

@@ -35,7 +35,7 @@ impl Order {
                 self.settle_attention(at);
             }
             OperatorAction::ResolveDiscrepancy => {
-                if let Some(discrepancy) = self.discrepancy.take() {
+                for discrepancy in self.discrepancies.drain(..) {
                     discrepancy.resolve(&mut self.resolved);
                 }
                 self.settle_attention(at);

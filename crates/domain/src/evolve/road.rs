@@ -156,7 +156,7 @@ impl Order {
         discrepancy: &Discrepancy,
         at: Timestamp,
     ) -> Option<()> {
-        self.discrepancy = Some(discrepancy.clone());
+        self.discrepancies.push(discrepancy.clone());
         if matches!(discrepancy, Discrepancy::LateSuccess { .. }) {
             // What was looked for is found.
             self.late_looks = None;

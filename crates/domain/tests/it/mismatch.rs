@@ -357,3 +357,71 @@ fn a_card_the_provider_no_longer_lists_behind_an_active_order_calls_a_person_onc
         .when(read(Fact::CardMissing))
         .then_nothing();
 }
+
+#[test]
+fn one_contradiction_hides_no_other_and_each_is_told_once() {
+    let (echo, _) = mismatches().remove(0);
+    let doubt = said(Fact::Card(CardStatus::Active), Source::LookUp, |_, said| {
+        *said = echo
+    });
+    let third = said(Fact::Card(CardStatus::Active), Source::LookUp, |ids, _| {
+        ids.card = "card-3".parse().ok();
+    });
+    // A second card does not make the first ours again.
+    let doubted = given(active())
+        .when(doubt.clone())
+        .then_on()
+        .when(second(CardStatus::Active))
+        .then([second_noted("card-2", CardStatus::Active)])
+        .when(operate(OperatorAction::Cancel))
+        .then_not_possible()
+        .when(third.clone())
+        .then([second_noted("card-3", CardStatus::Active)]);
+    assert!(doubted.order().doubts_its_card());
+    // In whatever turns they are heard again, and whatever became of them meanwhile.
+    let told = doubted
+        .when(second(CardStatus::Frozen))
+        .then_nothing()
+        .when(doubt)
+        .then_nothing()
+        .when(third.clone())
+        .then_nothing();
+    assert_eq!(told.order().discrepancies.len(), 3);
+    // Whoever resolves has seen them all.
+    let resolved = told
+        .when(operate(OperatorAction::ResolveDiscrepancy))
+        .then_on()
+        .needs(None)
+        .when(third)
+        .then_nothing();
+    assert!(resolved.order().discrepancies.is_empty());
+    // A live card behind a failure can be cancelled, whatever else is said of it.
+    let late = EventBody::DiscrepancyNoted {
+        discrepancy: Discrepancy::LateSuccess {
+            card: ids().card.unwrap(),
+        },
+        source: created_hook(),
+    };
+    given(and(failed(), [late]))
+        .when(second(CardStatus::Active))
+        .then([second_noted("card-2", CardStatus::Active)])
+        .when(operate(OperatorAction::Cancel))
+        .then([operated(OperatorAction::Cancel), cancelling(By::Operator)]);
+}
+
+#[test]
+fn a_list_without_end_does_not_fill_the_log() {
+    let card = |number: u32| {
+        said(
+            Fact::Card(CardStatus::Active),
+            Source::LookUp,
+            move |ids, _| {
+                ids.card = format!("card-x{number}").parse().ok();
+            },
+        )
+    };
+    let told = (0..16).fold(given(active()), |order, number| {
+        order.when(card(number)).then_on()
+    });
+    told.when(card(16)).then_nothing();
+}

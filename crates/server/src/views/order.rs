@@ -43,8 +43,8 @@ pub struct OrderView {
     pub failure: Option<FailureView>,
     /// Why an operator should look.
     pub attention: Option<AttentionView>,
-    /// What the provider says that the log contradicts.
-    pub discrepancy: Option<DiscrepancyView>,
+    /// What the provider says that the log contradicts, and nobody dealt with yet; the oldest first.
+    pub discrepancies: Vec<DiscrepancyView>,
     /// The cancelling of its card.
     pub compensation: Option<CompensationView>,
     /// An operator stopped it.
@@ -197,7 +197,7 @@ impl OrderView {
                 | State::Active { .. } => None,
             },
             attention: order.attention.as_ref().map(Into::into),
-            discrepancy: order.discrepancy.as_ref().map(Into::into),
+            discrepancies: order.discrepancies.iter().map(Into::into).collect(),
             compensation: order.compensation.as_ref().map(Into::into),
             paused: order.paused,
             awaits_approval: AskedView::of(order),
@@ -328,14 +328,15 @@ pub(crate) fn attention_code(reason: &AttentionReason) -> Option<Box<str>> {
 
 impl From<&Discrepancy> for DiscrepancyView {
     fn from(discrepancy: &Discrepancy) -> Self {
-        let (kind, card_id) = match discrepancy {
-            Discrepancy::LateSuccess { card } => ("late_success", Some(card.clone())),
-            Discrepancy::SecondCard { card, .. } => ("second_card", Some(card.clone())),
-            Discrepancy::ActiveCardFailed => ("active_card_failed", None),
-            Discrepancy::ActivePersonRejected => ("active_person_rejected", None),
-            Discrepancy::ActiveCardMissing { card } => ("active_card_missing", Some(card.clone())),
-            Discrepancy::Mismatched { card, .. } => ("mismatched", card.clone()),
+        let kind = match discrepancy {
+            Discrepancy::LateSuccess { .. } => "late_success",
+            Discrepancy::SecondCard { .. } => "second_card",
+            Discrepancy::ActiveCardFailed => "active_card_failed",
+            Discrepancy::ActivePersonRejected => "active_person_rejected",
+            Discrepancy::ActiveCardMissing { .. } => "active_card_missing",
+            Discrepancy::Mismatched { .. } => "mismatched",
         };
+        let card_id = discrepancy.card().cloned();
         Self { kind, card_id }
     }
 }
