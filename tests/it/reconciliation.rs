@@ -379,7 +379,7 @@ async fn a_card_the_provider_lists_no_more_is_missing_there() {
     let after = world.engine.order(order.id).await.unwrap().unwrap();
     assert_eq!((after.state.name(), &after.ids), ("active", &order.ids));
     let gone = Discrepancy::ActiveCardMissing { card };
-    assert_eq!(after.discrepancies, [gone.clone()]);
+    assert_eq!(after.discrepancies, std::slice::from_ref(&gone));
     assert_eq!(reason(&after), Some(&AttentionReason::Discrepancy));
     let noted = EventBody::DiscrepancyNoted {
         discrepancy: gone,
