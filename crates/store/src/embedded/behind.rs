@@ -175,8 +175,21 @@ impl Writer {
             if end == Some(End::Written) {
                 return self.close(written);
             }
-            if written {
-                self.bound_next_open();
+            if !written {
+                return self.give_up();
+            }
+            self.bound_next_open();
+        }
+    }
+
+    /// What is on its way to the index did not get there before the end, or the store has stopped. Nothing may be written
+    /// after it: the next open puts what is noted of it, and goes on from there.
+    fn give_up(&mut self) {
+        loop {
+            match self.behind.linger(PAUSE, usize::MAX) {
+                Some(End::Written) => return self.close(false),
+                Some(End::AsItIs) => return self.index.drop_files(),
+                None => {}
             }
         }
     }

@@ -413,3 +413,35 @@ async fn an_index_that_hangs_while_it_opens_is_not_waited_for() {
         assert_eq!(look(&store, 0..ORDERS).await.len() as u64, ORDERS);
     }
 }
+
+/// Rows that were on their way when the store was closed are noted beside the index; later ones must not take their place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_closed_while_its_index_cannot_be_written_loses_no_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let hook: IndexHook = Arc::new(move |step| match step {
+        IndexStep::Put if failing.load(Ordering::SeqCst) => {
+            Err(std::io::Error::from_raw_os_error(5))
+        }
+        _ => Ok(()),
+    });
+    let (store, _) = EmbeddedStore::open_with_index(options(dir.path()), hook).unwrap();
+    fill(&store, 0..5).await;
+    fails.store(true, Ordering::SeqCst);
+    super::hands::place(&store, 5).await.unwrap();
+    let stuck = async {
+        while store.trouble().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), stuck)
+        .await
+        .unwrap();
+    super::hands::place(&store, 6).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let (store, report) = open(dir.path());
+    assert_eq!(report.index.rebuilt, None);
+    assert_eq!(look(&store, 0..7).await.len(), 7);
+}
