@@ -122,7 +122,8 @@ pub(crate) struct Env {
     pub(crate) coverage: Coverage,
     pub(crate) history: History,
     pub(crate) trace: Trace,
-    pub(crate) healed: bool,
+    /// Since when nothing goes wrong any more.
+    pub(crate) healed: Option<i64>,
     pub(crate) away_until: i64,
     /// Counts boundaries between effects.
     pub(crate) boundaries: u64,
@@ -160,7 +161,7 @@ impl Env {
             coverage: Coverage::default(),
             history: History::new(&options),
             trace,
-            healed: false,
+            healed: None,
             away_until: 0,
             boundaries: 0,
             requests: 0,
@@ -207,7 +208,7 @@ impl Env {
 
     /// How long the disk takes for a record, and for a sync: nothing on most, some time on slow ones.
     pub(crate) fn disk_takes(&mut self) -> (i64, i64) {
-        if !self.options.slow_disk || self.healed {
+        if !self.options.slow_disk || self.healed.is_some() {
             return (0, 0);
         }
         let mut millis = || match self.rng.below(100) {
@@ -227,7 +228,7 @@ impl Env {
     pub(crate) fn longest_nap(&self) -> i64 {
         let passed = self.now - BEGIN;
         let next = self.options.chaos_at().find(|at| *at >= passed);
-        match next.filter(|_| self.options.sets_clocks() && !self.healed) {
+        match next.filter(|_| self.options.sets_clocks() && self.healed.is_none()) {
             Some(next) => (next - passed + self.now % NAP).clamp(1, LONGEST_NAP),
             None => LONGEST_NAP,
         }

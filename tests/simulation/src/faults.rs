@@ -155,6 +155,9 @@ enum Judge {
     List(BTreeMap<(Family, u32), u64>),
 }
 
+/// After so many the world heals: what these have not broken, more of them seldom do.
+const ENOUGH: usize = 150;
+
 /// Decides, and writes down what was decided.
 #[derive(Debug)]
 pub(crate) struct Faults {
@@ -189,6 +192,11 @@ impl Faults {
 
     pub(crate) fn heal(&mut self) {
         self.healed = true;
+    }
+
+    /// Whether more than enough went wrong.
+    pub(crate) fn are_enough(&self, orders: usize) -> bool {
+        self.decided.len() >= ENOUGH.max(10 * orders)
     }
 
     /// Whether a fault of this family happens here; then the number its details come from.

@@ -13,7 +13,7 @@ use issuance_store::{SimulatedStore, Store};
 use crate::clock::NodeClock;
 use crate::coverage::Coverage;
 use crate::disk::Disk;
-use crate::env::{BEGIN, Due, Env, Node, Sim};
+use crate::env::{Due, Env, Node, Sim};
 use crate::faults::{Decided, Family, Faults};
 use crate::history::restless;
 use crate::host::{self, Ear, Wish};
@@ -173,7 +173,6 @@ impl World {
             env.after(wait, Due::Operator);
         }
         env.after(heal_after, Due::Heal);
-        env.after(heal_after + 30_000, Due::Look);
     }
 
     fn run(mut self) -> Report {
@@ -199,6 +198,9 @@ impl World {
             };
             if self.fire(due) {
                 break;
+            }
+            if self.sim.lock().faults.are_enough(self.options.orders) {
+                self.heal();
             }
         }
         self.report()
@@ -394,7 +396,7 @@ impl World {
         env.nodes[node].life = None;
         env.nodes[node].dying = false;
         env.nodes[node].stopped = false;
-        let wait = if env.healed {
+        let wait = if env.healed.is_some() {
             1_000
         } else {
             self.rng.millis(100.0, 120_000.0)
@@ -479,9 +481,13 @@ impl World {
     fn heal(&mut self) {
         let sim = self.sim.clone();
         let mut env = sim.lock();
+        if env.healed.is_some() {
+            return;
+        }
         let now = env.now;
         env.trace.line(now, || "the world heals".to_owned());
-        env.healed = true;
+        env.healed = Some(now);
+        env.after(30_000, Due::Look);
         env.faults.heal();
         env.away_until = 0;
         env.provider.clear_faults();
@@ -518,7 +524,7 @@ impl World {
         let history = &env.history;
         let orders = history.orders.iter().filter_map(|id| history.order(*id));
         let restless = restless(orders, policy, now).map(|order| (order.id, order.state.name()));
-        let healed_for = now - BEGIN - self.options.heal_after;
+        let healed_for = now - env.healed.unwrap_or(now);
         let is_quiet = placed && all_up && !was_paused && restless.is_none();
         // A card that only a reconciliation finds is found by the next one, every six hours.
         let reconciled = || healed_for > RECONCILED || !env.history.is_unreconciled();

@@ -1,6 +1,6 @@
 //! A few seeds in every test run; `simulation batch` has the many.
 
-use issuance_simulation::{Options, run};
+use issuance_simulation::{Family, Options, run};
 
 #[test]
 fn a_calm_world_ends_with_cards() {
@@ -20,4 +20,17 @@ fn the_same_seed_is_the_same_run() {
         assert_eq!(first.decided, second.decided, "{seed}");
         assert_eq!(first.ends, second.ends, "{seed}");
     }
+}
+
+#[test]
+fn a_world_that_had_enough_heals() {
+    let mut options = Options::calm(1);
+    options.orders = 4;
+    options.heal_after = 60 * 3_600_000;
+    options.set(Family::ErrorBefore, 0.9);
+    options.set(Family::Crash, 0.2);
+    let report = run(&options, false);
+    assert_eq!(report.violation, None);
+    let faults = report.decided.len();
+    assert!((150..200).contains(&faults), "{faults} faults");
 }
