@@ -225,3 +225,6 @@ impl Readings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
