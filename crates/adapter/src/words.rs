@@ -12,6 +12,9 @@ use issuance_uqpay as uqpay;
 use uqpay::{Class, NotSent, Unknown, UnknownCause};
 
 pub(crate) fn card_status(word: &uqpay::CardStatus) -> CardStatus {
+    if planted::is(Bug::WordGuessed) {
+        return CardStatus::from(word.as_str().split('_').next().unwrap_or_default());
+    }
     CardStatus::from(word.as_str())
 }
 
@@ -62,7 +65,9 @@ pub(crate) fn echo(
     Echo {
         mark: mark.map(|mark| mark.chars().take(64).collect()),
         owner: None,
-        product: product.and_then(|id| id.as_str().parse().ok()),
+        product: product
+            .filter(|_| !planted::is(Bug::ProductIgnored))
+            .and_then(|id| id.as_str().parse().ok()),
         currency: currency.and_then(|word| word.to_ascii_uppercase().parse().ok()),
     }
 }
@@ -121,6 +126,7 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
     };
     match class {
         Class::NeedsInput | Class::InvalidPhoneNumber | Class::TooLarge => no(RefusalClass::Input),
+        Class::Duplicate(_) if planted::is(Bug::TakenIsWrong) => no(RefusalClass::Input),
         Class::Duplicate(_) => no(RefusalClass::Duplicate),
         Class::EmptyPool | Class::NoBalance | Class::NoQuota | Class::ProductDisabled => {
             no(RefusalClass::Capacity)
@@ -130,6 +136,8 @@ pub(crate) fn meaning(refusal: &uqpay::Refusal, now: Timestamp) -> Meaning {
         Class::InvalidRequest | Class::Configuration => no(RefusalClass::Configuration),
         Class::IdempotencyConflict => no(RefusalClass::KeyConflict),
         Class::NotFound | Class::UnknownCode => no(RefusalClass::Unknown),
+        Class::Processing if planted::is(Bug::ProcessingRefuses) => no(RefusalClass::Unknown),
+        Class::Unclear if planted::is(Bug::UnclearRefuses) => no(RefusalClass::Unknown),
         Class::Processing => not_yet(SilenceCause::Processing),
         Class::RateLimited { retry_after } => Meaning::NotYet(Silence::wishing(
             SilenceCause::RateLimited,

@@ -101,6 +101,24 @@ bugs! {
     ExpiryUnanswered = "B35";
     /// The provider's wish to wait is believed, however absurd.
     WaitUnbounded = "B36";
+    /// "Request is processing" is taken for a refusal.
+    ProcessingRefuses = "B60";
+    /// An error in words nobody knows is taken for a refusal.
+    UnclearRefuses = "B61";
+    /// A taken e-mail is told as data that is wrong.
+    TakenIsWrong = "B62";
+    /// A message is settled after its events, not with them.
+    SettledLater = "B64";
+    /// The product that an answer repeats is not held against the order.
+    ProductIgnored = "B65";
+    /// A status nobody knows is taken for the one its first word names.
+    WordGuessed = "B66";
+    /// When a link ends is not read.
+    LinkEndIgnored = "B67";
+    /// A claim that was taken over is given back by who had it before.
+    StaleRelease = "B68";
+    /// An order is not found by its card.
+    CardNotIndexed = "B69";
 }
 
 #[cfg(feature = "planted")]

@@ -50,5 +50,5 @@ pub use query::{AttentionFilter, Counts, Page, Query};
 pub use record::{Recorded, UnreadableEvent, body_json, read_event};
 pub use sealed_request::{Salt, SealedRequest};
 #[cfg(any(test, feature = "testing"))]
-pub use simulated::SimulatedStore;
+pub use simulated::{Kept, SimulatedStore};
 pub use store::{Append, Appended, Field, Kind, Lease, LeaseAsk, Sealing, Store, TaskRow};

@@ -158,6 +158,13 @@ impl Store for Disk {
 
     async fn lease(&self, ask: LeaseAsk) -> Result<Vec<Lease>, StoreError> {
         let leases = self.store.lease(ask).await?;
+        {
+            let mut env = self.sim.lock();
+            env.follow();
+            let believed = env.options.skew == 0 && !env.options.sets_clocks();
+            let broken = env.history.watch.claims(&ask, &leases, believed);
+            env.history.take(broken);
+        }
         if !leases.is_empty() {
             self.tell("claims", &leases, None);
             self.refresh_late(&leases);
@@ -169,7 +176,15 @@ impl Store for Disk {
     async fn release(&self, lease: &Lease, due: Option<Timestamp>) -> Result<(), StoreError> {
         self.sim.boundary(self.life, Point::Release).await;
         self.tell("gives back", std::slice::from_ref(lease), due);
-        self.store.release(lease, due).await
+        let order = lease.task.id.order;
+        let before = self.store.tasks(order).await?;
+        self.store.release(lease, due).await?;
+        let after = self.store.tasks(order).await?;
+        let mut env = self.sim.lock();
+        env.follow();
+        let broken = env.history.watch.gives_back(lease, due, &before, &after);
+        env.history.take(broken);
+        Ok(())
     }
 
     async fn next_due(&self, kind: Kind) -> Result<Option<Timestamp>, StoreError> {

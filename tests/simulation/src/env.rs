@@ -5,10 +5,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use futures_util::FutureExt;
 use issuance_domain::{OperatorAction, OrderId, Timestamp};
 use issuance_simulator::{IdvOutcome, Local, Waiting};
-use issuance_store::{Position, SimulatedStore, Store};
+use issuance_store::{Kept, Position, SimulatedStore};
 use uuid::Uuid;
 
 use crate::coverage::{Coverage, Point};
@@ -259,27 +258,22 @@ impl Env {
             return;
         }
         let store = self.store.clone();
-        let mut after = self.history.head();
-        loop {
-            let Some(Ok((records, read_to))) = store.read_after(after, 256).now_or_never() else {
-                return;
-            };
-            self.read_to = self.read_to.max(read_to);
-            if records.is_empty() {
-                return;
-            }
-            after = read_to;
-            self.trace.mix(read_to.0);
-            for record in &records {
+        let Some((kept, read_to)) = store.kept_after(self.read_to) else {
+            return;
+        };
+        self.read_to = read_to;
+        self.trace.mix(read_to.0);
+        for kept in &kept {
+            if let Kept::Event(record, _) = kept {
                 self.trace.line(self.now, || {
                     let (position, version) = (record.position.0, record.version.0);
                     let body = &record.event.body;
                     format!("log {position} {} v{version} {body:?}", record.order)
                 });
             }
-            self.history
-                .follow_log(&store, &records, self.now, &mut self.coverage);
         }
+        self.history
+            .follow_log(&store, &kept, self.now, &mut self.coverage);
     }
 
     /// Whether a process's own clock can be believed.

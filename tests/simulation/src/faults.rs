@@ -135,6 +135,8 @@ families! {
     Overtaken = "overtaken", "F-023 F-097", 0.02..0.3;
     /// A person comes too late, and a fresh link is asked for while the end of the old one is being acted on.
     LateRefresh = "late_refresh", "F-069", 0.1..0.6;
+    /// A word of an answer or a message, or a message's name, is one that nobody documented.
+    Strange = "strange", "F-041", 0.01..0.3;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.

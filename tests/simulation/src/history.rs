@@ -14,13 +14,17 @@ use issuance_domain::{
 };
 use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry, product};
 use issuance_store::{
-    Alias, HostReference, Message, Position, Receipt, Recorded, SimulatedStore, Standing, Store,
+    Alias, HostReference, Kept, Message, Position, Receipt, Recorded, SimulatedStore, Standing,
+    Store,
 };
 
 use uuid::Uuid;
 
 use crate::coverage::Coverage;
+use crate::evidence::Evidence;
+use crate::faults::Family;
 use crate::options::Options;
+use crate::rows;
 use crate::tasks::Life;
 use crate::violation::Violation;
 use crate::watch::{Broken, Watch};
@@ -54,6 +58,9 @@ struct Key {
 
 pub(crate) struct History {
     pub(crate) watch: Watch,
+    pub(crate) evidence: Evidence,
+    /// How long a link is believed to live at most, where its own end may be later or cannot be read.
+    link_life: Option<i64>,
     /// Someone's clock was set, or a process started anew and cannot know.
     pub(crate) restarted: bool,
     /// Positions of all events, and how many of them the host's reader has.
@@ -101,6 +108,11 @@ impl History {
         };
         Self {
             watch: Watch::default(),
+            evidence: Evidence::default(),
+            link_life: (clocks_wrong
+                || options.rate(Family::Variants) > 0.0
+                || options.link_life + 3_600 > options.policy.idv_link_life.as_secs())
+            .then(|| i64::try_from(options.policy.idv_link_life.as_millis()).unwrap_or(i64::MAX)),
             restarted: false,
             positions: Vec::new(),
             read: 0,
@@ -229,21 +241,27 @@ impl History {
         self.checker.order(id)
     }
 
-    /// How far the log was read.
-    pub(crate) fn head(&self) -> Position {
-        self.checker.head()
-    }
-
     /// Takes what is new in the log.
     pub(crate) fn follow_log(
         &mut self,
         store: &SimulatedStore,
-        records: &[Recorded],
+        kept: &[Kept],
         now: i64,
         coverage: &mut Coverage,
     ) {
         let mut touched = BTreeSet::new();
-        for record in records {
+        for kept in kept {
+            let (record, settles) = match kept {
+                Kept::Event(record, settles) => (record, settles),
+                Kept::Received(message) => {
+                    self.checker.message(message);
+                    continue;
+                }
+                Kept::Settled(id, standing) => {
+                    self.checker.settled(id, standing);
+                    continue;
+                }
+            };
             let state = self
                 .checker
                 .order(record.order)
@@ -252,6 +270,9 @@ impl History {
             self.note(record, now, coverage);
             self.positions.push(record.position);
             self.checker.record(record);
+            if let Some(message) = settles {
+                self.checker.settles(message, record);
+            }
             touched.insert(record.order);
         }
         self.checker.settle();
@@ -264,6 +285,9 @@ impl History {
             };
             let tasks: Vec<_> = rows.iter().map(|row| row.id).collect();
             self.checker.projection(&order, &tasks);
+            self.watch.owes(id, &tasks);
+            let broken = rows::found(store, &order);
+            self.take(broken);
             self.orders.insert(id);
             for (key, known) in &mut self.keys {
                 if known.order == id {
@@ -276,6 +300,15 @@ impl History {
     }
 
     fn note(&mut self, record: &Recorded, now: i64, coverage: &mut Coverage) {
+        let order = self.checker.order(record.order);
+        let broken = self.evidence.judge(
+            record.order,
+            order,
+            &record.event,
+            self.link_life,
+            self.clocks_differ,
+        );
+        self.take(broken);
         match &record.event.body {
             EventBody::SubmissionStarted { purpose, key, .. } => {
                 let known = self.keys.entry(key.to_string()).or_insert(Key {
@@ -343,6 +376,7 @@ impl History {
 
     /// A process opened the log.
     pub(crate) fn started(&mut self, store: &SimulatedStore, now: i64) {
+        self.watch.reopened();
         if let Some(Ok(head)) = store.head().now_or_never() {
             let at = Timestamp::from_millis(now);
             self.checker.outside(&Outside::Started { head, at });
@@ -554,6 +588,9 @@ impl History {
         if let (Some(first), None) = (ours, &self.violation) {
             self.violation = Some(told(first));
         }
+        let orders = self.orders.iter().filter_map(|id| self.checker.order(*id));
+        let broken = rows::all(store, &orders.collect::<Vec<_>>());
+        self.take(broken);
         if matches!(store.pending_messages(1).now_or_never(), Some(Ok(left)) if !left.is_empty()) {
             self.violate("L3", None, "a message lies unread in the inbox".into());
         }

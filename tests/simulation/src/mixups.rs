@@ -29,6 +29,35 @@ pub(crate) fn answer(details: u64, cards: &[(CardEntry, bool)]) -> Fault {
     Fault::AnswerPatch { merge }
 }
 
+/// Part of an answer with a word that is not in the contract, much like one that is.
+pub(crate) fn strange_answer(details: u64) -> Fault {
+    let merge = match details % 6 {
+        0 => json!({ "card_status": "ACTIVATING" }),
+        1 => json!({ "card_status": "FAILED_REVIEW" }),
+        2 => json!({ "order_status": "SUCCESS_PENDING" }),
+        3 => json!({ "order_status": "FAILED_RETRYING" }),
+        4 => json!({ "cardholder_status": "FAILED_ONCE" }),
+        _ => {
+            json!({ "cardholder_status": "SUCCESS_PARTIAL", "card_status": "CANCELLED_REQUESTED" })
+        }
+    };
+    Fault::AnswerPatch { merge }
+}
+
+/// The same of a message, or a name nobody gave one.
+pub(crate) fn strange_message(details: u64) -> Fault {
+    let merge = match details % 7 {
+        0 => json!({ "data": { "card_status": "ACTIVATING" } }),
+        1 => json!({ "data": { "card_status": "FAILED_REVIEW" } }),
+        2 => json!({ "data": { "cardholder_status": "FAILED_ONCE" } }),
+        3 => json!({ "data": { "cardholder_status": "SUCCESS_PARTIAL" } }),
+        4 => json!({ "event_type": "card.create.succeeded.partially", "event_name": "ISSUING" }),
+        5 => json!({ "event_type": "card.create.failed_once", "event_name": "ISSUING" }),
+        _ => json!({ "event_type": "card.create", "event_name": "ISSUING" }),
+    };
+    Fault::WebhookPatch { merge }
+}
+
 /// Part of a message about a card of ours.
 pub(crate) fn message(details: u64) -> Fault {
     let data = match details % 3 {

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use issuance::Notice;
-use issuance_domain::{MessageId, OrderId, State, Version};
-use issuance_store::{Alias, Message, Receipt, Standing};
+use issuance_domain::{MessageId, OrderId, State, TaskId, Timestamp, Version};
+use issuance_store::{Alias, Lease, LeaseAsk, Message, Receipt, Standing, TaskRow};
 
 use crate::tasks::Life;
 
@@ -39,6 +39,8 @@ pub(crate) struct Watch {
     sends: BTreeMap<String, VecDeque<i64>>,
     bodies: BTreeMap<String, u64>,
     reads: BTreeMap<String, VecDeque<i64>>,
+    /// Claims of tasks: which, and until when.
+    claims: BTreeMap<TaskId, (u64, Timestamp)>,
     /// The newest that each host was told.
     told: BTreeMap<OrderId, (Version, String)>,
     /// Cancels that were answered with yes.
@@ -60,6 +62,70 @@ fn pass(times: &mut VecDeque<i64>, now: i64) -> usize {
 }
 
 impl Watch {
+    /// A process claims tasks. Clocks of several that differ end each other's claims early.
+    pub(crate) fn claims(
+        &mut self,
+        ask: &LeaseAsk,
+        leases: &[Lease],
+        believed: bool,
+    ) -> Option<Broken> {
+        let mut broken = None;
+        for lease in leases {
+            let id = lease.task.id;
+            let held = self.claims.insert(id, (lease.epoch, lease.until));
+            let twice = held.filter(|(_, until)| believed && *until > ask.now);
+            let what = if twice.is_some() {
+                "claimed while another's claim lasts"
+            } else if lease.task.due > ask.now {
+                "claimed before it is due"
+            } else if lease.until != ask.until {
+                "claimed for another time than was asked for"
+            } else {
+                continue;
+            };
+            let what = format!("its {} was {what}", id.action.name());
+            broken = broken.or(Some(("S17", Some(id.order), what)));
+        }
+        broken
+    }
+
+    /// A claim is given back: the newest puts the task off, an older one changes nothing.
+    pub(crate) fn gives_back(
+        &mut self,
+        lease: &Lease,
+        due: Option<Timestamp>,
+        before: &[TaskRow],
+        after: &[TaskRow],
+    ) -> Option<Broken> {
+        let id = lease.task.id;
+        let row = |rows: &[TaskRow]| rows.iter().find(|row| row.id == id).cloned();
+        let (before, after) = (row(before)?, row(after)?);
+        let holds = match self.claims.get(&id) {
+            Some((epoch, _)) if *epoch == lease.epoch => {
+                self.claims.remove(&id);
+                after.leased_until.is_none() && due.is_none_or(|due| after.due == due)
+            }
+            Some(_) => after == before,
+            // Given back before, or owed anew.
+            None => true,
+        };
+        (!holds).then(|| {
+            let what = format!("its {} was given back, and is {after:?}", id.action.name());
+            ("S17", Some(id.order), what)
+        })
+    }
+
+    /// What an order owes now: claims of anything else are over.
+    pub(crate) fn owes(&mut self, order: OrderId, tasks: &[TaskId]) {
+        self.claims
+            .retain(|id, _| id.order != order || tasks.contains(id));
+    }
+
+    /// The store was opened anew: claims live in memory.
+    pub(crate) fn reopened(&mut self) {
+        self.claims.clear();
+    }
+
     /// A process asks for a token. `believed` is whether its clock can be.
     pub(crate) fn mints(&mut self, life: Life, now: i64, believed: bool) -> Option<Broken> {
         let token = self.tokens.entry(life).or_default();

@@ -6,6 +6,7 @@ use issuance_simulator::LocalDelivery;
 use crate::env::{Due, Env, Sim};
 use crate::faults::Family;
 use crate::rng::Rng;
+use crate::wire::card_of;
 
 /// One try of a delivery, or a copy of one.
 pub(crate) struct Copy {
@@ -134,6 +135,13 @@ pub(crate) fn receive(sim: &Sim, copy: Copy, engines: &[Option<Engine>]) {
         };
         format!("{what} {} reaches node {node}", copy.delivery.number)
     });
+    if !copy.forged {
+        let Env {
+            history, provider, ..
+        } = &mut *env;
+        let card = |id: &str| card_of(provider, id);
+        history.evidence.comes(&copy.delivery.body, card);
+    }
     let (sim, came) = (sim.clone(), now);
     let work = async move {
         let Copy {

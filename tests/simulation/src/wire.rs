@@ -11,6 +11,7 @@ use issuance_simulator::{
 };
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::coverage::Point;
@@ -102,6 +103,7 @@ impl Transport for Wire {
         let mints = request.url.path().ends_with("/connect/token");
         let token = request.headers.get("x-auth-token").cloned();
         let key = request.headers.get("x-idempotency-key").cloned();
+        let is_create = request.url.path().ends_with("/issuing/cards");
         let outcome = {
             let mut env = self.sim.lock();
             if mints {
@@ -122,7 +124,11 @@ impl Transport for Wire {
                 () = self.sim.sleep(PATIENCE) => Err(NoReply::Unknown(UnknownCause::Timeout)),
             },
         };
-        self.hears(mints, token, key, &outcome);
+        self.hears(mints, token, key.clone(), &outcome);
+        if let (Ok(reply), false) = (&outcome, mints) {
+            let key = key.as_ref().and_then(|key| key.to_str().ok());
+            self.is_told(key.map(|key| (key, is_create)), reply);
+        }
         self.sim.boundary(self.life, Point::Answered).await;
         outcome
     }
@@ -159,6 +165,32 @@ impl Wire {
             env.history.watch.refused(self.life, value);
         }
     }
+}
+
+impl Wire {
+    /// What an answer says reached its sender.
+    fn is_told(&self, key: Option<(&str, bool)>, reply: &Reply) {
+        let body = reply.body.as_ref().ok();
+        let body = body.and_then(|body| serde_json::from_slice(body).ok());
+        let body: serde_json::Value = body.unwrap_or_default();
+        let mut env = self.sim.lock();
+        let Env {
+            history, provider, ..
+        } = &mut *env;
+        if let Some(key) = key {
+            let card = |id: &str| card_of(provider, id);
+            history.evidence.answered(key, reply.status, &body, card);
+        }
+        history.evidence.ends(&body);
+    }
+}
+
+/// A card of the provider's, by its id.
+pub(crate) fn card_of(provider: &issuance_simulator::Local, id: &str) -> Option<CardEntry> {
+    let wanted = uuid::Uuid::parse_str(id.trim()).ok()?;
+    provider
+        .cards_beyond(|card| (card != wanted).then_some(usize::MAX))
+        .next()
 }
 
 /// Lets a request leave, or says after how long it is clear that it cannot.
@@ -199,10 +231,15 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
     }
     let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
     let is_read = request.method == Method::GET && uri.contains("/issuing/cards/");
+    let tells = is_create || is_read || uri.contains("/issuing/cardholders/");
     let flight = Flight {
         fault: refused(env, is_first, is_create)
             .or_else(|| fault(env))
-            .or_else(|| mixed_up(env, is_create || is_read)),
+            .or_else(|| mixed_up(env, is_create || is_read))
+            .or_else(|| {
+                let details = tells.then(|| env.draw(Family::Strange))??;
+                Some(mixups::strange_answer(details))
+            }),
         method: request.method,
         uri,
         headers: request.headers,
@@ -280,8 +317,19 @@ fn fault(env: &mut Env) -> Option<Fault> {
             }),
         });
     }
-    if env.draw(Family::Processing).is_some() {
-        return Some(Fault::Processing);
+    if let Some(details) = env.draw(Family::Processing) {
+        let named = |body| {
+            Some(Fault::ErrorBeforeEffect(ErrorAnswer {
+                cached: Some(false),
+                ..error(400, Some(body))
+            }))
+        };
+        return match pick(details >> 8, 4) {
+            1 => named(json!({ "message": "Your request is processing" })),
+            2 => named(json!({ "type": "api_error", "message": "not yet" })),
+            3 => named(json!({ "code": 400, "message": "still at it" })),
+            _ => Some(Fault::Processing),
+        };
     }
     if let Some(details) = env.draw(Family::Slow) {
         let ms = Rng::new(details).millis(200.0, 120_000.0).unsigned_abs();

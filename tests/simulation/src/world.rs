@@ -671,6 +671,20 @@ fn traits(env: &mut Env, number: usize) {
             used: 0,
         });
     }
+    if let Some(details) = env.faults.draw(Family::Strange) {
+        env.coverage.family(Family::Strange);
+        env.provider.add_fault(FaultRule {
+            id: String::new(),
+            applies_to: FaultMatch {
+                metadata: metadata.clone(),
+                ..FaultMatch::default()
+            },
+            fault: mixups::strange_message(details),
+            times: Some(1 + u32::from(details & 64 != 0)),
+            probability: None,
+            used: 0,
+        });
+    }
     if env.faults.draw(Family::Leftover).is_some() {
         env.coverage.family(Family::Leftover);
         env.provider.add_fault(FaultRule {

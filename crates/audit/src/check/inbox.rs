@@ -1,11 +1,13 @@
 //! Webhooks: stored before they are acknowledged, taken only when they are genuine, applied once, and never left lying.
 
+use std::collections::HashMap;
+
 use issuance_domain::{MessageId, OrderId, Source, Terms, Timestamp};
-use issuance_store::{Alias, HostReference, Message, REPEATS_KNOWN_FOR, Standing};
+use issuance_store::{Alias, HostReference, Message, REPEATS_KNOWN_FOR, Recorded, Standing};
 
 use super::Checker;
 use super::invariant::{Input, Invariant};
-use super::order::Seen;
+use super::order::{Seen, Tracked};
 use super::verdicts::Verdicts;
 use super::violation::Evidence;
 
@@ -14,6 +16,8 @@ use super::violation::Evidence;
 pub(super) struct Delivered {
     stored: Option<Timestamp>,
     aliases: Vec<Alias>,
+    /// It is about a card: its person alone says nothing of whose it is.
+    of_card: bool,
     standing: Option<Standing>,
     /// The first event that came of it, and whose.
     applied: Option<(OrderId, Seen)>,
@@ -44,6 +48,7 @@ impl Checker {
             }
         }
         known.aliases.clone_from(&message.aliases);
+        known.of_card = message.event_type.starts_with("card.");
         known.standing.get_or_insert(Standing::Pending);
     }
 
@@ -53,8 +58,10 @@ impl Checker {
         self.messages.entry(id.clone()).or_default().standing = Some(standing.clone());
     }
 
-    /// A message that led to events, settled in the same append.
-    pub(super) fn settles(&mut self, id: &MessageId, order: OrderId, seen: Seen) {
+    /// A message that led to events, settled in the same append, whose first event this is.
+    pub fn settles(&mut self, id: &MessageId, first: &Recorded) {
+        self.verdicts.see(Input::Inbox);
+        let (order, seen) = (first.order, Seen::of(first));
         let known = self.messages.entry(id.clone()).or_default();
         known.standing = Some(Standing::Settled { order: Some(order) });
         let first = *known.settled.get_or_insert(seen);
@@ -70,7 +77,13 @@ impl Checker {
         self.verdicts.see(Input::Inbox);
     }
 
-    pub(super) fn judge_source(&mut self, id: OrderId, source: &Source, seen: Seen) {
+    pub(super) fn judge_source(
+        &mut self,
+        id: OrderId,
+        source: &Source,
+        seen: Seen,
+        is_noted: bool,
+    ) {
         let Source::Webhook { event_id, .. } = source else {
             return;
         };
@@ -81,6 +94,9 @@ impl Checker {
             return;
         };
         known.standing = Some(Standing::Settled { order: Some(id) });
+        if known.stored.is_some() && known.applied.is_none() {
+            self.applying.push((event_id.clone(), id, seen, is_noted));
+        }
         let (order, first) = *known.applied.get_or_insert((id, seen));
         // What one append holds has one time.
         let once = order == id && first.at == seen.at;
@@ -183,5 +199,52 @@ impl Checker {
                 Alias::Cardholder(_) => false,
             }
         })
+    }
+}
+
+/// What led to events is settled with them, and is about that order: a card is known by its own names and our mark,
+/// never by its person, and what bears another order's mark is noted at most.
+pub(super) fn judge_applied(
+    applying: &[(MessageId, OrderId, Seen, bool)],
+    messages: &HashMap<MessageId, Delivered>,
+    orders: &HashMap<OrderId, Tracked>,
+    verdicts: &mut Verdicts,
+) {
+    for (message, id, seen, is_noted) in applying {
+        let Some(known) = messages.get(message) else {
+            continue;
+        };
+        let facts = || {
+            vec![
+                Evidence::Message {
+                    id: message.clone(),
+                },
+                (*seen).into(),
+            ]
+        };
+        let settled = known.settled.is_some_and(|settled| settled.at == seen.at);
+        verdicts.hold(Invariant::S14, Some(*id), settled, || {
+            let what = format!("message {message} led to events that do not settle it");
+            (what, facts())
+        });
+        let Some(order) = orders.get(id).and_then(|tracked| tracked.order.as_ref()) else {
+            continue;
+        };
+        let names = |alias: &Alias| {
+            let alone = known.of_card && matches!(alias, Alias::Cardholder(_));
+            !alone && alias.names(order)
+        };
+        let strange = |alias: &Alias| matches!(alias, Alias::Order(other) if other != id);
+        let named = known.aliases.iter().any(names);
+        let another = known.aliases.iter().any(strange);
+        verdicts.hold(
+            Invariant::S18,
+            Some(*id),
+            named && (*is_noted || !another),
+            || {
+                let what = format!("message {message} changed it, and is not about it");
+                (what, facts())
+            },
+        );
     }
 }

@@ -118,13 +118,14 @@ invariants! {
     S13 "positions rise, versions have no gap", Here(&[Log],
         "over the whole log and for each order");
     S14 "a message or a timer has its effect once", Here(&[Log],
-        "a message's facts come from one append, it is settled by one append; each link's end is acted on once");
+        "a message's facts come from one append, which settles it, and no other does; each link's end is acted on once");
     S15 "one order for each reference", Here(&[Log],
         "in the log, and in what hosts were told");
     S16 "tenants stay apart", Elsewhere("accounts in the store's and the adapter's own tests");
     S17 "only the leaseholder writes", Elsewhere("one process owns a log (S23); the store's conformance suite");
     S18 "no active order without its active card", Here(&[Log],
-        "called active by a read or by the message that announces a card; the card is its own and was active by then");
+        "called active by a read or by the message that announces a card; the card is its own and was active by then; messages \
+         that change an order name it, and not by a card's person alone");
     S19 "no silent contradiction", Here(&[Log, Cards, Rest],
         "a live card behind a failed or cancelled order stands in the log as a contradiction");
     S20 "the chain verifies", Here(&[Chain],
@@ -143,7 +144,8 @@ invariants! {
         "it owes nothing but notices, look-ups and its cancel; no create call is recorded, and none arrives long after");
     S29 "everything is bounded", Elsewhere("tests of the server's limits and of the store's bounds");
     S30 "unknown is not failed", Here(&[Log],
-        "each failure against what ended it: the provider's definite word, a read, proof, a person, or that nothing was sent");
+        "each failure against what ended it: the provider's definite word, a read, proof, a person, or that nothing was sent; \
+         each refusal against its status and code, and an end by the card against the card");
     L1 "an open order has a next step, or a person is called", Here(&[Log],
         "after each append: a task other than a notice, or a place on the attention list");
     L2 "every order comes to an end or to a person", Here(&[Log, Rest],

@@ -6,7 +6,6 @@ use issuance_store::{Message, Standing};
 use serde::Deserialize;
 
 use super::Checker;
-use super::order::Seen;
 use crate::error::AuditError;
 use crate::log::{Log, event_of, order_of};
 use crate::place::Place;
@@ -43,7 +42,7 @@ impl Log {
                         let id = message
                             .parse()
                             .map_err(|_| malformed(&record, "message id"))?;
-                        checker.settles(&id, order, Seen::of(&recorded));
+                        checker.settles(&id, &recorded);
                     }
                 }
                 None => inbox(checker, &record)?,

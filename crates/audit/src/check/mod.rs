@@ -19,6 +19,7 @@ mod order;
 mod outside;
 mod provider;
 mod record;
+mod refusal;
 mod report;
 mod rules;
 mod verdicts;
@@ -42,7 +43,7 @@ pub use violation::{Evidence, Violation};
 
 use inbox::Delivered;
 use keys::KeyUse;
-use order::Tracked;
+use order::{Seen, Tracked};
 use outside::Acknowledged;
 use provider::Provider;
 use verdicts::Verdicts;
@@ -67,6 +68,8 @@ pub struct Checker {
     keys: HashMap<IdempotencyKey, KeyUse>,
     references: HashMap<HostReference, OrderId>,
     messages: HashMap<MessageId, Delivered>,
+    /// Messages whose first events are of the newest append: whose, the event, and whether it only notes them.
+    applying: Vec<(MessageId, OrderId, Seen, bool)>,
     provider: Provider,
     outside: Acknowledged,
     /// The order and time of the newest append, while what it left was not judged.
@@ -85,6 +88,7 @@ impl Checker {
             keys: HashMap::new(),
             references: HashMap::new(),
             messages: HashMap::new(),
+            applying: Vec::new(),
             provider: Provider::default(),
             outside: Acknowledged::default(),
             unjudged: None,

@@ -3,7 +3,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use issuance_domain::{CardId, CardStatus, CardholderId, OrderId, ProviderIds, State, Timestamp};
+use issuance_domain::{
+    CardId, CardStatus, CardholderId, FailureKind, Order, OrderId, ProviderIds, State, Timestamp,
+};
 use rust_decimal::Decimal;
 
 use super::Checker;
@@ -327,12 +329,48 @@ impl Provider {
                 },
             );
         }
+        self.judge_end(tracked, order, verdicts);
         for card in self.by_order.get(&tracked.id).into_iter().flatten() {
             let Some(known) = self.cards.get(card) else {
                 continue;
             };
             judge_terms(tracked, order, &known.card, verdicts);
         }
+    }
+
+    /// An order that ended by what became of its card: the card came to that.
+    fn judge_end(&self, tracked: &Tracked, order: &Order, verdicts: &mut Verdicts) {
+        let State::Failed { failure, .. } = &order.state else {
+            return;
+        };
+        let word = match failure.kind {
+            // A message that no read could deny for long is believed in the end.
+            FailureKind::CreationFailed if tracked.failure_reported => return,
+            FailureKind::CreationFailed => CardStatus::Failed,
+            FailureKind::CancelledByProvider => CardStatus::Cancelled,
+            FailureKind::Refused
+            | FailureKind::Duplicate
+            | FailureKind::KycRejected
+            | FailureKind::IdvExpired
+            | FailureKind::Cancelled
+            | FailureKind::OperatorFailed => return,
+        };
+        let newer =
+            (tracked.ended.zip(self.taken_at)).is_some_and(|(ended, taken)| ended.at >= taken);
+        let card = order.ids.card.as_ref().filter(|_| !newer);
+        let Some((card, known)) = card.and_then(|card| Some((card, self.cards.get(card)?))) else {
+            return;
+        };
+        let said = known.history.iter().any(|(status, _)| {
+            let leaves = *status == CardStatus::PreCancel && word == CardStatus::Cancelled;
+            *status == word || leaves
+        });
+        verdicts.hold(Invariant::S30, Some(tracked.id), said, || {
+            let what = format!("it failed ({:?}), and its card never did", failure.kind);
+            let ended = tracked.ended.map(Evidence::from).into_iter();
+            let card = Evidence::Card { card: card.clone() };
+            (what, ended.chain([card]).collect())
+        });
     }
 
     /// What must be known of a live card behind an order that has none, once everything came to rest.

@@ -2,14 +2,16 @@
 
 use issuance_domain::{
     AbsencePolicy, Action, Activation, EventBody, FailureKind, Generation, OperatorAction, Purpose,
-    RefusalClass, Source, State, StateKind, evolve, outbox, transition,
+    Refusal, RefusalClass, Source, State, StateKind, evolve, outbox, transition,
 };
 use issuance_store::Recorded;
 
 use super::Checker;
+use super::inbox::judge_applied;
 use super::invariant::{Input, Invariant};
 use super::order::{Seen, Tracked, is_proof};
 use super::provider::Expiry;
+use super::refusal::may_be;
 use super::rules::Rules;
 use super::verdicts::Verdicts;
 use super::violation::Evidence;
@@ -72,6 +74,8 @@ impl Checker {
         let Some((order, _)) = self.unjudged.take() else {
             return;
         };
+        let applying = std::mem::take(&mut self.applying);
+        judge_applied(&applying, &self.messages, &self.orders, &mut self.verdicts);
         if let Some(tracked) = self.orders.get(&order) {
             rests_or_goes_on(tracked, &self.rules, &mut self.verdicts);
         }
@@ -79,6 +83,7 @@ impl Checker {
 
     /// The same without taking it for done.
     pub(super) fn judge_unjudged(&self, verdicts: &mut Verdicts) {
+        judge_applied(&self.applying, &self.messages, &self.orders, verdicts);
         let order = self.unjudged.map(|(order, _)| order);
         if let Some(tracked) = order.and_then(|order| self.orders.get(&order)) {
             rests_or_goes_on(tracked, &self.rules, verdicts);
@@ -91,7 +96,8 @@ impl Checker {
         // A reason to read is no effect: an old message may give one each time it comes (F-053).
         let is_reading = matches!(body, EventBody::LookUpRequested { .. });
         if let Some(source) = body.source().filter(|_| !is_reading) {
-            self.judge_source(id, source, seen);
+            let is_noted = matches!(body, EventBody::DiscrepancyNoted { .. });
+            self.judge_source(id, source, seen, is_noted);
         }
         match body {
             EventBody::OrderRequested { terms, .. } => self.judge_reference(id, terms, seen),
@@ -229,6 +235,20 @@ fn judge_body(
             if *purpose == Purpose::CreateCard {
                 judge_who_renews(tracked, *generation, seen, rules, verdicts);
             }
+        }
+        EventBody::SubmissionRefused { refusal, .. } => {
+            let definite = may_be(refusal);
+            verdicts.hold(Invariant::S30, Some(tracked.id), definite, || {
+                let Refusal {
+                    class,
+                    code,
+                    http_status,
+                    ..
+                } = refusal;
+                let what =
+                    format!("{code} with status {http_status} is called a refusal ({class:?})");
+                (what, vec![seen.into()])
+            });
         }
         EventBody::AbsenceProved {
             generation,

@@ -327,6 +327,42 @@ fn s28_an_ended_order_sends() {
 }
 
 #[test]
+fn s30_what_settles_nothing_is_called_a_refusal() {
+    use RefusalClass::*;
+    let said = |status: u16, code: &str, class: RefusalClass| {
+        let mut body = refused(class);
+        if let EventBody::SubmissionRefused { refusal, .. } = &mut body {
+            (refusal.http_status, refusal.code) = (status, code.into());
+        }
+        sent_then(|_| vec![body])
+    };
+    for (status, code, class) in [
+        (400, "email_duplicated", Duplicate),
+        (400, "insufficient_balance", Capacity),
+        (400, "never_heard_of", Unknown),
+        (413, "too_large", Input),
+        (404, "card_not_found", Unknown),
+        (200, "invalid_parameter", Configuration),
+    ] {
+        said(status, code, class).is_sound_so_far();
+    }
+    for (status, code, class) in [
+        (400, "email_duplicated", Input),
+        (400, "idempotency_error", Configuration),
+        (400, "insufficient_sub_bin", Configuration),
+        (400, "500", Unknown),
+        (400, "processing", Unknown),
+        (400, "api_error", Unknown),
+        (401, "login_expired", Unknown),
+        (409, "conflict", Unknown),
+        (429, "too_many_requests", Unknown),
+        (503, "unavailable", Unknown),
+    ] {
+        said(status, code, class).breaks(S30);
+    }
+}
+
+#[test]
 fn s30_unknown_is_called_failed() {
     breaks(S30, |world| {
         vec![

@@ -3,7 +3,7 @@
 use issuance_audit::Invariant::*;
 use issuance_audit::{Checker, Outside};
 use issuance_domain::{OperatorAction, TaskId, Version, outbox};
-use issuance_store::{Position, Standing};
+use issuance_store::{Alias, Position, Standing};
 
 use crate::world::*;
 
@@ -113,6 +113,47 @@ fn s10_the_projection_is_not_the_fold() {
         });
     };
     assert_eq!(judged(&mut sound.clone(), extra), Some(S10));
+}
+
+/// An order whose card is active, as this message says.
+fn told_active(event_type: &str, names: Vec<Alias>) -> World {
+    let mut world = World::new();
+    world
+        .placed(1)
+        .accept(1)
+        .status(1, issuance_domain::CardStatus::Active);
+    world.deliver_about("event-1", event_type, names);
+    world.event(1, activated(1, succeeded()));
+    world
+}
+
+#[test]
+fn s14_a_message_is_not_settled_with_its_events() {
+    let name = "card.create.succeeded";
+    let mut world = told_active(name, vec![Alias::Card(card(1))]);
+    world.is_sound_so_far();
+    world
+        .told
+        .retain(|told| !matches!(told, Told::Settles(_, _)));
+    world.breaks(S14);
+    // By itself, afterwards, is too late.
+    let standing = Standing::Settled {
+        order: Some(order(1)),
+    };
+    let id = "event-1".parse().unwrap();
+    world.told.push(Told::Settled(id, standing));
+    world.breaks(S14);
+}
+
+#[test]
+fn s18_a_message_about_another_card_changes_an_order() {
+    let name = "card.create.succeeded";
+    let person = || Alias::Cardholder("person-1".parse().unwrap());
+    told_active(name, vec![person()]).breaks(S18);
+    told_active(name, vec![Alias::Card(card(7)), person()]).breaks(S18);
+    let marked = |number| vec![Alias::Order(order(number)), Alias::Card(card(1))];
+    told_active(name, marked(1)).is_sound_so_far();
+    told_active(name, marked(7)).breaks(S18);
 }
 
 #[test]

@@ -42,6 +42,20 @@ fn s2_two_people_behind_one_order() {
 }
 
 #[test]
+fn s30_an_order_failed_by_its_card_and_the_card_did_not() {
+    let ended = |kind, status| {
+        let mut world = World::new();
+        world.placed(1).accept(1).status(1, status);
+        world.event(1, failed(kind, Some(Source::LookUp)));
+        world
+    };
+    ended(FailureKind::CreationFailed, CardStatus::Failed).is_sound_so_far();
+    ended(FailureKind::CreationFailed, CardStatus::Pending).breaks(S30);
+    ended(FailureKind::CancelledByProvider, CardStatus::PreCancel).is_sound_so_far();
+    ended(FailureKind::CancelledByProvider, CardStatus::Failed).breaks(S30);
+}
+
+#[test]
 fn s6_an_effect_before_its_intent() {
     let mut world = World::new();
     world.placed(1).request(1, CREATE, 1, 500);
@@ -138,7 +152,7 @@ fn s18_active_with_a_card_nobody_has() {
 fn s19_a_live_card_behind_a_failed_order_and_nobody_knows() {
     let mut world = World::new();
     world.placed(1).accept(1);
-    world.event(1, failed(FailureKind::CreationFailed, Some(Source::LookUp)));
+    world.event(1, failed(FailureKind::KycRejected, Some(Source::LookUp)));
     world.status(1, CardStatus::Active);
     world.breaks(S19);
     let discrepancy = issuance_domain::Discrepancy::LateSuccess { card: card(1) };

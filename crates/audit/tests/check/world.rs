@@ -13,7 +13,7 @@ use issuance_domain::{
     ProviderIds, Purpose, Refusal, RefusalClass, Scan, SilenceCause, Source, Terms, Timestamp,
     Usage, Version, Who,
 };
-use issuance_store::{HostReference, Message, Position, Recorded, Standing};
+use issuance_store::{Alias, HostReference, Message, Position, Recorded, Standing};
 
 pub(crate) const CREATE: Purpose = Purpose::CreateCard;
 
@@ -25,6 +25,8 @@ pub(crate) enum Told {
     Outside(Outside),
     Message(Message),
     Settled(MessageId, Standing),
+    /// The append that begins with this event settles a message.
+    Settles(MessageId, Recorded),
 }
 
 /// Everything that happened, and the time.
@@ -235,7 +237,8 @@ impl World {
         world.event(2, EventBody::IdvLinkExpired { link: 1 });
         world.renew(2);
         let passed = webhook("event-kyc", "cardholder.kyc.status_changed");
-        world.deliver("event-kyc");
+        let person = Alias::Cardholder("person-2".parse().unwrap());
+        world.deliver_about("event-kyc", "cardholder.kyc.status_changed", vec![person]);
         world.event(2, EventBody::IdvPassed { source: passed });
         world.status(2, CardStatus::Active);
         world.event(2, activated(2, Source::LookUp));
@@ -280,7 +283,13 @@ impl World {
         bodies: impl IntoIterator<Item = EventBody>,
     ) -> &mut Self {
         let at = self.moment();
+        let first = self.told.len();
+        let mut message = None;
         for body in bodies {
+            let is_reading = matches!(body, EventBody::LookUpRequested { .. });
+            if let Some(Source::Webhook { event_id, .. }) = body.source().filter(|_| !is_reading) {
+                message = Some(event_id.clone());
+            }
             let position = self.events().count() as u64 + 1;
             let mine = |recorded: &&Recorded| recorded.order == order(number);
             let version = self.events().filter(mine).count() as u64 + 1;
@@ -290,6 +299,10 @@ impl World {
                 version: Version(version),
                 event: Event { at, body },
             }));
+        }
+        if let (Some(message), Some(Told::Event(first))) = (message, self.told.get(first)) {
+            let settles = Told::Settles(message, first.clone());
+            self.told.push(settles);
         }
         self
     }
@@ -324,7 +337,11 @@ impl World {
     /// The card becomes active, the message that says so comes in, and the host is told.
     pub(crate) fn activate(&mut self, number: u128) -> &mut Self {
         self.status(number, CardStatus::Active);
-        self.deliver("event-1");
+        self.deliver_about(
+            "event-1",
+            "card.create.succeeded",
+            vec![Alias::Card(card(number))],
+        );
         self.event(number, activated(number, succeeded()));
         self.event(number, notified(4))
     }
@@ -438,18 +455,28 @@ impl World {
         self
     }
 
-    /// A genuine message comes in, is stored and acknowledged.
-    pub(crate) fn deliver(&mut self, id: &str) -> &mut Self {
-        self.store(id).delivered(id, true, true)
+    /// A genuine message of this name, that names this, comes in, is stored and acknowledged.
+    pub(crate) fn deliver_about(
+        &mut self,
+        id: &str,
+        event_type: &str,
+        aliases: Vec<Alias>,
+    ) -> &mut Self {
+        self.store_about(id, event_type, aliases)
+            .delivered(id, true, true)
     }
 
     pub(crate) fn store(&mut self, id: &str) -> &mut Self {
+        self.store_about(id, "card.create.succeeded", vec![Alias::Card(card(1))])
+    }
+
+    fn store_about(&mut self, id: &str, event_type: &str, aliases: Vec<Alias>) -> &mut Self {
         let received_at = self.moment();
         self.told.push(Told::Message(Message {
             id: id.parse().unwrap(),
-            event_type: "card.create.succeeded".into(),
+            event_type: event_type.into(),
             received_at,
-            aliases: vec![issuance_store::Alias::Card(card(1))],
+            aliases,
             body_digest: "digest".into(),
             content: serde_json::value::RawValue::from_string("{}".into()).unwrap(),
         }));
@@ -518,6 +545,7 @@ pub(crate) fn feed(checker: &mut Checker, told: &Told) {
         Told::Outside(fact) => checker.outside(fact),
         Told::Message(message) => checker.message(message),
         Told::Settled(id, standing) => checker.settled(id, standing),
+        Told::Settles(id, first) => checker.settles(id, first),
     }
 }
 

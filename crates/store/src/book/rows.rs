@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{Order, OrderId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +127,10 @@ impl Rows {
         if known != Some(&order.ids) {
             for alias in Alias::of(&order.ids) {
                 if !before.as_deref().is_some_and(|row| alias.names(&row.order)) {
-                    self.aliases.put(keys::alias(&alias, id), ());
+                    let lost = planted::is(Bug::CardNotIndexed) && matches!(alias, Alias::Card(_));
+                    if !lost {
+                        self.aliases.put(keys::alias(&alias, id), ());
+                    }
                     self.unpark(&alias)?;
                 }
             }

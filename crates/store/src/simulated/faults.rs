@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::SimulatedStore;
+use super::log::{Kept, Logged};
 use super::state::State;
 use crate::error::StoreError;
 use crate::position::Position;
@@ -37,6 +38,15 @@ impl SimulatedStore {
     #[must_use]
     pub fn reach(&self) -> Option<Position> {
         Some(self.alive().ok()?.rows.head())
+    }
+
+    /// What is durable after a position, whole entries, and up to where that is; none once the store has stopped.
+    #[must_use]
+    pub fn kept_after(&self, after: Position) -> Option<(Vec<Kept>, Position)> {
+        let state = self.alive().ok()?;
+        let index = state.log.partition_point(|logged| logged.last() <= after);
+        let kept = state.log.iter().skip(index).flat_map(Logged::kept);
+        Some((kept.collect(), state.rows.head()))
     }
 
     /// How many appends are written and not synced.

@@ -31,6 +31,17 @@ pub(super) enum Entry {
     },
 }
 
+/// A record of a simulated log, as whoever judges it reads it.
+#[derive(Debug, Clone)]
+pub enum Kept {
+    /// An event, and the message it settles with its append: the append's first event has it.
+    Event(Recorded, Option<MessageId>),
+    /// A webhook came in.
+    Received(Message),
+    /// A webhook was dealt with, without events.
+    Settled(MessageId, Standing),
+}
+
 /// An entry with the position of its first record.
 #[derive(Debug, Clone)]
 pub(super) struct Logged {
@@ -102,6 +113,21 @@ impl Logged {
                 event: event.clone(),
             })
         })
+    }
+
+    /// All records in it.
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        match &self.entry {
+            Entry::Events { settles, .. } => {
+                let mut settles = settles.clone();
+                let event = |recorded| Kept::Event(recorded, settles.take());
+                self.recorded().map(event).collect()
+            }
+            Entry::Received { message, .. } => vec![Kept::Received(message.clone())],
+            Entry::Settled { id, standing } => {
+                vec![Kept::Settled(id.clone(), standing.clone())]
+            }
+        }
     }
 
     /// What it does to the rows, and to the tasks of its order.

@@ -17,6 +17,8 @@ use crate::error::StoreError;
 use crate::signal::Signal;
 use state::State;
 
+pub use log::Kept;
+
 /// A store in memory that can crash.
 #[derive(Debug)]
 pub struct SimulatedStore {
