@@ -40,6 +40,7 @@ struct Sums {
     refusals: usize,
     stopped: u64,
     recovered: u64,
+    closed_full: u64,
     opened_full: u64,
     acknowledged: usize,
     lost: usize,
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Verdict {
         "refused as full",
         "stopped",
         "went on without restart",
+        "closed while full",
         "opened while full",
         "acknowledged",
         "lost",
@@ -96,6 +98,7 @@ pub(crate) fn run(args: &Args) -> Verdict {
         sums.refusals as u64,
         sums.stopped,
         sums.recovered,
+        sums.closed_full,
         sums.opened_full,
         sums.acknowledged as u64,
         sums.lost as u64,
@@ -178,19 +181,26 @@ async fn fill_up(
     while Arc::strong_count(&store) > 1 && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    std::fs::remove_file(&ballast_path).unwrap();
-    if seen.stops.is_empty() {
-        // Room again, and the same process goes on.
-        let before = Acks::read(&list).count();
-        load::run(&store, load(2, 4), &acks).await;
-        if Acks::read(&list).count() >= before + 4 * 4 {
-            sums.recovered += 1;
-        } else {
-            sums.wrong += 1;
-            verdict.violation(format!("{what}: appends did not go on when there was room"));
+    if random.next().is_multiple_of(2) {
+        // What waits for the index finds no room any more.
+        drop(store);
+        sums.closed_full += 1;
+        std::fs::remove_file(&ballast_path).unwrap();
+    } else {
+        std::fs::remove_file(&ballast_path).unwrap();
+        if seen.stops.is_empty() {
+            // Room again, and the same process goes on.
+            let before = Acks::read(&list).count();
+            load::run(&store, load(2, 4), &acks).await;
+            if Acks::read(&list).count() >= before + 4 * 4 {
+                sums.recovered += 1;
+            } else {
+                sums.wrong += 1;
+                verdict.violation(format!("{what}: appends did not go on when there was room"));
+            }
         }
+        drop(store);
     }
-    drop(store);
 
     // A start on a full disk: with the store, or a clear no.
     let ballast_path = ballast(image.path(), 0);
