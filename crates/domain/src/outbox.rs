@@ -11,6 +11,7 @@ use crate::attention::AttentionReason;
 use crate::ids::{OrderId, Version};
 use crate::key::Purpose;
 use crate::order::{Idv, Order, Phase, State, Submission};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 /// One thing an order owes.
@@ -347,9 +348,12 @@ fn erasure_due(order: &Order, policy: &Policy) -> Option<(Version, Timestamp)> {
 
 /// When retention alone erases: not while anything is still to be read, cancelled or answered by a person.
 pub(crate) fn retention_ends(order: &Order, policy: &Policy) -> Option<Timestamp> {
-    let Retention::For(time) = policy.retention else {
+    let Retention::For(mut time) = policy.retention else {
         return None;
     };
+    if planted::is(Bug::ErasedEarly) {
+        time /= 10;
+    }
     let at_rest = order.is_closed()
         && look_up_due(order, policy).is_none()
         && order.attention.is_none()
@@ -444,6 +448,9 @@ impl Order {
 /// When a person should look, and why. One alarm for each cause: none while a person is already called.
 pub(crate) fn alarm(order: &Order, policy: &Policy) -> Option<(Timestamp, AttentionReason)> {
     if order.attention.is_some() || order.paused {
+        return None;
+    }
+    if planted::is(Bug::AlarmMissing) && matches!(order.state, State::Accepted { .. }) {
         return None;
     }
     let (since, wait, reason) = match &order.state {

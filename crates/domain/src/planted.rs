@@ -101,6 +101,36 @@ bugs! {
     ExpiryUnanswered = "B35";
     /// The provider's wish to wait is believed, however absurd.
     WaitUnbounded = "B36";
+    /// A host is not told of a new link.
+    LinkUntold = "B37";
+    /// An older link takes the place of a newer one.
+    OlderLink = "B38";
+    /// Absence is proved without a look for the person.
+    PersonUnsought = "B39";
+    /// An operator ends an order while its call is on its way.
+    EndedUnderCall = "B40";
+    /// An empty pool is asked again at once.
+    PoolAtOnce = "B41";
+    /// A person found again is forgotten with the new key.
+    PersonForgotten = "B42";
+    /// A failure of our own making calls nobody.
+    OwnFaultUntold = "B43";
+    /// A contradiction calls nobody.
+    ContradictionUnlisted = "B44";
+    /// A late card is kept where the policy cancels it.
+    LateCardKept = "B45";
+    /// A card that does not come calls nobody.
+    AlarmMissing = "B46";
+    /// What an operator decided on an older version is taken.
+    StaleActTaken = "B47";
+    /// Retention erases before its time.
+    ErasedEarly = "B48";
+    /// A cancel takes a taken e-mail for a word that there is no card.
+    TakenEmailEnds = "B49";
+    /// A late card behind an order that was cancelled before it failed calls nobody.
+    LateCardOverlooked = "B50";
+    /// A pause outlives the failure of its order.
+    PauseOutlivesEnd = "B51";
     /// "Request is processing" is taken for a refusal.
     ProcessingRefuses = "B60";
     /// An error in words nobody knows is taken for a refusal.

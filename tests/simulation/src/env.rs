@@ -21,8 +21,9 @@ use crate::trace::Trace;
 use crate::webhooks::Copy;
 use crate::wire::{Answered, Flight};
 
-/// A world of a hundred orders has far fewer (S29).
-const MOST_BOUNDARIES: u64 = 1_000_000;
+/// A world has far fewer boundaries between effects than these, and so many more for each order (S29).
+const MOST_BOUNDARIES: u64 = 100_000;
+const MOST_OF_EACH: u64 = 2_000;
 /// When a run begins: a Monday in 2026.
 pub(crate) const BEGIN: i64 = 1_790_000_000_000;
 
@@ -379,8 +380,9 @@ impl Sim {
             env.coverage.point(point);
             let dies =
                 env.options.crash_at.contains(&env.boundaries) || env.draw(Family::Crash).is_some();
-            if env.boundaries > MOST_BOUNDARIES {
-                let what = format!("{MOST_BOUNDARIES} boundaries, and no end");
+            let most = MOST_BOUNDARIES + MOST_OF_EACH * env.options.orders as u64;
+            if env.boundaries > most {
+                let what = format!("{most} boundaries, and no end");
                 env.history.violate("S29", None, what);
                 None
             } else if dies && env.is_alive(life) {

@@ -137,6 +137,8 @@ families! {
     LateRefresh = "late_refresh", "F-069", 0.1..0.6;
     /// A word of an answer or a message, or a message's name, is one that nobody documented.
     Strange = "strange", "F-041", 0.01..0.3;
+    /// An operator gives no reason.
+    NoReason = "no_reason", "F-115", 0.02..0.5;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.

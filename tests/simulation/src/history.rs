@@ -198,7 +198,9 @@ impl History {
     /// A host hears of its order.
     pub(crate) fn told(&mut self, notice: &Notice, now: i64) {
         self.search(Some(notice.order_id), || format!("{notice:?}"));
-        self.watch.told(notice);
+        let order = self.checker.order(notice.order_id);
+        let broken = self.watch.told(notice, order);
+        self.take(broken);
         self.checker.outside(&Outside::Told {
             order: notice.order_id,
             version: notice.version,
@@ -351,6 +353,9 @@ impl History {
                 let what = format!("its call could not be made as it was: {because:?}");
                 self.violate("S7", Some(record.order), what);
             }
+            EventBody::AbsenceProved { second, .. } => {
+                self.judge_search(record.order, second.began);
+            }
             EventBody::IdvLinkExpired { .. } => self.judge_expiry(record.order, now),
             EventBody::OrderFailed { failure, .. } if failure.kind == FailureKind::IdvExpired => {
                 self.judge_expiry(record.order, now);
@@ -358,6 +363,21 @@ impl History {
             _ => {}
         }
         self.search(Some(record.order), || format!("{:?}", record.event.body));
+    }
+
+    /// Nothing came of a call that makes the person, too, only if the person was looked for.
+    fn judge_search(&mut self, id: OrderId, began: Timestamp) {
+        let makes_person = self.checker.order(id).is_some_and(|order| {
+            let create = order.submission(Purpose::CreateCard);
+            order.terms.cardholder_id.is_none()
+                && create.is_some_and(|create| create.cardholder.is_none())
+        });
+        let last = self.watch.people_read();
+        let unread = last.is_none_or(|last| last + 1_000 < began.millis());
+        if makes_person && unread && !self.clocks_wrong {
+            let what = "absence is proved, and nobody looked for the person".to_owned();
+            self.violate("S8", Some(id), what);
+        }
     }
 
     /// A link's end is acted on: by true time it must be over. A process that started with a wrong clock cannot know.
@@ -593,6 +613,14 @@ impl History {
         self.take(broken);
         if matches!(store.pending_messages(1).now_or_never(), Some(Ok(left)) if !left.is_empty()) {
             self.violate("L3", None, "a message lies unread in the inbox".into());
+        }
+        for id in self.orders.clone() {
+            let is_erased = self.order(id).is_some_and(Order::is_erased);
+            let sealed = store.sealed_of(id);
+            if is_erased && sealed > 0 {
+                let what = format!("its data was erased, and {sealed} things are sealed of it");
+                self.violate("S21", Some(id), what);
+            }
         }
         let parked = store.parked_messages(usize::MAX).now_or_never();
         for message in parked.into_iter().flatten().flatten() {

@@ -430,10 +430,14 @@ pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
         } else {
             first.await;
         }
-        if action == OperatorAction::Resubmit && rng.chance(0.6) {
+        if action == OperatorAction::Resubmit && rng.chance(0.9) {
             let approve = OperatorAction::ApproveResubmit;
             if let Ok(Some(now)) = engine.order(order.id).await {
                 let by = actor(approve, rng.chance(0.5));
+                // Whoever says not what they saw is to be refused.
+                if rng.chance(0.1) {
+                    act(&sim, &engine, order.id, by, approve, None).await;
+                }
                 act(&sim, &engine, order.id, by, approve, Some(now.version)).await;
             }
         }
@@ -481,18 +485,55 @@ async fn act(
     action: OperatorAction,
     expected: Option<Version>,
 ) {
+    // Some are in a hurry, and are to be told that a reason is needed.
+    let reason = if sim.lock().draw(Family::NoReason).is_some() {
+        " "
+    } else {
+        "to see what happens"
+    };
     let act = OperatorAct {
         actor: actor.into(),
-        reason: "to see what happens".into(),
+        reason: reason.into(),
         action,
     };
     // A business no is an answer.
     let outcome = engine.operate(order, act, expected).await;
     let mut env = sim.lock();
     env.follow();
+    if let Ok(decision) = &outcome {
+        judge_act(&mut env, action, expected, decision);
+    }
     let now = env.now;
     env.history.operated(order, outcome.is_ok(), now);
     answered(&mut env, order, &outcome);
+}
+
+/// What was decided was decided on what the operator saw; and who agrees to a new key has to say what that was.
+fn judge_act(
+    env: &mut Env,
+    action: OperatorAction,
+    expected: Option<Version>,
+    decision: &Decision,
+) {
+    // Requested and done are two decisions.
+    if action == OperatorAction::ErasePersonalData {
+        return;
+    }
+    let order = &decision.order;
+    let before = order.version.0.saturating_sub(decision.events.len() as u64);
+    let what = match expected {
+        Some(seen) if seen.0 != before => {
+            format!(
+                "{} on version {before}, and version {seen} was seen",
+                action.name()
+            )
+        }
+        None if action == OperatorAction::ApproveResubmit => {
+            "a new key was approved by whoever said not what they saw".to_owned()
+        }
+        Some(_) | None => return,
+    };
+    env.history.violate("S25", Some(order.id), what);
 }
 
 /// No decision may be one that its own history cannot hold.

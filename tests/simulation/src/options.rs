@@ -4,7 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use issuance_domain::{AbsencePolicy, Activation, IdvExpired, LateSuccess, OperatorAction, Policy};
+use issuance_domain::{
+    AbsencePolicy, Activation, IdvExpired, LateSuccess, OperatorAction, Policy, Retention,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{Decided, Family};
@@ -129,11 +131,25 @@ impl Options {
         options.processing = u64::try_from(rng.millis(100.0, 10.0 * MINUTE as f64)).unwrap_or(300);
         options.link_life = u64::try_from(rng.millis(1_200.0, 86_400.0)).unwrap_or(3_600);
         options.policy = policy(&mut rng);
+        options.forget();
         options.slow_disk = rng.chance(0.4);
         if options.orders >= CROWD {
             options.rush();
         }
         options
+    }
+
+    /// A few erase by themselves what they need no more, or hold proofs for old before the next search.
+    fn forget(&mut self) {
+        let mut rng = self.stream(hash("forget"));
+        let mut seconds = |low, high| Duration::from_secs(rng.millis(low, high).unsigned_abs());
+        let (retention, proof) = (seconds(60.0, 86_400.0), seconds(60.0, 3_600.0));
+        if rng.chance(0.1) {
+            self.policy.retention = Retention::For(retention);
+        }
+        if rng.chance(0.15) {
+            self.policy.absence_proof_life = proof;
+        }
     }
 
     /// Half of the crowds come all at once, and what they spend of the provider's minute can be judged.
@@ -295,13 +311,14 @@ impl fmt::Display for Options {
         writeln!(f, "link life    {} s", self.link_life)?;
         writeln!(
             f,
-            "policy       key_safe_age {} s, activation {:?}, late_success {:?}, absence {:?}, idv_expired {:?}, renewals {}",
+            "policy       key_safe_age {} s, activation {:?}, late_success {:?}, absence {:?}, idv_expired {:?}, renewals {}, retention {:?}",
             self.policy.key_safe_age.as_secs(),
             self.policy.activation,
             self.policy.late_success,
             self.policy.absence,
             self.policy.idv_expired,
             self.policy.idv_renewals,
+            self.policy.retention,
         )?;
         write!(f, "faults      ")?;
         match &self.script {

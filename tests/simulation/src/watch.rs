@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use issuance::Notice;
-use issuance_domain::{MessageId, OrderId, State, TaskId, Timestamp, Version};
+use issuance_domain::{MessageId, Order, OrderId, State, TaskId, Timestamp, Version};
 use issuance_store::{Alias, Lease, LeaseAsk, Message, Receipt, Standing, TaskRow};
 
 use crate::tasks::Life;
@@ -41,6 +41,8 @@ pub(crate) struct Watch {
     reads: BTreeMap<String, VecDeque<i64>>,
     /// Claims of tasks: which, and until when.
     claims: BTreeMap<TaskId, (u64, Timestamp)>,
+    /// When a page of the list of people was asked for last.
+    people_read: Option<i64>,
     /// The newest that each host was told.
     told: BTreeMap<OrderId, (Version, String)>,
     /// Cancels that were answered with yes.
@@ -156,6 +158,9 @@ impl Watch {
     /// A record is read: a card, a card order or a person, by its address. Pages of lists are read for many.
     pub(crate) fn reads(&mut self, address: &str, now: i64) -> Option<Broken> {
         if address.contains('?') {
+            if address.contains("/issuing/cardholders?") {
+                self.people_read = Some(now);
+            }
             return None;
         }
         let reads = pass(self.reads.entry(address.to_owned()).or_default(), now);
@@ -163,6 +168,11 @@ impl Watch {
             let what = format!("{reads} reads of {address} in a minute");
             ("S26", None, what)
         })
+    }
+
+    /// When a page of the list of people was asked for last.
+    pub(crate) fn people_read(&self) -> Option<i64> {
+        self.people_read
     }
 
     /// A process has a token.
@@ -194,8 +204,8 @@ impl Watch {
         })
     }
 
-    /// A host hears of its order.
-    pub(crate) fn told(&mut self, notice: &Notice) {
+    /// A host hears of its order: what it is told is how the order stood when that notice became owed.
+    pub(crate) fn told(&mut self, notice: &Notice, order: Option<&Order>) -> Option<Broken> {
         let news = (notice.version, notice.state.clone());
         let known = self
             .told
@@ -204,6 +214,29 @@ impl Watch {
         if known.0 <= news.0 {
             *known = news;
         }
+        // What it came to since, without news for the host, a process that stood still cannot know.
+        let order = order.filter(|order| {
+            order.notice.owed == notice.version && order.state.name() == notice.state
+        })?;
+        let (card, link_ends, failure) = match &order.state {
+            State::Active { card, .. } => (Some(card), None, None),
+            State::Failed { failure, .. } => (None, None, Some(failure)),
+            State::IdvPending { idv } => {
+                let ends = idv.link.as_ref().map(|link| link.expires_at);
+                (None, ends, None)
+            }
+            State::Requested { .. } | State::Accepted { .. } => (None, None, None),
+        };
+        let cancelled = order.compensation.as_ref().is_some_and(|over| over.done);
+        let is_whole = notice.card_id.as_ref() == card
+            && notice.idv_expires_at == link_ends
+            && notice.failure.as_ref() == failure
+            // A cancel begun since is no news yet.
+            && (notice.cancelled == cancelled || order.is_compensating());
+        (!is_whole).then(|| {
+            let what = format!("its host is told {notice:?}, and it stands otherwise");
+            ("notices", Some(order.id), what)
+        })
     }
 
     /// A host was told that its cancel is taken.
@@ -253,10 +286,13 @@ impl Watch {
     }
 
     /// An order at rest: its host knows how it stands, and its cancel was not forgotten.
-    pub(crate) fn at_rest(&self, order: &issuance_domain::Order) -> Option<Broken> {
+    pub(crate) fn at_rest(&self, order: &Order) -> Option<Broken> {
         let state = order.state.name();
-        let heard = self.told.get(&order.id).map(|(_, state)| state.as_str());
-        if order.state.is_terminal() && heard != Some(state) {
+        let told = self.told.get(&order.id);
+        let heard = told.map(|(_, state)| state.as_str());
+        let waits = matches!(order.state, State::IdvPending { .. });
+        let missed = told.is_none_or(|(version, _)| *version < order.notice.owed);
+        if (order.state.is_terminal() || waits) && (heard != Some(state) || missed) {
             let what = format!("it is {state}, and its host last heard {heard:?}");
             return Some(("notices", Some(order.id), what));
         }

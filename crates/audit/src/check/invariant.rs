@@ -106,7 +106,8 @@ invariants! {
         "key and effect belong to each other alone, in the log and at the provider; one body under a key; each card under its order's key");
     S8 "a new key only after a refusal or a proof", Here(&[Log],
         "a new key follows a refusal that leaves nothing behind, a person found again, or two searches that are a proof; where \
-         money is loaded, answers were mixed up or the policy says so, two people made it, of a fresh proof");
+         money is loaded, answers were mixed up or the policy says so, two people made it, of a fresh proof; after a refusal \
+         no sooner than the policy says, and a cancel only so often");
     S9 "no old key is sent", Here(&[Log],
         "by our clock when it is recorded, by the provider's when it arrives, two hours later at the most");
     S10 "what is derived is the fold of the events", Here(&[Log, Projections],
@@ -127,27 +128,34 @@ invariants! {
         "called active by a read or by the message that announces a card; the card is its own and was active by then; messages \
          that change an order name it, and not by a card's person alone");
     S19 "no silent contradiction", Here(&[Log, Cards, Rest],
-        "a live card behind a failed or cancelled order stands in the log as a contradiction");
+        "a live card behind a failed or cancelled order, and a second one beside an active order's, stands in the log as a \
+         contradiction; a person is called as long as it stands, and a late card is cancelled where the policy says so");
     S20 "the chain verifies", Here(&[Chain],
         "line by line to the end");
     S21 "nothing personal or secret leaks", Elsewhere("the demo's test reads every file and line it left; tests of domain and server");
     S22 "the first storage error is the last", Elsewhere("fault tests of journal, vault and embedded store");
     S23 "one owner of a data directory", Elsewhere("tests of the journal's ownership");
     S24 "an identity check expires by its own link's time, after a read", Here(&[Log],
-        "not before the newest link's end and its grace; and the provider answered a read in between");
+        "not before the newest link's end and its grace; the provider answered a read in between; an older link is never \
+         the newest, an order fails for the last one only and where the policy says so; retention erases in its time, \
+         and nothing a person must decide on");
     S25 "an operator's act has a name and a reason, and happens once", Here(&[Log],
-        "actor and reason are there; a new key takes two; nothing is sent while an order is paused");
+        "actor and reason are there; a new key takes two; nothing is sent or set going while an order is paused, \
+         and no ended order is");
     S26 "the provider's budget is kept", Here(&[Requests],
         "calls of one client in any minute of the provider's clock, where a limit is given");
     S27 "old logs read the same", Elsewhere("golden events and the tests that read them");
     S28 "ended orders are quiet", Here(&[Log],
-        "it owes nothing but notices, look-ups and its cancel; no create call is recorded, and none arrives long after");
+        "it owes nothing but notices, look-ups and its cancel; no create call is recorded, and none arrives long after; one \
+         that failed is not paused, or nobody would look for its card");
     S29 "everything is bounded", Elsewhere("tests of the server's limits and of the store's bounds");
     S30 "unknown is not failed", Here(&[Log],
         "each failure against what ended it: the provider's definite word, a read, proof, a person, or that nothing was sent; \
-         each refusal against its status and code, and an end by the card against the card");
+         each refusal against its status and code, and an end by the card against the card; no person ends it under its \
+         call, and what only messages report is believed after its wait");
     L1 "an open order has a next step, or a person is called", Here(&[Log],
-        "after each append: a task other than a notice, or a place on the attention list");
+        "after each append: a task other than a notice, or a place on the attention list; each call and look-up it should owe, \
+         and the time at which a person is called; its host is owed what it must hear, and our own faults call a person");
     L2 "every order comes to an end or to a person", Here(&[Log, Rest],
         "ended and cancelled, or a person is called, or whoever holds the card is waited for, or a pool without cards");
     L3 "the inbox drains", Here(&[Inbox, Rest],

@@ -22,6 +22,7 @@ mod record;
 mod refusal;
 mod report;
 mod rules;
+mod standing;
 mod verdicts;
 mod violation;
 

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use issuance_domain::{
     CardId, Digest, Discrepancy, EventBody, Generation, IdempotencyKey, OperatorAction, Order,
-    OrderId, Purpose, RefusalClass, Scan, StateKind, Timestamp, Version,
+    OrderId, Policy, Purpose, RefusalClass, Scan, SilenceCause, StateKind, Timestamp, Version,
 };
 use issuance_store::{Position, Recorded};
 
+use super::standing::Standing;
 use super::violation::Evidence;
 
 /// One event, by where it stands.
@@ -56,6 +57,8 @@ pub(super) struct Sent {
     maybe_arrived: bool,
     pub(super) refused: Option<RefusalClass>,
     pub(super) leftover: bool,
+    /// An answer to it was another order's.
+    pub(super) mismatched: bool,
     pub(super) proved: bool,
     /// When the later search of the newest proof began.
     pub(super) proved_from: Option<Timestamp>,
@@ -63,7 +66,7 @@ pub(super) struct Sent {
 
 impl Sent {
     /// Whether the provider may have acted on it and nothing says that it did not.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let arrived = self.in_flight || self.maybe_arrived;
         match self.refused {
             // Something else was done under our key: what, nobody can say.
@@ -93,8 +96,8 @@ pub(super) struct Tracked {
     /// The event that ended it.
     pub(super) ended: Option<Seen>,
     pub(super) sent: Vec<Sent>,
-    /// A message said that there will be no card.
-    pub(super) failure_reported: bool,
+    /// What its events demand of how it stands.
+    pub(super) standing: Standing,
     /// Who asked for a new key, until a second person approves it.
     pub(super) asked: Option<Box<str>>,
     /// When a second person approved a new key last.
@@ -124,7 +127,7 @@ impl Tracked {
             newest: None,
             ended: None,
             sent: Vec::new(),
-            failure_reported: false,
+            standing: Standing::default(),
             asked: None,
             approved: None,
             resubmitted: 0,
@@ -168,9 +171,23 @@ impl Tracked {
             .find(|sent| sent.purpose == Purpose::CreateCard)
     }
 
+    /// Whether a create call of it is on its way: neither answered, nor taken for lost.
+    pub(super) fn flies(&self, now: Timestamp, policy: &Policy) -> bool {
+        let asks = self.kind == Some(StateKind::Requested);
+        let newest = self.create().filter(|_| asks);
+        newest.is_some_and(|sent| sent.in_flight && sent.last.after(policy.call_deadline) > now)
+    }
+
     /// Whether nobody can say what became of its create call.
     pub(super) fn is_unknown(&self) -> bool {
         self.create().is_some_and(Sent::is_open)
+    }
+
+    /// Whether an earlier send of a call that was refused for a taken e-mail may have left a card with the person.
+    pub(super) fn may_have_left_a_card(&self) -> bool {
+        let refused = |sent: &Sent| sent.refused == Some(RefusalClass::Duplicate);
+        let left = |sent: &Sent| sent.maybe_arrived && !sent.proved && refused(sent);
+        self.perhaps_its_own() && self.create().is_some_and(left)
     }
 
     /// Whether the person behind its e-mail or phone may be of its own making: of an earlier key, or of an earlier send of
@@ -190,6 +207,7 @@ impl Tracked {
     /// Remembers what an event says, once it was judged.
     pub(super) fn remember(&mut self, body: &EventBody, seen: Seen) {
         self.act = None;
+        self.standing.remember(body, seen);
         match body {
             EventBody::SubmissionStarted {
                 purpose,
@@ -205,9 +223,11 @@ impl Tracked {
                 ..
             } => {
                 let arrived = cause.maybe_sent();
+                let mismatched = matches!(cause, SilenceCause::Mismatched { .. });
                 if let Some(sent) = self.sent_mut(*purpose, *generation) {
                     sent.in_flight = false;
                     sent.maybe_arrived |= arrived;
+                    sent.mismatched |= mismatched;
                 }
             }
             EventBody::SubmissionRefused {
@@ -246,13 +266,13 @@ impl Tracked {
                     sent.leftover = true;
                 }
             }
-            EventBody::FailureReported { .. } => self.failure_reported = true,
             EventBody::IdvLinkExpired { link } => self.expired_link = *link,
             EventBody::DiscrepancyNoted { discrepancy, .. } => {
                 self.contradicted |= matches!(discrepancy, Discrepancy::LateSuccess { .. });
                 self.noted.extend(discrepancy.card().cloned());
             }
-            EventBody::CompensationStarted { .. } => self.contradicted = true,
+            // One begun before the end is over with it, and knows of no card that comes later.
+            EventBody::CompensationStarted { .. } => self.contradicted |= self.ended.is_some(),
             EventBody::OperatorActed { act } => {
                 self.act = Some(act.action);
                 self.acts += 1;
@@ -276,6 +296,7 @@ impl Tracked {
                 }
             }
             EventBody::OrderRequested { .. }
+            | EventBody::FailureReported { .. }
             | EventBody::SubmissionAnswered { .. }
             | EventBody::AbsenceObserved { .. }
             | EventBody::ResubmissionOwed { .. }
@@ -323,6 +344,7 @@ impl Tracked {
             maybe_arrived: false,
             refused: None,
             leftover: false,
+            mismatched: false,
             proved: false,
             proved_from: None,
         });
@@ -330,12 +352,7 @@ impl Tracked {
 }
 
 /// Whether two searches prove together that nothing came of a call (contract §6.5).
-pub(super) fn is_proof(
-    first: &Scan,
-    second: &Scan,
-    sent: Timestamp,
-    policy: &issuance_domain::Policy,
-) -> bool {
+pub(super) fn is_proof(first: &Scan, second: &Scan, sent: Timestamp, policy: &Policy) -> bool {
     let arrived = sent.after(policy.call_deadline);
     first.began >= arrived.after(policy.absence_scan_gap)
         && second.began >= first.began.after(policy.absence_scan_gap)

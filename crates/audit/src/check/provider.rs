@@ -304,6 +304,32 @@ impl Provider {
         });
     }
 
+    /// A card that may still come is believed to have failed after a wait only, and not once a message announced it.
+    pub(super) fn judge_failed(
+        &self,
+        tracked: &Tracked,
+        seen: Seen,
+        rules: &Rules,
+        verdicts: &mut Verdicts,
+    ) {
+        let order = tracked.order.as_ref();
+        let card = order.and_then(|order| order.ids.card.as_ref());
+        let newest = card
+            .and_then(|card| self.cards.get(card))
+            .and_then(|known| known.history.last());
+        let pending = newest.is_some_and(|(status, _)| *status == CardStatus::Pending);
+        let believed = tracked.standing.believes(seen.at, rules);
+        verdicts.hold(
+            Invariant::S30,
+            Some(tracked.id),
+            !pending || believed,
+            || {
+                let what = "it failed, and its card may still come".to_owned();
+                (what, vec![seen.into()])
+            },
+        );
+    }
+
     /// What the cards show of one order, whatever it is waiting for.
     pub(super) fn judge_order(&self, tracked: &Tracked, rules: &Rules, verdicts: &mut Verdicts) {
         let Some(order) = &tracked.order else {
@@ -345,7 +371,7 @@ impl Provider {
         };
         let word = match failure.kind {
             // A message that no read could deny for long is believed in the end.
-            FailureKind::CreationFailed if tracked.failure_reported => return,
+            FailureKind::CreationFailed if tracked.standing.report.is_some() => return,
             FailureKind::CreationFailed => CardStatus::Failed,
             FailureKind::CancelledByProvider => CardStatus::Cancelled,
             FailureKind::Refused
@@ -385,10 +411,9 @@ impl Provider {
             State::Failed { failure, .. } => {
                 (format!("failed ({:?})", failure.kind), tracked.contradicted)
             }
-            State::Requested { .. }
-            | State::Accepted { .. }
-            | State::IdvPending { .. }
-            | State::Active { .. } => return,
+            // Its own card is no contradiction, another is.
+            State::Active { .. } => ("is active".to_owned(), true),
+            State::Requested { .. } | State::Accepted { .. } | State::IdvPending { .. } => return,
         };
         for card in self.by_order.get(&tracked.id).into_iter().flatten() {
             let newest = self.cards.get(card).and_then(|known| known.history.last());

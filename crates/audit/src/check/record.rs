@@ -1,8 +1,9 @@
 //! What the log alone shows, event by event: order and versions, transitions, keys, ends, operators.
 
 use issuance_domain::{
-    AbsencePolicy, Action, Activation, EventBody, FailureKind, Generation, OperatorAction, Purpose,
-    Refusal, RefusalClass, Source, State, StateKind, evolve, outbox, transition,
+    AbsencePolicy, Action, Activation, By, EventBody, FailureKind, Generation, IdvExpired,
+    OperatorAction, Purpose, Refusal, RefusalClass, Retention, Source, State, StateKind, Timestamp,
+    evolve, outbox, transition,
 };
 use issuance_store::Recorded;
 
@@ -13,6 +14,7 @@ use super::order::{Seen, Tracked, is_proof};
 use super::provider::Expiry;
 use super::refusal::may_be;
 use super::rules::Rules;
+use super::standing;
 use super::verdicts::Verdicts;
 use super::violation::Evidence;
 
@@ -123,6 +125,14 @@ impl Checker {
             self.provider
                 .judge_active(tracked, &self.rules, &mut self.verdicts);
         }
+        if let EventBody::OrderFailed { failure, .. } = body
+            && self.rules.as_it_happens
+            && failure.kind == FailureKind::CreationFailed
+        {
+            let tracked = &*tracked;
+            self.provider
+                .judge_failed(tracked, seen, &self.rules, &mut self.verdicts);
+        }
         self.unjudged = Some((id, seen.at));
     }
 }
@@ -229,9 +239,20 @@ fn judge_body(
         EventBody::ResubmissionOwed {
             purpose: purpose @ (Purpose::CreateCard | Purpose::CancelCard),
             generation,
+            due,
             ..
         } => {
             judge_new_key(tracked, *purpose, *generation, seen, verdicts);
+            if rules.as_it_happens {
+                judge_wait(
+                    tracked,
+                    (*purpose, *generation),
+                    *due,
+                    seen,
+                    rules,
+                    verdicts,
+                );
+            }
             if *purpose == Purpose::CreateCard {
                 judge_who_renews(tracked, *generation, seen, rules, verdicts);
             }
@@ -288,8 +309,16 @@ fn judge_body(
             );
         }
         EventBody::OrderFailed { failure, source } => {
-            judge_failure(tracked, failure.kind, source.as_ref(), seen, verdicts);
+            judge_failure(
+                tracked,
+                failure.kind,
+                source.as_ref(),
+                seen,
+                rules,
+                verdicts,
+            );
             if failure.kind == FailureKind::IdvExpired {
+                judge_last_link(tracked, seen, rules, verdicts);
                 return judge_expiry(tracked, None, seen, rules, verdicts);
             }
         }
@@ -313,7 +342,60 @@ fn judge_body(
             );
             return judge_expiry(tracked, Some(*link), seen, rules, verdicts);
         }
+        EventBody::DiscrepancyNoted { discrepancy, .. } => {
+            let is_news = !tracked.standing.is_resolved(discrepancy);
+            verdicts.hold(Invariant::S19, Some(tracked.id), is_news, || {
+                let what = "a person is called for what they have dealt with".to_owned();
+                (what, [tracked.newest(), vec![seen.into()]].concat())
+            });
+        }
+        EventBody::IdvLinkIssued { link, .. } => {
+            let known = tracked.order.as_ref().and_then(|order| match &order.state {
+                State::IdvPending { idv } => idv.link.as_ref(),
+                _ => None,
+            });
+            let is_newest = known.is_none_or(|known| {
+                known.digest == link.digest || known.expires_at < link.expires_at
+            });
+            verdicts.hold(Invariant::S24, Some(tracked.id), is_newest, || {
+                let what = "an older link takes the place of a newer one".to_owned();
+                (what, [tracked.newest(), vec![seen.into()]].concat())
+            });
+        }
+        EventBody::ErasureRequested { by: By::Policy } if rules.as_it_happens => {
+            judge_retention(tracked, seen, rules, verdicts);
+        }
         EventBody::OperatorActed { act } => {
+            let sets_going = matches!(
+                act.action,
+                OperatorAction::RetryNow
+                    | OperatorAction::LookUpNow
+                    | OperatorAction::Resubmit
+                    | OperatorAction::ApproveResubmit
+                    | OperatorAction::RefreshIdvLink
+            );
+            let paused = tracked.order.as_ref().is_some_and(|order| order.paused);
+            verdicts.hold(
+                Invariant::S25,
+                Some(tracked.id),
+                !(sets_going && paused),
+                || {
+                    let what = format!("{} while it is paused", act.action.name());
+                    (what, [tracked.newest(), vec![seen.into()]].concat())
+                },
+            );
+            let over = tracked.kind.is_some_and(StateKind::is_terminal);
+            let stops = act.action == OperatorAction::Pause;
+            verdicts.hold(Invariant::S25, Some(tracked.id), !(stops && over), || {
+                let what = "an order that has ended is paused".to_owned();
+                (what, [tracked.newest(), vec![seen.into()]].concat())
+            });
+            let ends = matches!(act.action, OperatorAction::Fail | OperatorAction::Cancel);
+            let flies = ends && !rules.any_policy && tracked.flies(seen.at, &rules.policy);
+            verdicts.hold(Invariant::S30, Some(tracked.id), !flies, || {
+                let what = format!("{} while its call was on its way", act.action.name());
+                (what, [tracked.newest(), vec![seen.into()]].concat())
+            });
             let named = !act.actor.trim().is_empty() && !act.reason.trim().is_empty();
             verdicts.hold(Invariant::S25, Some(tracked.id), named, || {
                 let what = format!("{} without an actor or a reason", act.action.name());
@@ -397,6 +479,30 @@ fn judge_new_key(
     });
 }
 
+/// What was refused is tried anew after the policy's wait, and a cancel only so often.
+fn judge_wait(
+    tracked: &Tracked,
+    (purpose, generation): (Purpose, Generation),
+    due: Timestamp,
+    seen: Seen,
+    rules: &Rules,
+    verdicts: &mut Verdicts,
+) {
+    let policy = &rules.policy;
+    let spent = Generation(generation.0.saturating_sub(1));
+    let refused = tracked.sent(purpose, spent).and_then(|sent| sent.refused);
+    let (wait, left) = match (purpose, refused) {
+        (Purpose::CancelCard, _) => (policy.cancel_retry, spent.0 <= policy.cancel_retries),
+        (_, Some(RefusalClass::Capacity)) => (policy.capacity_retry, true),
+        _ => return,
+    };
+    let holds = left && due >= seen.at.after(wait);
+    verdicts.hold(Invariant::S8, Some(tracked.id), holds, || {
+        let what = format!("{} is tried anew too soon, or too often", purpose.name());
+        (what, vec![seen.into()])
+    });
+}
+
 /// Where a second card would cost money, answers were mixed up, or the policy says so, only two people make a new key of a
 /// proof; and of an old proof nobody.
 fn judge_who_renews(
@@ -413,10 +519,7 @@ fn judge_who_renews(
     };
     let order = tracked.order.as_ref();
     let attention = rules.as_it_happens && rules.policy.absence == AbsencePolicy::Attention;
-    let is_delicate = order.is_some_and(|order| {
-        let create = order.submission(Purpose::CreateCard);
-        order.prepaid || create.is_some_and(|create| create.mismatched)
-    });
+    let is_delicate = sent.mismatched || order.is_some_and(|order| order.prepaid);
     let by_two = tracked.approved == Some(seen.at);
     let may = by_two || !(attention || is_delicate);
     verdicts.hold(Invariant::S8, Some(tracked.id), may, || {
@@ -439,9 +542,11 @@ fn judge_failure(
     kind: FailureKind,
     source: Option<&Source>,
     seen: Seen,
+    rules: &Rules,
     verdicts: &mut Verdicts,
 ) {
     let read = source.is_some_and(Source::is_read);
+    let unread = (!read && rules.as_it_happens).then(|| tracked.standing.believes(seen.at, rules));
     let waiting =
         matches!(&tracked.order, Some(order) if !matches!(order.state, State::Requested { .. }));
     let refused = tracked.create().is_some_and(|sent| sent.refused.is_some());
@@ -450,11 +555,13 @@ fn judge_failure(
         FailureKind::Refused => !waiting && refused,
         // What an earlier send of its own may have left is looked for first.
         FailureKind::Duplicate => !waiting && refused && (read || !tracked.perhaps_its_own()),
-        FailureKind::Cancelled => read || (!waiting && !tracked.is_unknown()),
+        FailureKind::Cancelled => {
+            read || (!waiting && !tracked.is_unknown() && !tracked.may_have_left_a_card())
+        }
         FailureKind::CancelledByProvider => read,
         // Reported by a message that no read could confirm or deny for long.
         FailureKind::CreationFailed | FailureKind::KycRejected => {
-            read || (waiting && tracked.failure_reported)
+            read || (waiting && tracked.standing.report.is_some() && unread != Some(false))
         }
         // Judged by its link.
         FailureKind::IdvExpired => true,
@@ -463,6 +570,39 @@ fn judge_failure(
         let what = format!(
             "it failed ({kind:?}), and neither the provider's word, nor proof, nor a person ended it"
         );
+        (what, [tracked.newest(), vec![seen.into()]].concat())
+    });
+}
+
+/// An order fails for its link's end only where the policy says so, and after its last one.
+fn judge_last_link(tracked: &Tracked, seen: Seen, rules: &Rules, verdicts: &mut Verdicts) {
+    let Some(order) = tracked.order.as_ref().filter(|_| rules.as_it_happens) else {
+        return;
+    };
+    let policy = &rules.policy;
+    let is_last = order.is_compensating() || order.renewals >= policy.idv_renewals;
+    let may = is_last && policy.idv_expired == IdvExpired::Fail;
+    verdicts.hold(Invariant::S24, Some(tracked.id), may, || {
+        let what =
+            "it failed for its link's end, where a fresh link or a person was due".to_owned();
+        (what, vec![seen.into()])
+    });
+}
+
+/// Retention erases after its time, and nothing that a person must still decide on.
+fn judge_retention(tracked: &Tracked, seen: Seen, rules: &Rules, verdicts: &mut Verdicts) {
+    let (Some(order), Retention::For(time)) = (&tracked.order, rules.policy.retention) else {
+        return;
+    };
+    let moved = tracked.standing.moved;
+    let over = moved.is_some_and(|moved| seen.at >= moved.after(time));
+    let rests = order.attention.is_none() && order.discrepancies.is_empty();
+    verdicts.hold(Invariant::S24, Some(tracked.id), over && rests, || {
+        let what = if rests {
+            "its data is erased before its time".to_owned()
+        } else {
+            "its data is erased while a person is called".to_owned()
+        };
         (what, [tracked.newest(), vec![seen.into()]].concat())
     });
 }
@@ -503,6 +643,7 @@ fn rests_or_goes_on(tracked: &Tracked, rules: &Rules, verdicts: &mut Verdicts) {
     let Some(order) = tracked.order.as_ref().filter(|_| !tracked.broken) else {
         return;
     };
+    standing::judge(tracked, rules, verdicts);
     let tasks = outbox(order, &rules.policy);
     if order.state.is_terminal() {
         let loud = tasks.iter().find(|task| match task.id.action {

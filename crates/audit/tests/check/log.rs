@@ -2,8 +2,8 @@
 
 use issuance_audit::Invariant::{self, *};
 use issuance_domain::{
-    AbsencePolicy, AttentionReason, By, CardStatus, Digest, EventBody, FailureKind, OperatorAction,
-    RefusalClass, SilenceCause, Source, Version,
+    AbsencePolicy, AttentionReason, By, CardStatus, Digest, Discrepancy, EventBody, FailureKind,
+    IdvExpired, OperatorAction, RefusalClass, Retention, SilenceCause, Source, Version, Who,
 };
 use issuance_store::Position;
 
@@ -83,7 +83,13 @@ fn s8_a_new_key_without_refusal_or_proof() {
             owed(2, world.now),
         ]
     });
-    sent_then(|world| vec![refused(RefusalClass::Capacity), owed(2, world.now)]).is_sound_so_far();
+    sent_then(|world| {
+        vec![
+            refused(RefusalClass::Capacity),
+            owed(2, world.now.after(minutes(31))),
+        ]
+    })
+    .is_sound_so_far();
 }
 
 #[test]
@@ -320,6 +326,201 @@ fn s25_a_paused_order_sends() {
 }
 
 #[test]
+fn s8_a_new_key_too_soon_or_too_often() {
+    let after = |wait: u64| {
+        sent_then(|world| {
+            vec![
+                refused(RefusalClass::Capacity),
+                owed(2, world.now.after(minutes(wait))),
+            ]
+        })
+    };
+    // The events are recorded a quarter of a second later.
+    after(31).is_sound_so_far();
+    after(30).breaks(S8);
+}
+
+#[test]
+fn s24_an_older_link_takes_the_place_of_a_newer_one() {
+    let issued = |minutes_later: u64, is_sound: bool| {
+        let mut world = World::new();
+        world.placed(1).accept(1);
+        let over = world.now.after(minutes(60));
+        world.event(1, idv_required(over));
+        let link = issuance_domain::Link {
+            digest: Digest("link-2".into()),
+            expires_at: world.now.after(minutes(minutes_later)),
+        };
+        world.event(
+            1,
+            EventBody::IdvLinkIssued {
+                link,
+                source: Source::LookUp,
+            },
+        );
+        if is_sound {
+            world.is_sound_so_far();
+        } else {
+            world.breaks(S24);
+        }
+    };
+    issued(120, true);
+    issued(30, false);
+}
+
+#[test]
+fn s24_an_order_fails_for_a_link_where_a_fresh_one_or_a_person_is_due() {
+    let expired = |policy: IdvExpired, renewals: u32| {
+        let mut world = World::new();
+        world.rules.policy.idv_expired = policy;
+        world.rules.policy.idv_renewals = renewals;
+        world.placed(1).accept(1);
+        let over = world.now.after(minutes(60));
+        world.event(1, idv_required(over)).wait(minutes(71));
+        world.read(1);
+        world.event(1, failed(FailureKind::IdvExpired, None));
+        world
+    };
+    expired(IdvExpired::Fail, 0).is_sound_so_far();
+    expired(IdvExpired::Fail, 1).breaks(S24);
+    expired(IdvExpired::Attention, 0).breaks(S24);
+}
+
+#[test]
+fn s24_retention_erases_in_its_time_and_not_before_a_person_decided() {
+    let erased = |later: u64, raised: Option<AttentionReason>| {
+        let mut world = World::good();
+        world.rules.policy.retention = Retention::For(minutes(60));
+        let raised = raised.map(|reason| EventBody::AttentionRaised { reason });
+        world.together(3, raised);
+        world.wait(minutes(later));
+        world.event(3, EventBody::ErasureRequested { by: By::Policy });
+        world
+    };
+    erased(60, None).is_sound();
+    erased(59, None).breaks(S24);
+    erased(60, Some(AttentionReason::Discrepancy)).breaks(S24);
+}
+
+#[test]
+fn s25_an_operator_sets_a_paused_order_going() {
+    for action in [OperatorAction::LookUpNow, OperatorAction::RetryNow] {
+        let mut world = World::new();
+        world
+            .placed(1)
+            .event(1, acted(OperatorAction::Note, "mara"));
+        world.event(1, acted(action, "mara")).is_sound_so_far();
+        world.event(1, acted(OperatorAction::Pause, "mara"));
+        world.event(1, acted(action, "mara")).breaks(S25);
+    }
+}
+
+#[test]
+fn s25_an_ended_order_is_paused() {
+    let mut world = World::good();
+    world.event(1, acted(OperatorAction::Pause, "mara"));
+    world.breaks(S25);
+}
+
+#[test]
+fn s19_a_person_is_called_for_what_they_dealt_with() {
+    let noted = |number: u128| EventBody::DiscrepancyNoted {
+        discrepancy: Discrepancy::SecondCard {
+            card: card(number),
+            status: None,
+        },
+        source: Source::LookUp,
+    };
+    for (again, is_sound) in [(9, false), (8, true)] {
+        let mut world = World::good();
+        world.event(1, noted(9));
+        world.event(1, acted(OperatorAction::ResolveDiscrepancy, "mara"));
+        world.event(1, noted(again));
+        if is_sound {
+            world.is_sound();
+        } else {
+            world.breaks(S19);
+        }
+    }
+}
+
+#[test]
+fn s30_a_cancel_ends_what_a_taken_email_may_stand_for() {
+    let cancelled = |cause| {
+        sent_then(|world| {
+            vec![
+                unanswered(cause, world.now),
+                started(1, 1, 2),
+                refused(RefusalClass::Duplicate),
+                failed(FailureKind::Cancelled, Some(answer())),
+            ]
+        })
+    };
+    cancelled(SilenceCause::NotSent).is_sound();
+    cancelled(SilenceCause::TimedOut).breaks(S30);
+}
+
+#[test]
+fn s30_an_operator_ends_an_order_under_its_call() {
+    for (later, is_sound) in [(0, false), (1, true)] {
+        let mut world = World::new();
+        world.placed(1).start(1, 1, 1).wait(minutes(later));
+        let fail = failed(FailureKind::OperatorFailed, None);
+        world.together(1, [acted(OperatorAction::Fail, "mara"), fail]);
+        if is_sound {
+            world.is_sound();
+        } else {
+            world.breaks(S30);
+        }
+    }
+}
+
+#[test]
+fn s30_what_no_read_shows_is_believed_too_soon_or_though_a_card_was_announced() {
+    let believed = |later: u64, announced: bool| {
+        let mut world = World::new();
+        world.placed(1).accept(1);
+        let source = webhook("event-5", "card.create.failed");
+        world
+            .deliver("event-5", "card.create.failed")
+            .event(1, EventBody::FailureReported { code: None, source });
+        if announced {
+            let cause = issuance_domain::LookUpCause::Confirm {
+                source: succeeded(),
+            };
+            world
+                .deliver("event-1", "card.create.succeeded")
+                .event(1, EventBody::LookUpRequested { cause });
+        }
+        world.wait(minutes(later));
+        world.event(1, failed(FailureKind::CreationFailed, None));
+        world
+    };
+    believed(10, false).is_sound_so_far();
+    believed(0, false).breaks(S30);
+    believed(10, true).breaks(S30);
+}
+
+#[test]
+fn l1_our_own_fault_ends_an_order_and_nobody_is_called() {
+    let ended = |raised: Option<AttentionReason>| {
+        sent_then(|_| {
+            let mut end = failed(FailureKind::Refused, Some(answer()));
+            if let EventBody::OrderFailed { failure, .. } = &mut end {
+                failure.who = Who::Operator;
+            }
+            let raised = raised.map(|reason| EventBody::AttentionRaised { reason });
+            [refused(RefusalClass::Configuration), end]
+                .into_iter()
+                .chain(raised)
+                .collect()
+        })
+    };
+    ended(Some(AttentionReason::Discrepancy)).is_sound();
+    ended(None).breaks(L1);
+}
+
+#[test]
 fn s28_an_ended_order_sends() {
     let mut world = World::good();
     world.event(1, started(1, 1, 2));
@@ -394,8 +595,9 @@ fn s30_unknown_is_called_failed() {
         ]
     })
     .is_sound();
-    sent_then(|_| {
+    sent_then(|world| {
         vec![
+            unanswered(SilenceCause::TimedOut, world.now),
             acted(OperatorAction::Fail, "mara"),
             failed(FailureKind::OperatorFailed, None),
         ]

@@ -177,6 +177,63 @@ fn s19_a_live_card_behind_a_cancelled_order() {
 }
 
 #[test]
+fn s19_a_card_that_comes_after_a_cancelled_order_failed() {
+    let mut world = World::new();
+    world.placed(1).accept(1);
+    world.event(1, EventBody::CompensationStarted { by: By::Host });
+    let over = EventBody::CompensationCompleted { status: None };
+    let end = failed(FailureKind::OperatorFailed, None);
+    world.together(1, [acted(OperatorAction::Fail, "mara"), end, over]);
+    world.status(1, CardStatus::Active);
+    world.breaks(S19);
+}
+
+#[test]
+fn s19_a_second_live_card_beside_an_active_one() {
+    let mut world = World::new();
+    world.placed(1).start(1, 1, 1);
+    world.event(1, acted(OperatorAction::Resubmit, "mara"));
+    world.event(1, acted(OperatorAction::ApproveResubmit, "ines"));
+    world.request(1, CREATE, 1, 200).card(1, 1).card(2, 1);
+    world.event(1, accepted(1)).status(1, CardStatus::Active);
+    world.event(1, activated(1, Source::LookUp)).is_sound();
+    world.status(2, CardStatus::Active).breaks(S19);
+    let discrepancy = issuance_domain::Discrepancy::SecondCard {
+        card: card(2),
+        status: None,
+    };
+    let source = Source::LookUp;
+    world.event(
+        1,
+        EventBody::DiscrepancyNoted {
+            discrepancy,
+            source,
+        },
+    );
+    world.is_sound();
+}
+
+#[test]
+fn s30_a_card_that_may_still_come_is_called_failed() {
+    let believed = |later: u64, status: Option<CardStatus>| {
+        let mut world = World::new();
+        world.placed(1).accept(1);
+        let source = webhook("event-5", "card.create.failed");
+        world.deliver("event-5", "card.create.failed");
+        world.event(1, EventBody::FailureReported { code: None, source });
+        if let Some(status) = status {
+            world.status(1, status);
+        }
+        world.wait(minutes(later));
+        world.event(1, failed(FailureKind::CreationFailed, Some(Source::LookUp)));
+        world
+    };
+    believed(0, None).breaks(S30);
+    believed(1, None).is_sound();
+    believed(0, Some(CardStatus::Failed)).is_sound();
+}
+
+#[test]
 fn s24_a_link_is_over_and_nobody_asked() {
     let mut world = World::good();
     world.told.retain(

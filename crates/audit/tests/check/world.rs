@@ -455,6 +455,11 @@ impl World {
         self
     }
 
+    /// A genuine message about the first card comes in.
+    pub(crate) fn deliver(&mut self, id: &str, event_type: &str) -> &mut Self {
+        self.deliver_about(id, event_type, vec![Alias::Card(card(1))])
+    }
+
     /// A genuine message of this name, that names this, comes in, is stored and acknowledged.
     pub(crate) fn deliver_about(
         &mut self,

@@ -169,7 +169,9 @@ fn resubmission(
         purpose: Purpose::CreateCard,
         generation: Generation(submission.generation.0 + 1),
         due: now,
-        cardholder: found.or_else(|| submission.cardholder.clone()),
+        cardholder: found
+            .or_else(|| submission.cardholder.clone())
+            .filter(|_| !planted::is(Bug::PersonForgotten)),
     });
     events
 }

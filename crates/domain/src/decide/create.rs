@@ -170,7 +170,9 @@ fn refused_create(
     let consequence = match refusal.class {
         RefusalClass::KeyConflict => attention(order, reason),
         RefusalClass::Duplicate
-            if ours_perhaps && (submission.maybe_sent || !order.is_compensating()) =>
+            if ours_perhaps
+                && (submission.maybe_sent && !planted::is(Bug::TakenEmailEnds)
+                    || !order.is_compensating()) =>
         {
             vec![EventBody::LookUpRequested {
                 cause: LookUpCause::Leftover,
@@ -199,7 +201,10 @@ fn refused_create(
                 end(FailureKind::Refused, Who::Operator),
                 Some(source.clone()),
             );
-            events.extend(attention(order, reason));
+            // Of the order as its end leaves it: what it was paused for is over with it.
+            if !planted::is(Bug::OwnFaultUntold) {
+                events.extend(attention(&fold(order, &events, context), reason));
+            }
             events
         }
     };
@@ -222,10 +227,15 @@ fn park(
 ) -> Vec<EventBody> {
     let mut events = attention(order, reason);
     events.retain(|_| !planted::is(Bug::ParkedUnlisted));
+    let due = if planted::is(Bug::PoolAtOnce) {
+        context.now
+    } else {
+        context.now.after(context.policy.capacity_retry)
+    };
     events.push(EventBody::ResubmissionOwed {
         purpose: Purpose::CreateCard,
         generation: Generation(submission.generation.0 + 1),
-        due: context.now.after(context.policy.capacity_retry),
+        due,
         cardholder: submission.cardholder.clone(),
     });
     events

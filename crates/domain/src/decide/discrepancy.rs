@@ -7,6 +7,7 @@ use crate::event::EventBody;
 use crate::fact::{Fact, ProviderIds, Source};
 use crate::ids::CardId;
 use crate::order::{Order, SilenceCause, State};
+use crate::planted::{self, Bug};
 
 use super::{attention, submit};
 
@@ -77,7 +78,10 @@ pub(super) fn note_discrepancy(
             || order.contradicted_by(
                 |open| matches!(open, Discrepancy::Mismatched { card: known, .. } if known == card),
             ),
-        Discrepancy::LateSuccess { .. } => order.is_compensating(),
+        Discrepancy::LateSuccess { .. } => {
+            order.is_compensating()
+                || planted::is(Bug::LateCardOverlooked) && order.compensation.is_some()
+        }
         // Nobody wants that card any more, however it ended.
         Discrepancy::ActiveCardFailed
         | Discrepancy::ActivePersonRejected

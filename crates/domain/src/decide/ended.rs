@@ -6,6 +6,7 @@ use crate::event::{By, EventBody};
 use crate::fact::{CardStatus, CardholderStatus, Fact, Source};
 use crate::order::{Order, State};
 use crate::outbox::LateSuccess;
+use crate::planted::{self, Bug};
 
 use super::cancel::{cancel_failed, cancel_taken, cancelling, refused_other};
 use super::discrepancy::note_discrepancy;
@@ -127,7 +128,9 @@ fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<Eve
     // Whoever wanted the order cancelled before it failed wants this card cancelled too.
     let wanted = match &order.compensation {
         Some(over) => (!cancelled).then(|| over.by.clone()),
-        None => (context.policy.late_success == LateSuccess::Cancel).then_some(By::Policy),
+        None => (context.policy.late_success == LateSuccess::Cancel
+            && !planted::is(Bug::LateCardKept))
+        .then_some(By::Policy),
     };
     if !events.is_empty() {
         events.extend(wanted.map(|by| EventBody::CompensationStarted { by }));

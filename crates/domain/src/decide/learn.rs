@@ -17,6 +17,7 @@ use crate::ids::CardId;
 use crate::key::Purpose;
 use crate::order::{FailureClaim, Order, State};
 use crate::outbox::Activation;
+use crate::planted::{self, Bug};
 
 use super::cancel::{cancel_failed, cancel_taken, refused_other};
 use super::create::requested;
@@ -272,7 +273,9 @@ fn open_card(
         // It was active in between; what follows is card management.
         CardStatus::Frozen | CardStatus::Blocked if read => activated(order, card, status, source),
         CardStatus::Failed if read => creation_failed(order, source),
-        CardStatus::PreCancel | CardStatus::Cancelled if read => cancelled_early(order, source),
+        CardStatus::PreCancel | CardStatus::Cancelled if read => {
+            cancelled_early(order, source, context)
+        }
         CardStatus::Pending if read => match &order.claim {
             Some(claim)
                 if !claim.contradicted
@@ -354,7 +357,7 @@ fn claimed_failure(order: &Order) -> Failure {
     }
 }
 
-fn cancelled_early(order: &Order, source: Source) -> Vec<EventBody> {
+fn cancelled_early(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
     let kind = if order.is_compensating() {
         FailureKind::Cancelled
     } else {
@@ -369,12 +372,11 @@ fn cancelled_early(order: &Order, source: Source) -> Vec<EventBody> {
     };
     let mut events = failed(order, failure, Some(source));
     if kind == FailureKind::CancelledByProvider {
-        events.extend(attention(
-            order,
-            AttentionReason::Refused {
-                code: "cancelled_by_provider".into(),
-            },
-        ));
+        let reason = AttentionReason::Refused {
+            code: "cancelled_by_provider".into(),
+        };
+        let known = fold(order, &events, context);
+        events.extend(attention(&known, reason));
     }
     events
 }
@@ -481,7 +483,10 @@ fn person_rejected(order: &Order, source: Source, context: &Context<'_>) -> Vec<
 }
 
 fn is_newer(known: Option<&Link>, heard: &Link) -> bool {
-    known.is_none_or(|known| known.digest != heard.digest && heard.expires_at > known.expires_at)
+    known.is_none_or(|known| {
+        let is_later = heard.expires_at > known.expires_at || planted::is(Bug::OlderLink);
+        known.digest != heard.digest && is_later
+    })
 }
 
 fn renewal_without_link(order: &Order, source: Source) -> Vec<EventBody> {

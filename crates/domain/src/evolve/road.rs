@@ -6,6 +6,7 @@ use crate::fact::{ProviderIds, Source};
 use crate::failure::Failure;
 use crate::ids::{CardId, Version};
 use crate::order::{Claimed, FailureClaim, LookUp, Order, State};
+use crate::planted::{self, Bug};
 use crate::time::Timestamp;
 
 impl Order {
@@ -128,7 +129,8 @@ impl Order {
         }
         let card_may_come = failure.kind.is_our_decision() && self.may_have_a_card();
         // There is nothing left to be paused but the looks for a card that may come all the same.
-        let was_paused = std::mem::take(&mut self.paused);
+        let was_paused = self.paused;
+        self.paused &= planted::is(Bug::PauseOutlivesEnd);
         self.enter(
             State::Failed {
                 failure: failure.clone(),
@@ -162,10 +164,12 @@ impl Order {
             self.late_looks = None;
             self.look_up = self.look_up.take().filter(|look_up| look_up.at_once);
         }
-        self.attention = Some(Attention {
-            reason: AttentionReason::Discrepancy,
-            since: at,
-        });
+        if !planted::is(Bug::ContradictionUnlisted) {
+            self.attention = Some(Attention {
+                reason: AttentionReason::Discrepancy,
+                since: at,
+            });
+        }
         Some(())
     }
 }

@@ -276,6 +276,17 @@ fn cancelled_early() -> Vec<EventBody> {
     ]
 }
 
+/// The pause ends with the order, and with it the one mark that it had.
+#[test]
+fn a_card_that_the_provider_cancelled_calls_a_person_when_the_order_was_paused() {
+    given(and(accepted(), [operated(OperatorAction::Pause)]))
+        .when(read(Fact::Card(CardStatus::Cancelled)))
+        .then(cancelled_early())
+        .needs(AttentionReason::Refused {
+            code: "cancelled_by_provider".into(),
+        });
+}
+
 fn warp(field: &str) -> AttentionReason {
     AttentionReason::UnknownWord {
         field: field.into(),

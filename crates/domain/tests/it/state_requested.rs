@@ -320,6 +320,17 @@ fn contract_9_1_our_own_mistake_and_an_unknown_code_also_call_a_person() {
     }
 }
 
+/// Found by simulation: the pause ended with the order, and with it the one mark that it had.
+#[test]
+fn our_own_mistake_calls_a_person_when_the_order_was_paused_under_its_call() {
+    let code = "card_art_not_configured";
+    let paused = and(sent(), [operated(OperatorAction::Pause)]);
+    refuse(paused, RefusalClass::Configuration, code)
+        .then_on()
+        .is("failed")
+        .needs(AttentionReason::Refused { code: code.into() });
+}
+
 #[test]
 fn contract_9_1_duplicate_on_the_first_attempt_is_somebody_else() {
     let code = "email_duplicated";

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use issuance_domain::OrderId;
+
 use super::SimulatedStore;
 use super::log::{Kept, Logged};
 use super::state::State;
@@ -68,5 +70,13 @@ impl SimulatedStore {
     /// The queue to the disk is full, or has room again.
     pub fn overload(&self, overloaded: bool) {
         self.lock().faults.overloaded = overloaded;
+    }
+
+    /// How much is sealed of an order.
+    #[must_use]
+    pub fn sealed_of(&self, order: OrderId) -> usize {
+        let owner = order.to_string();
+        let state = self.lock();
+        state.sealed.keys().filter(|(of, _)| *of == owner).count()
     }
 }
