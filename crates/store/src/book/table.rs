@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::iter::Fuse;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ impl<V: Row> Table<V> {
         let mut merged = Merge {
             fresh: walk(&self.fresh, span),
             frozen: walk(&self.frozen, span),
-            ground: self.ground.range(self.id, span),
+            ground: self.ground.range(self.id, span).fuse(),
             heads: [None, None],
             ground_head: None,
             descending: span.descending,
@@ -197,7 +198,8 @@ type Merged<V> = (Vec<u8>, Found<V>);
 struct Merge<'a, V> {
     fresh: Walk<'a, V>,
     frozen: Walk<'a, V>,
-    ground: Entries<'a>,
+    /// Written to meanwhile: what comes after its end was in memory, and has been passed.
+    ground: Fuse<Entries<'a>>,
     heads: [Option<(&'a Vec<u8>, &'a Option<V>)>; 2],
     ground_head: Option<(Vec<u8>, Vec<u8>)>,
     descending: bool,
