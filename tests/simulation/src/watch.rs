@@ -105,7 +105,10 @@ impl Watch {
         let holds = match self.claims.get(&id) {
             Some((epoch, _)) if *epoch == lease.epoch => {
                 self.claims.remove(&id);
-                after.leased_until.is_none() && due.is_none_or(|due| after.due == due)
+                // Its time was over, or two events at once took the task away and brought it anew.
+                let over = before.leased_until.is_none() && after == before;
+                let put_off = due.is_none_or(|due| after.due == due);
+                over || (after.leased_until.is_none() && put_off)
             }
             Some(_) => after == before,
             // Given back before, or owed anew.
