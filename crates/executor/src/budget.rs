@@ -89,10 +89,7 @@ impl Budget {
             grown_at: i64::MIN,
             closed_until: i64::MIN,
             retries_until: 0,
-            inherited: Inherited {
-                calls: 0,
-                leave: i64::MIN,
-            },
+            inherited: Inherited::NONE,
         };
         Self {
             per_minute,
@@ -283,6 +280,10 @@ impl State {
             self.spent = 0;
             self.ready = 0.0;
         }
+        // Nor of those before it, however long ago they left it.
+        if self.inherited.leave > leaves(now / SLICE) + WINDOW {
+            self.inherited = Inherited::NONE;
+        }
         let latest = Timestamp::from_millis(now)
             .after(Silence::MAX_WAIT)
             .millis();
@@ -291,6 +292,11 @@ impl State {
 }
 
 impl Inherited {
+    const NONE: Self = Self {
+        calls: 0,
+        leave: i64::MIN,
+    };
+
     /// Those that still count.
     fn at(self, now: i64) -> u32 {
         if now < self.leave { self.calls } else { 0 }
@@ -383,6 +389,24 @@ mod tests {
                 .available(at(10_000_000 + 122_000), Urgency::Submission)
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_clock_set_back_after_a_start_does_not_stop_it_either() {
+        let budget = Budget::new(60);
+        let start = at(100_000_000);
+        budget.inherit(start, 60);
+        assert!(budget.available(start, Urgency::Submission).is_err());
+        let later = start.after(Duration::from_secs(3_600));
+        assert_eq!(budget.available(later, Urgency::Submission), Ok(60));
+        assert_eq!(drain(&budget, later, Urgency::Submission), 60);
+        let idle = later.after(Duration::from_secs(600));
+        assert_eq!(budget.available(idle, Urgency::Submission), Ok(60));
+        let back = at(start.millis() - 7_200_000);
+        assert!(budget.available(back, Urgency::Submission).is_ok());
+        assert_eq!(drain(&budget, back, Urgency::Submission), 60);
+        let next = back.after(Duration::from_secs(62));
+        assert!(budget.available(next, Urgency::Submission).is_ok());
     }
 
     /// However much of the minute is gone when the process dies, and whatever it was used for.
