@@ -259,8 +259,8 @@ fn orders(rng: &mut Rng) -> usize {
         0 => 100 + rng.below(60),
         1..=20 => 10 + rng.below(20),
         _ => {
-            let both = rng.below(36);
-            1 + (both / 6).min(both % 6)
+            let three = rng.below(216);
+            1 + (three / 36).min(three / 6 % 6).min(three % 6)
         }
     };
     usize::try_from(orders).unwrap_or(1)
