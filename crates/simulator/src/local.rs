@@ -219,6 +219,11 @@ impl Local {
         self.state.faults.clear();
     }
 
+    /// From now on the list of products has no others than these.
+    pub fn offer(&mut self, products: impl IntoIterator<Item = Uuid>) {
+        self.state.offered = Some(products.into_iter().collect());
+    }
+
     /// The idempotency store loses all it knew.
     pub fn forget_keys(&mut self) {
         self.state.idempotency.forget_old(i64::MAX / 2);

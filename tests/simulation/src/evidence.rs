@@ -40,6 +40,9 @@ pub(crate) struct Evidence {
     ends: BTreeSet<i64>,
 }
 
+/// Where an answer says when a link ends.
+pub(crate) const LINK_END: &str = "idv_url_expires_at";
+
 fn text<'a>(body: &'a Value, name: &str) -> &'a str {
     body.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -112,7 +115,7 @@ impl Evidence {
     pub(crate) fn ends(&mut self, body: &Value) {
         match body {
             Value::Object(members) => {
-                let end = text(body, "idv_url_expires_at");
+                let end = text(body, LINK_END);
                 self.ends.extend(
                     end.trim()
                         .parse::<jiff::Timestamp>()
@@ -133,21 +136,21 @@ impl Evidence {
         };
         let dotted = [text(&body, "event_type"), text(&body, "event_name")];
         let name = dotted.into_iter().find(|name| name.contains('.'));
-        let data = body.get("data").cloned().unwrap_or_default();
+        let data = body.get("data").unwrap_or(&Value::Null);
         let is_card = name.is_some_and(|name| name.starts_with("card."));
         let word = text(
-            &data,
+            data,
             if is_card {
                 "card_status"
             } else {
                 "cardholder_status"
             },
         );
-        let known = is_card.then(|| card(text(&data, "card_id"))).flatten();
+        let known = is_card.then(|| card(text(data, "card_id"))).flatten();
         let said = Said {
             name: name.unwrap_or_default().to_owned(),
             word: word.trim().to_ascii_uppercase(),
-            lies: known.as_ref().is_some_and(|card| differs(&data, card)),
+            lies: known.as_ref().is_some_and(|card| differs(data, card)),
             about: known.and_then(|card| mark_of(&card.metadata).map(str::to_owned)),
         };
         self.said.insert(text(&body, "event_id").to_owned(), said);

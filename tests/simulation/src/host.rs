@@ -11,6 +11,7 @@ use issuance_store::{AttentionFilter, Decision, HandleError, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::coverage::Point;
 use crate::env::{Due, Env, Sim, yield_once};
@@ -67,6 +68,13 @@ impl Kind {
             18 => Self::Reviewed,
             _ => Self::EmptyPool,
         }
+    }
+}
+
+impl Wish {
+    /// The product it is for, by the provider's name.
+    pub(crate) fn product(&self) -> Option<Uuid> {
+        self.request.product_id.to_string().parse().ok()
     }
 }
 

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::coverage::Point;
 use crate::env::{Due, Env, Sim};
+use crate::evidence::LINK_END;
 use crate::faults::Family;
 use crate::mixups;
 use crate::refusals;
@@ -171,7 +172,10 @@ impl Wire {
     /// What an answer says reached its sender.
     fn is_told(&self, key: Option<(&str, bool)>, reply: &Reply) {
         let body = reply.body.as_ref().ok();
-        let body = body.and_then(|body| serde_json::from_slice(body).ok());
+        let text = body.and_then(|body| str::from_utf8(body).ok());
+        // Of what was only read nothing counts but ends of links.
+        let text = text.filter(|text| key.is_some() || text.contains(LINK_END));
+        let body = text.and_then(|text| serde_json::from_str(text).ok());
         let body: serde_json::Value = body.unwrap_or_default();
         let mut env = self.sim.lock();
         let Env {

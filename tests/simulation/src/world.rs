@@ -38,6 +38,8 @@ const MOST_POLLS: u64 = 200_000;
 
 /// Of so many seeds one also plays the journal.
 const JOURNALS: u64 = 8;
+/// Of so many seeds one is shown every product, the others those that are asked for: each process reads the whole list.
+const CATALOGUES: u64 = 8;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -163,6 +165,10 @@ impl World {
             wish.refused = self.options.skipped.contains(&number);
             self.wishes.push(wish);
             env.after(wait, Due::Ask(number));
+        }
+        if !self.options.seed.is_multiple_of(CATALOGUES) {
+            let wishes = self.wishes.iter();
+            env.provider.offer(wishes.filter_map(Wish::product));
         }
         for deed in &self.options.deeds {
             env.after(deed.at, Due::Deed(*deed));

@@ -19,10 +19,12 @@ static USUAL: LazyLock<Vec<Box<RawValue>>> = LazyLock::new(|| {
 });
 
 pub(crate) fn list(state: &State, page: Page) -> Result<Reply, Refusal> {
-    let all = products();
-    let rows = all
+    let all = products()
         .iter()
         .zip(USUAL.iter())
+        .filter(|(product, _)| state.offers(product.id));
+    let rows = all
+        .clone()
         .skip(page.size.saturating_mul(page.number - 1))
         .take(page.size)
         .map(|(product, usual)| match state.choice(product.id) {
@@ -33,5 +35,5 @@ pub(crate) fn list(state: &State, page: Page) -> Result<Reply, Refusal> {
             },
         })
         .collect();
-    Ok(Reply::of(&List::of(rows, all.len(), page.size)))
+    Ok(Reply::of(&List::of(rows, all.count(), page.size)))
 }

@@ -66,6 +66,8 @@ pub(crate) struct State {
     /// Without a receiver, events are dropped instead of piling up.
     pub(crate) has_receiver: bool,
     pub(crate) variants: Variants,
+    /// What the list of products is narrowed to.
+    pub(crate) offered: Option<BTreeSet<Uuid>>,
     idv_base: String,
     entity_id: Uuid,
     rng: Generator,
@@ -99,6 +101,7 @@ impl State {
             idv_base,
             has_receiver: false,
             variants: config.variants,
+            offered: None,
             faults: Script::default(),
             idempotency: IdempotencyStore::default(),
             cards: Table::default(),
@@ -132,6 +135,12 @@ impl State {
             Variants::Off => None,
             Variants::BySeed => Some(Choice::about(self.config.seed, id)),
         }
+    }
+
+    /// Whether the account is shown this product.
+    pub(crate) fn offers(&self, product: Uuid) -> bool {
+        let offered = self.offered.as_ref();
+        offered.is_none_or(|offered| offered.contains(&product))
     }
 
     pub(crate) fn clock_offset(&self) -> Millis {
