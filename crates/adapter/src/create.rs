@@ -61,6 +61,7 @@ pub(crate) fn body(order: &Order, personal: &Personal) -> Result<Body, PrepareEr
         spending_controls: terms
             .spending_controls
             .iter()
+            .filter(|_| !planted::is(Bug::ControlsLost))
             .map(spending_control)
             .collect::<Result<_, _>>()?,
         risk_controls: terms.risk_controls.as_ref().map(risk_controls),

@@ -127,7 +127,11 @@ impl Inbox {
             }
         };
         if let Some(why) = content.unreadable {
-            return self.settle(message, Standing::Quarantined { why }).await;
+            let mut standing = Standing::Quarantined { why };
+            if planted::is(Bug::UnreadableUnseen) {
+                standing = Standing::Settled { order: None };
+            }
+            return self.settle(message, standing).await;
         }
         let stranger = stranger(&content);
         let Some(fact) = content.fact else {

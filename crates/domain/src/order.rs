@@ -10,6 +10,7 @@ use crate::fact::{CardStatus, Link, ProviderIds, Refusal, RefusalClass};
 use crate::failure::Failure;
 use crate::ids::{CardId, CardholderId, Digest, OrderId, Version};
 use crate::key::{Generation, IdempotencyKey, Purpose};
+use crate::planted::{self, Bug};
 use crate::request::Terms;
 use crate::time::Timestamp;
 
@@ -407,6 +408,7 @@ impl SilenceCause {
     pub fn maybe_sent(&self) -> bool {
         match self {
             Self::NotSent | Self::TokenRefused | Self::Blocked { .. } | Self::RateLimited => false,
+            Self::Unreadable { .. } if planted::is(Bug::UnreadableNotSent) => false,
             Self::Processing
             | Self::TimedOut
             | Self::ConnectionLost

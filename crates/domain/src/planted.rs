@@ -149,6 +149,22 @@ bugs! {
     StaleRelease = "B68";
     /// An order is not found by its card.
     CardNotIndexed = "B69";
+    /// A card is asked for without the spending controls its host wanted.
+    ControlsLost = "B80";
+    /// A sub-account's card is asked for in the main account.
+    AccountLost = "B81";
+    /// An answer that nobody can read is one of a call that did not arrive.
+    UnreadableNotSent = "B82";
+    /// A late card is cancelled where the policy leaves it to a person.
+    LateCardCancelled = "B83";
+    /// A fresh link is asked for while one is on its way.
+    LinkAskedTwice = "B84";
+    /// A fresh link is asked for although nobody wants the card any more.
+    LinkUnwanted = "B85";
+    /// A message that nobody can read is put aside.
+    UnreadableUnseen = "B86";
+    /// A host is told of a version that is no news.
+    NoticeMisnumbered = "B87";
 }
 
 #[cfg(feature = "planted")]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use issuance_domain::{Command, Order, State, Timestamp};
+use issuance_domain::{
+    Command, Order, State, Timestamp,
+    planted::{self, Bug},
+};
 use issuance_store::{CommandHandler, HandleError, Kind, Lease, Request, StoreError};
 
 use crate::clock::Clock;
@@ -70,7 +73,11 @@ fn notice(order: &Order) -> Notice {
     Notice {
         order_id: order.id,
         reference: order.terms.reference.clone(),
-        version: order.notice.owed,
+        version: if planted::is(Bug::NoticeMisnumbered) {
+            order.version
+        } else {
+            order.notice.owed
+        },
         occurred_at: order.notice.owed_at,
         state: order.state.name().to_owned(),
         card_id,

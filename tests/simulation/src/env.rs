@@ -10,6 +10,7 @@ use issuance_simulator::{IdvOutcome, Local, Waiting};
 use issuance_store::{Kept, Position, SimulatedStore};
 use uuid::Uuid;
 
+use crate::asked::Requests;
 use crate::coverage::{Coverage, Point};
 use crate::faults::{Family, Faults};
 use crate::history::History;
@@ -131,6 +132,7 @@ pub(crate) struct Env {
     pub(crate) requests: u64,
     /// Idempotency keys that have left once.
     pub(crate) keys: BTreeSet<String>,
+    pub(crate) wanted: Requests,
     pub(crate) spawned: Vec<(Life, Work)>,
     /// What every node that starts now opens.
     pub(crate) store: Arc<SimulatedStore>,
@@ -166,6 +168,7 @@ impl Env {
             boundaries: 0,
             requests: 0,
             keys: BTreeSet::new(),
+            wanted: Requests::default(),
             spawned: Vec::new(),
             store: Arc::new(SimulatedStore::new(options.policy.clone())),
             refreshed_late: BTreeSet::new(),

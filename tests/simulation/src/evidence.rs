@@ -30,6 +30,8 @@ struct Said {
     about: Option<String>,
     /// Product, currency or mark are another card's.
     lies: bool,
+    /// It is about cards (contract §5.2).
+    is_issuing: bool,
 }
 
 #[derive(Debug, Default)]
@@ -147,7 +149,11 @@ impl Evidence {
             },
         );
         let known = is_card.then(|| card(text(data, "card_id"))).flatten();
+        // Of the two names, in either order, one is the category.
+        let category = dotted.into_iter().find(|name| !name.contains('.'));
+        let category = category.unwrap_or_default().trim();
         let said = Said {
+            is_issuing: category.is_empty() || category.eq_ignore_ascii_case("ISSUING"),
             name: name.unwrap_or_default().to_owned(),
             word: word.trim().to_ascii_uppercase(),
             lies: known.as_ref().is_some_and(|card| differs(data, card)),
@@ -247,9 +253,10 @@ impl Evidence {
         // One whose end nobody can read, or that lives longer than is believed, ends by our own clock.
         let by_ours =
             life.is_some_and(|life| (ends - event.at.millis() - life).abs() <= differs + 600_000);
-        (!by_ours && !self.ends.contains(&ends)).then(|| {
+        let is_long = life.is_some_and(|life| ends > event.at.millis() + life + differs + 600_000);
+        (is_long || !by_ours && !self.ends.contains(&ends)).then(|| {
             let what = format!(
-                "its link is said to end at {}, which nobody said",
+                "its link is said to end at {}, which nobody said, or no link lives for so long",
                 link.expires_at
             );
             ("S24", Some(id), what)
@@ -273,6 +280,10 @@ impl Evidence {
                 "{} comes of a message about another order's card",
                 body.name()
             );
+            return Some(("S18", Some(id), what));
+        }
+        if !reading && !said.is_issuing {
+            let what = format!("{} comes of a message of another product", body.name());
             return Some(("S18", Some(id), what));
         }
         if !reading && said.lies {

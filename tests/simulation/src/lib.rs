@@ -10,6 +10,7 @@
 //! `shrink` makes a run that breaks something small, a [`Script`] keeps it; `scenario` has
 //! stories without chance, `directed` breaks each at every place.
 
+mod asked;
 mod batch;
 #[cfg(feature = "planted")]
 mod board;

@@ -46,13 +46,15 @@ pub(crate) fn strange_answer(details: u64) -> Fault {
 
 /// The same of a message, or a name nobody gave one.
 pub(crate) fn strange_message(details: u64) -> Fault {
-    let merge = match details % 7 {
+    let merge = match details % 9 {
         0 => json!({ "data": { "card_status": "ACTIVATING" } }),
         1 => json!({ "data": { "card_status": "FAILED_REVIEW" } }),
         2 => json!({ "data": { "cardholder_status": "FAILED_ONCE" } }),
         3 => json!({ "data": { "cardholder_status": "SUCCESS_PARTIAL" } }),
         4 => json!({ "event_type": "card.create.succeeded.partially", "event_name": "ISSUING" }),
         5 => json!({ "event_type": "card.create.failed_once", "event_name": "ISSUING" }),
+        6 => json!({ "event_name": "SANDBOX" }),
+        7 => json!({ "data": "nothing to read" }),
         _ => json!({ "event_type": "card.create", "event_name": "ISSUING" }),
     };
     Fault::WebhookPatch { merge }

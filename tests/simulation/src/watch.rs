@@ -53,6 +53,8 @@ pub(crate) struct Watch {
     applied: BTreeSet<MessageId>,
     /// Those of them that say something of a card.
     speak: BTreeSet<MessageId>,
+    /// Messages that nobody can read and nobody was shown yet.
+    unread: BTreeSet<MessageId>,
 }
 
 fn pass(times: &mut VecDeque<i64>, now: i64) -> usize {
@@ -217,6 +219,13 @@ impl Watch {
         if known.0 <= news.0 {
             *known = news;
         }
+        if order.is_some_and(|order| notice.version > order.notice.owed) {
+            let what = format!(
+                "its host is told of version {}, which is no news",
+                notice.version
+            );
+            return Some(("notices", Some(notice.order_id), what));
+        }
         // What it came to since, without news for the host, a process that stood still cannot know.
         let order = order.filter(|order| {
             order.notice.owed == notice.version && order.state.name() == notice.state
@@ -234,8 +243,10 @@ impl Watch {
         let is_whole = notice.card_id.as_ref() == card
             && notice.idv_expires_at == link_ends
             && notice.failure.as_ref() == failure
-            // A cancel begun since is no news yet.
-            && (notice.cancelled == cancelled || order.is_compensating());
+            && notice.occurred_at == order.notice.owed_at
+            // A second cancel, begun since, is no news yet.
+            && (notice.cancelled == cancelled
+                || order.is_compensating() && matches!(order.state, State::Failed { .. }));
         (!is_whole).then(|| {
             let what = format!("its host is told {notice:?}, and it stands otherwise");
             ("notices", Some(order.id), what)
@@ -260,6 +271,9 @@ impl Watch {
                 {
                     self.speak.insert(id.clone());
                 }
+                if content.contains("\"unreadable\"") {
+                    self.unread.insert(id.clone());
+                }
                 (!self.stored.insert(id.clone())).then(|| {
                     let what = format!("message {id} is in the inbox and was stored again");
                     ("S14", None, what)
@@ -279,7 +293,13 @@ impl Watch {
     }
 
     /// A message was put aside without an event.
-    pub(crate) fn settled(&self, id: &MessageId, standing: &Standing) -> Option<Broken> {
+    pub(crate) fn settled(&mut self, id: &MessageId, standing: &Standing) -> Option<Broken> {
+        if matches!(standing, Standing::Quarantined { .. }) {
+            self.unread.remove(id);
+        } else if self.unread.contains(id) {
+            let what = format!("message {id} cannot be read, and nobody is shown it");
+            return Some(("L3", None, what));
+        }
         let dropped =
             matches!(standing, Standing::Settled { order: None }) && self.speak.contains(id);
         dropped.then(|| {

@@ -234,6 +234,13 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
         env.history.take(broken);
     }
     let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
+    if is_create {
+        let account = request.headers.get("x-on-behalf-of");
+        let account = account.and_then(|account| account.to_str().ok());
+        let find = |id| env.history.order(id);
+        let broken = env.wanted.judge(&request.body, account, find);
+        env.history.take(broken);
+    }
     let is_read = request.method == Method::GET && uri.contains("/issuing/cards/");
     let tells = is_create || is_read || uri.contains("/issuing/cardholders/");
     let flight = Flight {

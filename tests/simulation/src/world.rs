@@ -10,6 +10,7 @@ use issuance::{Engine, Limits};
 use issuance_simulator::{Config, Fault, FaultMatch, FaultRule, Local, Variants, WebhookTarget};
 use issuance_store::{SimulatedStore, Store};
 
+use crate::asked;
 use crate::clock::NodeClock;
 use crate::coverage::Coverage;
 use crate::disk::Disk;
@@ -152,6 +153,7 @@ impl World {
             self.start(node);
         }
         let heal_after = self.options.heal_after;
+        let dress = self.options.stream(0x6472_6573_7365_6421).next();
         let mut env = self.sim.lock();
         if self.options.rate(Family::Variants) > 0.0 {
             env.coverage.family(Family::Variants);
@@ -159,7 +161,9 @@ impl World {
         for number in 0..self.options.orders {
             let shared = env.draw(Family::SamePerson).filter(|_| number > 0);
             let same = shared.and_then(|details| usize::try_from(details % number as u64).ok());
-            let mut wish = host::wish(number, &self.options.kinds, &mut self.rng, same);
+            let own = &mut asked::chance(dress, number);
+            let mut wish = host::wish(number, &self.options.kinds, &mut self.rng, own, same);
+            wish.written.iter().for_each(|asked| env.wanted.note(asked));
             traits(&mut env, number);
             let wait = self.rng.between(0, self.options.asked_within);
             wish.refused = self.options.skipped.contains(&number);

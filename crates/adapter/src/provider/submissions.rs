@@ -3,6 +3,7 @@
 use issuance_domain::{
     CardStatus, CardholderStatus, Creation, Echo, Fact, IdempotencyKey, Order, ProviderIds,
     SilenceCause,
+    planted::{self, Bug},
 };
 use issuance_executor::{Heard, Outcome, Silence, Window};
 use issuance_store::Salt;
@@ -21,7 +22,7 @@ impl UqpayProvider {
         salt: &Salt,
         window: &Window,
     ) -> Outcome {
-        let account = account(order);
+        let account = account(order).filter(|_| !planted::is(Bug::AccountLost));
         let answer = authorized!(
             self,
             "create_card",

@@ -122,14 +122,15 @@ invariants! {
         "a message's facts come from one append, which settles it, and no other does; each link's end is acted on once");
     S15 "one order for each reference", Here(&[Log],
         "in the log, and in what hosts were told");
-    S16 "tenants stay apart", Elsewhere("accounts in the store's and the adapter's own tests");
+    S16 "tenants stay apart", Elsewhere("accounts in the store's and the adapter's own tests, and in the simulation");
     S17 "only the leaseholder writes", Elsewhere("one process owns a log (S23); the store's conformance suite");
     S18 "no active order without its active card", Here(&[Log],
         "called active by a read or by the message that announces a card; the card is its own and was active by then; messages \
          that change an order name it, and not by a card's person alone");
     S19 "no silent contradiction", Here(&[Log, Cards, Rest],
         "a live card behind a failed or cancelled order, and a second one beside an active order's, stands in the log as a \
-         contradiction; a person is called as long as it stands, and a late card is cancelled where the policy says so");
+         contradiction; a person is called as long as it stands; a late card is cancelled where the policy says so and nowhere else, and no \
+         cancel is called done while its card lives");
     S20 "the chain verifies", Here(&[Chain],
         "line by line to the end");
     S21 "nothing personal or secret leaks", Elsewhere("the demo's test reads every file and line it left; tests of domain and server");
@@ -137,11 +138,11 @@ invariants! {
     S23 "one owner of a data directory", Elsewhere("tests of the journal's ownership");
     S24 "an identity check expires by its own link's time, after a read", Here(&[Log],
         "not before the newest link's end and its grace; the provider answered a read in between; an older link is never \
-         the newest, an order fails for the last one only and where the policy says so; retention erases in its time, \
-         and nothing a person must decide on");
+         the newest, none is asked for once nobody wants the card, an order fails for the last one only and where the policy \
+         says so; retention erases in its time, and nothing a person must decide on");
     S25 "an operator's act has a name and a reason, and happens once", Here(&[Log],
         "actor and reason are there; a new key takes two; nothing is sent or set going while an order is paused, \
-         and no ended order is");
+         and no ended order is; no link is asked for while one is on its way");
     S26 "the provider's budget is kept", Here(&[Requests],
         "calls of one client in any minute of the provider's clock, where a limit is given");
     S27 "old logs read the same", Elsewhere("golden events and the tests that read them");
@@ -152,7 +153,8 @@ invariants! {
     S30 "unknown is not failed", Here(&[Log],
         "each failure against what ended it: the provider's definite word, a read, proof, a person, or that nothing was sent; \
          each refusal against its status and code, and an end by the card against the card; no person ends it under its \
-         call, and what only messages report is believed after its wait");
+         call, what only messages report is believed after its wait and sends nobody to a check, and what was said of one key \
+         is said of no other");
     L1 "an open order has a next step, or a person is called", Here(&[Log],
         "after each append: a task other than a notice, or a place on the attention list; each call and look-up it should owe, \
          and the time at which a person is called; its host is owed what it must hear, and our own faults call a person");

@@ -9,6 +9,7 @@
 //! durable) and looks at [`Checker::first`] after each step. Whoever has a finished world feeds the whole log first, then
 //! the provider's side, then the outside history. What was not fed is reported as not judged, never as held.
 
+mod basis;
 mod ends;
 mod inbox;
 mod invariant;

@@ -9,6 +9,7 @@ use issuance_domain::{
 };
 use issuance_store::{Position, Recorded};
 
+use super::basis;
 use super::standing::Standing;
 use super::violation::Evidence;
 
@@ -222,7 +223,7 @@ impl Tracked {
                 cause,
                 ..
             } => {
-                let arrived = cause.maybe_sent();
+                let arrived = basis::may_have_arrived(cause);
                 let mismatched = matches!(cause, SilenceCause::Mismatched { .. });
                 if let Some(sent) = self.sent_mut(*purpose, *generation) {
                     sent.in_flight = false;

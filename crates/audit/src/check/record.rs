@@ -8,6 +8,7 @@ use issuance_domain::{
 use issuance_store::Recorded;
 
 use super::Checker;
+use super::basis;
 use super::inbox::judge_applied;
 use super::invariant::{Input, Invariant};
 use super::order::{Seen, Tracked, is_proof};
@@ -217,6 +218,7 @@ fn judge_body(
     verdicts: &mut Verdicts,
 ) -> Option<Expiry> {
     judge_answer(tracked, body, seen, verdicts);
+    basis::judge(tracked, body, seen, rules, verdicts);
     match body {
         EventBody::SubmissionStarted {
             purpose,
@@ -293,7 +295,7 @@ fn judge_body(
                 .as_ref()
                 .and_then(|order| order.ids.card.as_ref());
             let believed = !rules.as_it_happens || rules.policy.activation == Activation::Webhook;
-            let proved = source.is_read() || (believed && source.announces_card());
+            let proved = basis::is_read(source) || (believed && basis::announces_card(source));
             verdicts.hold(
                 Invariant::S18,
                 Some(tracked.id),
@@ -545,7 +547,7 @@ fn judge_failure(
     rules: &Rules,
     verdicts: &mut Verdicts,
 ) {
-    let read = source.is_some_and(Source::is_read);
+    let read = source.is_some_and(basis::is_read);
     let unread = (!read && rules.as_it_happens).then(|| tracked.standing.believes(seen.at, rules));
     let waiting =
         matches!(&tracked.order, Some(order) if !matches!(order.state, State::Requested { .. }));

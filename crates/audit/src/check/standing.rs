@@ -6,6 +6,7 @@ use issuance_domain::{
     Phase, Purpose, RefusalClass, State, Task, Timestamp, Who, outbox,
 };
 
+use super::basis;
 use super::invariant::Invariant;
 use super::order::{Seen, Tracked};
 use super::rules::Rules;
@@ -73,8 +74,8 @@ impl Standing {
                 cause: LookUpCause::Confirm { source },
             } => {
                 if let Some(report) = &mut self.report {
-                    report.contradicted |= source.announces_card();
-                    report.refuted |= source.is_read();
+                    report.contradicted |= basis::announces_card(source);
+                    report.refuted |= basis::is_read(source);
                 }
             }
             EventBody::OperatorActed { act } => {

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should panic"
 )]
 
+mod basis;
 mod log;
 mod mutated;
 mod outside;

@@ -129,7 +129,8 @@ fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<Eve
     let wanted = match &order.compensation {
         Some(over) => (!cancelled).then(|| over.by.clone()),
         None => (context.policy.late_success == LateSuccess::Cancel
-            && !planted::is(Bug::LateCardKept))
+            && !planted::is(Bug::LateCardKept)
+            || planted::is(Bug::LateCardCancelled))
         .then_some(By::Policy),
     };
     if !events.is_empty() {

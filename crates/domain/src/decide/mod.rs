@@ -158,7 +158,8 @@ fn expire_idv(order: &Order, link: u32, context: &Context<'_>) -> Vec<EventBody>
     {
         return Vec::new();
     }
-    let renewable = order.renewals < context.policy.idv_renewals && !order.is_compensating();
+    let is_wanted = !order.is_compensating() || planted::is(Bug::LinkUnwanted);
+    let renewable = order.renewals < context.policy.idv_renewals && is_wanted;
     if renewable {
         return vec![EventBody::IdvLinkExpired { link }];
     }

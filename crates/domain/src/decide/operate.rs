@@ -92,7 +92,8 @@ pub(super) fn operate(
                 if idv
                     .renewal
                     .as_ref()
-                    .is_none_or(|asked| !in_hand(&asked.phase)) =>
+                    .is_none_or(|asked| !in_hand(&asked.phase))
+                    || planted::is(Bug::LinkAskedTwice) =>
             {
                 Vec::new()
             }
