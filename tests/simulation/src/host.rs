@@ -10,12 +10,8 @@ use issuance_simulator::{IdvOutcome, product};
 use issuance_store::{AttentionFilter, Decision, HandleError, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-<<<<<<< HEAD
-use serde_json::json;
-use uuid::Uuid;
-=======
 use serde_json::{Value, json};
->>>>>>> 5bec7ea (What hosts ask for beyond the usual is held against the bytes that leave; the checker says by itself what may have arrived, what is read and whose wish a cancel or a link is; messages that cannot be read reach a person)
+use uuid::Uuid;
 
 use crate::asked;
 use crate::coverage::Point;
