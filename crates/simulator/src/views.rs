@@ -6,9 +6,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::catalogue;
+use crate::catalogue::{self, Mode};
 use crate::clock::{Millis, rfc3339, without_zone};
-use crate::state::{Card, CardOrder, Cardholder, State, Transaction};
+use crate::state::{
+    Card, CardOrder, CardStatus, Cardholder, CardholderStatus, IdvStatus, OrderStatus, OrderType,
+    State, Transaction,
+};
 
 #[derive(Serialize)]
 pub(crate) struct List<T> {
@@ -59,26 +62,117 @@ pub(crate) struct CreateAnswer {
 
 /// A card as a call of its own shows it, or as a row of a list: there the limit is text and so is the metadata.
 #[derive(Serialize)]
-pub(crate) struct CardView {
+pub(crate) struct CardView<'a> {
     card_id: Uuid,
     card_bin: &'static str,
     card_scheme: &'static str,
-    card_currency: String,
+    card_currency: &'a str,
     card_number: String,
     form_factor: &'static str,
-    mode_type: String,
+    mode_type: Option<Mode>,
     card_product_id: Uuid,
     card_limit: Box<RawValue>,
     available_balance: String,
-    cardholder: Value,
-    spending_controls: Value,
-    risk_controls: Option<Value>,
-    metadata: Value,
-    card_status: String,
+    cardholder: HolderOf<'a>,
+    spending_controls: [SpendingLimit; 1],
+    risk_controls: Option<&'a Value>,
+    metadata: Metadata<'a>,
+    card_status: CardStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
-    update_reason: Option<String>,
+    update_reason: Option<&'a str>,
     consumed_amount: String,
     create_time: String,
+}
+
+/// A card's person, as the card names them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum HolderOf<'a> {
+    Known {
+        cardholder_id: Uuid,
+        cardholder_status: CardholderStatus,
+        number_of_cards: usize,
+        email: &'a str,
+        first_name: &'a str,
+        last_name: &'a str,
+    },
+    Unknown {},
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Metadata<'a> {
+    Object(&'a Map<String, Value>),
+    Text(String),
+    None,
+}
+
+#[derive(Serialize)]
+struct SpendingLimit {
+    amount: String,
+    interval: &'static str,
+}
+
+/// A card order as it is read back.
+#[derive(Serialize)]
+pub(crate) struct OrderView<'a> {
+    card_id: Uuid,
+    card_order_id: Uuid,
+    order_type: OrderType,
+    amount: String,
+    card_currency: &'a str,
+    create_time: String,
+    update_time: String,
+    complete_time: String,
+    order_status: OrderStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_code: Option<&'a str>,
+}
+
+/// A cardholder as it is read back.
+#[derive(Serialize)]
+pub(crate) struct CardholderView<'a> {
+    cardholder_id: Uuid,
+    email: &'a str,
+    number_of_cards: usize,
+    first_name: &'a str,
+    last_name: &'a str,
+    create_time: String,
+    cardholder_status: CardholderStatus,
+    country_code: &'a str,
+    phone_number: &'a str,
+    date_of_birth: &'a str,
+    gender: &'a str,
+    nationality: &'a str,
+    idv_status: IdvWord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    residential_address: Option<&'a Value>,
+    #[serde(flatten)]
+    link: Option<LinkView>,
+}
+
+/// What making or updating a cardholder answers.
+#[derive(Serialize)]
+pub(crate) struct CardholderAnswer {
+    cardholder_id: Uuid,
+    cardholder_status: CardholderStatus,
+    #[serde(flatten)]
+    link: Option<LinkView>,
+}
+
+/// Empty where nobody was ever asked to prove who they are.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum IdvWord {
+    Asked(IdvStatus),
+    Never(&'static str),
+}
+
+/// What a person is to open, while they owe something.
+#[derive(Serialize)]
+struct LinkView {
+    idv_verification_url: String,
+    idv_url_expires_at: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,20 +181,17 @@ pub(crate) enum Place {
     ListRow,
 }
 
-pub(crate) fn card(state: &State, card: &Card, place: Place) -> CardView {
+pub(crate) fn card<'a>(state: &'a State, card: &'a Card, place: Place) -> CardView<'a> {
     let product = catalogue::product(card.product_id);
     let limit = card.limit.normalize().to_string();
-    let metadata = card.metadata.clone();
     CardView {
         card_id: card.id,
         card_bin: product.map_or("", |product| product.bin),
         card_scheme: product.map_or("", |product| product.scheme),
-        card_currency: card.currency.clone(),
+        card_currency: &card.currency,
         card_number: masked(card),
         form_factor: "VIRTUAL",
-        mode_type: product
-            .map(|product| word(&product.mode))
-            .unwrap_or_default(),
+        mode_type: product.map(|product| product.mode),
         card_product_id: card.product_id,
         card_limit: match place {
             Place::Detail => raw(limit),
@@ -109,83 +200,80 @@ pub(crate) fn card(state: &State, card: &Card, place: Place) -> CardView {
         available_balance: cents(card.limit - card.consumed),
         cardholder: state
             .cardholder(card.cardholder_id)
-            .map_or(json!({}), |holder| {
-                json!({
-                    "cardholder_id": holder.id,
-                    "cardholder_status": holder.status,
-                    "number_of_cards": state.number_of_cards(holder.id),
-                    "email": holder.text("email"),
-                    "first_name": holder.text("first_name"),
-                    "last_name": holder.text("last_name"),
-                })
+            .map_or(HolderOf::Unknown {}, |holder| HolderOf::Known {
+                cardholder_id: holder.id,
+                cardholder_status: holder.status,
+                number_of_cards: state.number_of_cards(holder.id),
+                email: holder.text("email"),
+                first_name: holder.text("first_name"),
+                last_name: holder.text("last_name"),
             }),
         spending_controls: spending(card),
-        risk_controls: card.risk_controls.clone(),
-        metadata: match place {
-            Place::Detail => metadata.map_or(Value::Null, Value::Object),
-            Place::ListRow => Value::Object(metadata.unwrap_or_default())
-                .to_string()
-                .into(),
+        risk_controls: card.risk_controls.as_ref(),
+        metadata: match (place, &card.metadata) {
+            (Place::Detail, Some(metadata)) => Metadata::Object(metadata),
+            (Place::Detail, None) => Metadata::None,
+            (Place::ListRow, Some(metadata)) => {
+                Metadata::Text(serde_json::to_string(metadata).unwrap_or_default())
+            }
+            (Place::ListRow, None) => Metadata::Text("{}".into()),
         },
-        card_status: word(&card.status),
-        update_reason: card.update_reason.clone(),
+        card_status: card.status,
+        update_reason: card.update_reason.as_deref(),
         consumed_amount: cents(card.consumed),
         create_time: rfc3339(card.created_at),
     }
 }
 
-pub(crate) fn order(order: &CardOrder, card: Option<&Card>) -> Value {
-    let mut view = json!({
-        "card_id": order.card_id,
-        "card_order_id": order.id,
-        "order_type": order.kind,
-        "amount": card.map(|card| cents(card.limit)).unwrap_or_default(),
-        "card_currency": card.map(|card| card.currency.as_str()).unwrap_or_default(),
-        "create_time": rfc3339(order.created_at),
-        "update_time": rfc3339(order.updated_at),
-        "complete_time": order.completed_at.map(rfc3339).unwrap_or_default(),
-        "order_status": order.status,
-    });
-    if let Some(code) = &order.failure_code {
-        view["failure_code"] = code.as_str().into();
+pub(crate) fn order<'a>(order: &'a CardOrder, card: &'a Card) -> OrderView<'a> {
+    OrderView {
+        card_id: order.card_id,
+        card_order_id: order.id,
+        order_type: order.kind,
+        amount: cents(card.limit),
+        card_currency: &card.currency,
+        create_time: rfc3339(order.created_at),
+        update_time: rfc3339(order.updated_at),
+        complete_time: order.completed_at.map(rfc3339).unwrap_or_default(),
+        order_status: order.status,
+        failure_code: order.failure_code.as_deref(),
     }
-    view
 }
 
-pub(crate) fn cardholder(state: &State, holder: &Cardholder) -> Value {
-    let mut view = json!({
-        "cardholder_id": holder.id,
-        "email": holder.text("email"),
-        "number_of_cards": state.number_of_cards(holder.id),
-        "first_name": holder.text("first_name"),
-        "last_name": holder.text("last_name"),
-        "create_time": without_zone(holder.created_at),
-        "cardholder_status": holder.status,
-        "country_code": holder.text("country_code"),
-        "phone_number": holder.text("phone_number"),
-        "date_of_birth": holder.text("date_of_birth"),
-        "gender": holder.text("gender"),
-        "nationality": holder.text("nationality"),
-        "idv_status": holder.idv.map_or_else(|| "".into(), |status| json!(status)),
-    });
-    if let Some(address) = holder.person.get("residential_address") {
-        view["residential_address"] = address.clone();
+pub(crate) fn cardholder<'a>(state: &State, holder: &'a Cardholder) -> CardholderView<'a> {
+    CardholderView {
+        cardholder_id: holder.id,
+        email: holder.text("email"),
+        number_of_cards: state.number_of_cards(holder.id),
+        first_name: holder.text("first_name"),
+        last_name: holder.text("last_name"),
+        create_time: without_zone(holder.created_at),
+        cardholder_status: holder.status,
+        country_code: holder.text("country_code"),
+        phone_number: holder.text("phone_number"),
+        date_of_birth: holder.text("date_of_birth"),
+        gender: holder.text("gender"),
+        nationality: holder.text("nationality"),
+        idv_status: holder.idv.map_or(IdvWord::Never(""), IdvWord::Asked),
+        residential_address: holder.person.get("residential_address"),
+        link: link(state, holder),
     }
-    add_link(&mut view, state, holder);
-    view
+}
+
+fn link(state: &State, holder: &Cardholder) -> Option<LinkView> {
+    let link = holder.open_link()?;
+    Some(LinkView {
+        idv_verification_url: state.idv_url(link),
+        idv_url_expires_at: rfc3339(link.expires_at),
+    })
 }
 
 /// The short answer of creating or updating a cardholder: a link only while the person owes something.
-pub(crate) fn cardholder_answer(state: &State, holder: &Cardholder) -> Value {
-    let mut view = json!({"cardholder_id": holder.id, "cardholder_status": holder.status});
-    add_link(&mut view, state, holder);
-    view
-}
-
-fn add_link(view: &mut Value, state: &State, holder: &Cardholder) {
-    if let Some(link) = holder.open_link() {
-        view["idv_verification_url"] = state.idv_url(link).into();
-        view["idv_url_expires_at"] = rfc3339(link.expires_at).into();
+pub(crate) fn cardholder_answer(state: &State, holder: &Cardholder) -> CardholderAnswer {
+    CardholderAnswer {
+        cardholder_id: holder.id,
+        cardholder_status: holder.status,
+        link: link(state, holder),
     }
 }
 
@@ -263,9 +351,12 @@ pub(crate) fn word<T: Serialize>(status: &T) -> String {
         .unwrap_or_default()
 }
 
-fn spending(card: &Card) -> Value {
+fn spending(card: &Card) -> [SpendingLimit; 1] {
     let amount = card.spending_limit.unwrap_or_else(|| Decimal::from(20_000));
-    json!([{"amount": amount.normalize().to_string(), "interval": "PER_TRANSACTION"}])
+    [SpendingLimit {
+        amount: amount.normalize().to_string(),
+        interval: "PER_TRANSACTION",
+    }]
 }
 
 pub(crate) fn cents(amount: Decimal) -> String {

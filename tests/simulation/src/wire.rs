@@ -226,10 +226,11 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
             .leaves(life, up_since, key, now, &env.options.policy);
         env.history.is_away(life, key, true);
         is_first = env.keys.insert(key.to_owned());
-        let body = request
-            .body
-            .iter()
-            .fold(0, |hash, byte| crate::rng::mix(hash ^ u64::from(*byte)));
+        let body = request.body.chunks(8).fold(0, |hash, chunk| {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            crate::rng::mix(hash ^ u64::from_le_bytes(bytes))
+        });
         let broken = env.history.watch.sends(key, body, now);
         env.history.take(broken);
     }

@@ -9,7 +9,7 @@ use crate::errors::{self, Refusal};
 use crate::requests::{ListQuery, Page};
 use crate::state::{Caller, Cardholder, State};
 use crate::variants::{self, Shaped, shaped};
-use crate::views::{self, List};
+use crate::views::{self, CardholderAnswer, CardholderView, List};
 
 pub(crate) fn create(
     state: &mut State,
@@ -55,7 +55,7 @@ pub(crate) fn update(
     Ok(Reply::of(&short(state, &holder)).about(None, Some(id)))
 }
 
-fn view(state: &State, holder: &Cardholder) -> Shaped<Value> {
+fn view<'a>(state: &State, holder: &'a Cardholder) -> Shaped<CardholderView<'a>> {
     shaped(
         state.choice(holder.id),
         views::cardholder(state, holder),
@@ -63,7 +63,7 @@ fn view(state: &State, holder: &Cardholder) -> Shaped<Value> {
     )
 }
 
-fn short(state: &State, holder: &Cardholder) -> Shaped<Value> {
+fn short(state: &State, holder: &Cardholder) -> Shaped<CardholderAnswer> {
     shaped(
         state.choice(holder.id),
         views::cardholder_answer(state, holder),

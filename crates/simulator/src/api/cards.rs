@@ -94,7 +94,7 @@ pub(crate) fn get(state: &State, caller: &Caller, id: Uuid, now: Millis) -> Resu
     Ok(Reply::of(&card_view(state, card, Place::Detail)).about(Some(id), Some(card.cardholder_id)))
 }
 
-fn card_view(state: &State, card: &Card, place: Place) -> Shaped<CardView> {
+fn card_view<'a>(state: &'a State, card: &'a Card, place: Place) -> Shaped<CardView<'a>> {
     shaped(
         state.choice(card.id),
         views::card(state, card, place),
@@ -126,7 +126,7 @@ pub(crate) fn order(state: &State, caller: &Caller, id: Uuid) -> Result<Reply, R
         .ok_or_else(errors::order_not_found)?;
     let view = shaped(
         state.choice(id),
-        views::order(order, Some(card)),
+        views::order(order, card),
         variants::card_order,
     );
     Ok(Reply::of(&view).about(Some(card.id), None))

@@ -118,15 +118,17 @@ pub(crate) fn router() -> Router<Arc<World>> {
 
 /// The call a method and path name, with the id in the path.
 pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Option<(Endpoint, Option<&'a str>)> {
-    ROUTES.iter().find_map(|(known, pattern, endpoint)| {
-        let id = match pattern.split_once("{id}") {
+    let mut routes = ROUTES.iter().filter(|(known, ..)| known == method);
+    routes.find_map(|(_, pattern, endpoint)| {
+        let id = match pattern.split_once('{') {
             None => (*pattern == path).then_some(None)?,
             Some((before, after)) => {
-                let id = path.strip_prefix(before)?.strip_suffix(after)?;
+                let id = path.strip_prefix(before)?;
+                let id = id.strip_suffix(after.strip_prefix("id}")?)?;
                 (!id.is_empty() && !id.contains('/')).then_some(Some(id))?
             }
         };
-        (known == method).then_some((*endpoint, id))
+        Some((*endpoint, id))
     })
 }
 

@@ -68,7 +68,7 @@ impl Outgoing {
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         let (body, html) = match &refusal.body {
             Value::String(page) => (page.clone(), true),
-            json => (json.to_string(), false),
+            json => (serde_json::to_string(json).unwrap_or_default(), false),
         };
         Self {
             status: refusal.status,

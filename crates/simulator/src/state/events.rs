@@ -221,7 +221,8 @@ impl State {
         {
             merge(&mut body, &patch);
         }
-        let body = body.to_string();
+        // Its `Display` would write word by word.
+        let body = serde_json::to_string(&body).unwrap_or_default();
         let state = if dropped || !self.has_receiver {
             DeliveryState::Dropped
         } else {

@@ -32,7 +32,9 @@ use uuid::Uuid;
 pub(crate) use self::cardholders::Verification;
 pub(crate) use self::cards::Created;
 pub(crate) use self::deliveries::Dispatch;
-pub(crate) use self::entities::{Account, Card, CardOrder, Cardholder, Token, Transaction};
+pub(crate) use self::entities::{
+    Account, Card, CardOrder, Cardholder, IdvStatus, Token, Transaction,
+};
 pub use self::entities::{CardStatus, CardholderStatus, OrderStatus, OrderType};
 pub(crate) use self::funds::Way;
 pub(crate) use self::idempotency::{Identity, Lookup, StoredAnswer};

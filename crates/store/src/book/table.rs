@@ -1,7 +1,8 @@
 //! One table: new rows in memory over rows on the ground, read as one.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::btree_map::{BTreeMap, Range};
+use std::collections::{HashSet, VecDeque};
 use std::iter::Fuse;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -162,18 +163,11 @@ impl<V: Row> Table<V> {
     }
 }
 
-type Walk<'a, V> = Box<dyn Iterator<Item = (&'a Vec<u8>, &'a Option<V>)> + 'a>;
+/// A layer's rows of a span; nothing of an empty one.
+type Walk<'a, V> = Option<Range<'a, Vec<u8>, Option<V>>>;
 
 fn walk<'a, V>(layer: &'a Layer<V>, span: &Span) -> Walk<'a, V> {
-    if is_empty(span) {
-        return Box::new(std::iter::empty());
-    }
-    let range = layer.range::<Vec<u8>, _>((span.from.as_ref(), span.to.as_ref()));
-    if span.descending {
-        Box::new(range.rev())
-    } else {
-        Box::new(range)
-    }
+    (!is_empty(span)).then(|| layer.range::<Vec<u8>, _>((span.from.as_ref(), span.to.as_ref())))
 }
 
 /// A range whose end is not after its start makes a map panic.
@@ -205,7 +199,7 @@ struct Merge<'a, V> {
     descending: bool,
 }
 
-impl<V: Row> Merge<'_, V> {
+impl<'a, V: Row> Merge<'a, V> {
     fn next(&mut self) -> Result<Option<Merged<V>>, StoreError> {
         loop {
             self.fill()?;
@@ -230,9 +224,14 @@ impl<V: Row> Merge<'_, V> {
     }
 
     fn fill(&mut self) -> Result<(), StoreError> {
+        let descending = self.descending;
+        let step = |walk: &mut Walk<'a, V>| match descending {
+            true => walk.as_mut()?.next_back(),
+            false => walk.as_mut()?.next(),
+        };
         let [fresh, frozen] = &mut self.heads;
-        *fresh = fresh.take().or_else(|| self.fresh.next());
-        *frozen = frozen.take().or_else(|| self.frozen.next());
+        *fresh = fresh.take().or_else(|| step(&mut self.fresh));
+        *frozen = frozen.take().or_else(|| step(&mut self.frozen));
         if self.ground_head.is_none() {
             self.ground_head = self.ground.next().transpose()?;
         }

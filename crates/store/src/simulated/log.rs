@@ -57,12 +57,21 @@ impl Entry {
         }
     }
 
-    /// Under which name and fields something is sealed with it.
-    pub(super) fn sealed(&self) -> (String, &[Sealing]) {
+    /// Under which name something is sealed with it.
+    pub(super) fn owner(&self) -> String {
         match self {
-            Self::Events { order, sealed, .. } => (order.to_string(), sealed),
-            Self::Received { message, sealed } => (message.id.to_string(), sealed.as_slice()),
-            Self::Settled { id, .. } => (id.to_string(), &[]),
+            Self::Events { order, .. } => order.to_string(),
+            Self::Received { message, .. } => message.id.to_string(),
+            Self::Settled { id, .. } => id.to_string(),
+        }
+    }
+
+    /// What is sealed with it.
+    pub(super) fn sealed(&self) -> &[Sealing] {
+        match self {
+            Self::Events { sealed, .. } => sealed,
+            Self::Received { sealed, .. } => sealed.as_slice(),
+            Self::Settled { .. } => &[],
         }
     }
 
@@ -73,12 +82,12 @@ impl Entry {
             Self::Settled { standing, .. } => matches!(standing, Standing::Settled { .. }),
             Self::Received { .. } => false,
         };
-        ends.then(|| self.sealed().0)
+        ends.then(|| self.owner())
     }
 
     /// Forgets what was sealed with it, if under this name. How much that was.
     pub(super) fn unseal(&mut self, of: &str) -> u64 {
-        if self.sealed().0 != of {
+        if self.sealed().is_empty() || self.owner() != of {
             return 0;
         }
         match self {

@@ -180,13 +180,12 @@ impl State {
         if let Some(projection) = projection {
             synced.tasks |= self.tasks.replace(projection.order.id, &projection.tasks);
         }
-        let (owner, sealings) = logged.entry.sealed();
-        if logged.entry.erases().is_some() {
+        if let Some(owner) = logged.entry.erases() {
             self.sealed.retain(|(of, _), _| *of != owner);
         }
-        for sealing in sealings {
+        for sealing in logged.entry.sealed() {
             self.sealed.insert(
-                (owner.clone(), sealing.field.name()),
+                (logged.entry.owner(), sealing.field.name()),
                 sealing.plaintext.clone(),
             );
         }
