@@ -165,6 +165,8 @@ bugs! {
     UnreadableUnseen = "B86";
     /// A host is told of a version that is no news.
     NoticeMisnumbered = "B87";
+    /// Somebody else with the same e-mail is taken for the person we sent.
+    SomebodyElse = "B88";
 }
 
 #[cfg(feature = "planted")]

@@ -19,6 +19,9 @@ const OF_THE_PERSON: [&str; 5] = [
     "phone_number",
 ];
 
+/// So many orders are a sub-account's.
+const ACCOUNT: f64 = 0.1;
+
 /// Adds what a host may ask for to what it asks for anyway.
 pub(crate) fn dress(request: &mut Value, rng: &mut Rng) {
     let is = |request: &Value, product: &str| request["product_id"] == *product;
@@ -27,7 +30,7 @@ pub(crate) fn dress(request: &mut Value, rng: &mut Rng) {
         product::ENHANCED.to_string(),
     );
     let is_shared = is(request, &simplified) || is(request, &enhanced);
-    if rng.chance(0.1) {
+    if rng.chance(ACCOUNT) {
         request["account"] = json!(SUB_ACCOUNT);
     }
     if is_shared && rng.chance(0.25) {
@@ -79,16 +82,36 @@ pub(crate) fn chance(base: u64, number: usize) -> Rng {
 
 /// What hosts asked for, by their own names and by what tells two of one name apart.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(BTreeMap<String, Vec<Value>>);
+pub(crate) struct Requests {
+    asked: BTreeMap<String, Vec<Value>>,
+    /// Who the provider's people are, by the calls that made them.
+    people: BTreeMap<String, Vec<Value>>,
+}
 
 impl Requests {
     /// A host will ask for this.
     pub(crate) fn note(&mut self, request: &Value) {
         let reference = request["reference"].as_str().unwrap_or_default();
-        self.0
+        self.asked
             .entry(reference.to_owned())
             .or_default()
             .push(request.clone());
+    }
+
+    /// The provider took a create call with this body, whether or not its answer arrives.
+    pub(crate) fn made(&mut self, body: &[u8], answer: &str) {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+        let fields = body.get("cardholder_required_fields");
+        if let (None, Some(fields), Some(id)) = (
+            body.get("cardholder_id"),
+            fields,
+            answer["cardholder_id"].as_str(),
+        ) {
+            self.people
+                .entry(id.to_owned())
+                .or_insert_with(|| who(fields));
+        }
     }
 
     /// The order's create call leaves with this body, on behalf of this account.
@@ -110,20 +133,30 @@ impl Requests {
             metadata[METADATA_ORDER_KEY] = json!(mark);
             body.get("metadata") == Some(&metadata)
         };
-        let asked = self.0.get(order.terms.reference.as_str())?;
+        let asked = self.asked.get(order.terms.reference.as_str())?;
         let Some(request) = asked.iter().find(same) else {
             return told("X5", "metadata");
         };
         if request.get("account").and_then(Value::as_str) != account {
             return told("S16", "account");
         }
-        let wanted = wanted(request, body.contains_key("cardholder_id"));
+        let named = body.get("cardholder_id").and_then(Value::as_str);
+        let known = named.and_then(|id| self.people.get(id));
+        if known.is_some_and(|known| *known != who(&request["cardholder"]["fields"])) {
+            return told("X5", "person");
+        }
+        let wanted = wanted(request, named.is_some());
         let names = wanted.keys().chain(body.keys());
         let differs = names
             .filter(|name| !["metadata", "cardholder_id"].contains(&name.as_str()))
             .find(|name| !is_same(wanted.get(*name), body.get(*name)));
         told("X5", differs?)
     }
+}
+
+/// What tells a person from others.
+fn who(fields: &Value) -> Vec<Value> {
+    OF_THE_PERSON.map(|name| fields[name].clone()).to_vec()
 }
 
 /// The body of contract §2.2.

@@ -36,7 +36,7 @@ const UNNOTICED: i64 = 600_000;
 /// What is due is taken up within this.
 const OVERDUE: i64 = 120_000;
 /// What belongs in the vault and nowhere else: names, mail and link of the persons here.
-const PERSONAL: [&str; 4] = ["Mina", "Okafor", "@mail.example", "idv.example"];
+const PERSONAL: [&str; 5] = ["Mina", "Okafor", "Abara", "@mail.example", "idv.example"];
 
 /// One key as the log has it.
 #[derive(Debug)]
@@ -401,6 +401,32 @@ impl History {
             let at = Timestamp::from_millis(now);
             self.checker.outside(&Outside::Started { head, at });
             self.look();
+        }
+    }
+
+    /// A keyed call leaves on behalf of this account: its order's.
+    pub(crate) fn on_behalf(&mut self, key: &str, account: Option<&str>) {
+        let Some(id) = self.keys.get(key).map(|known| known.order) else {
+            return;
+        };
+        let is_its_own = self.order(id).is_none_or(|order| {
+            let its_own = order.terms.account.as_ref();
+            its_own.map(issuance_domain::Account::as_str) == account
+        });
+        if !is_its_own {
+            let what = format!("its call leaves on behalf of {account:?}");
+            self.violate("S16", Some(id), what);
+        }
+    }
+
+    /// A cancel leaves for this card: its mark is of the order that sends it.
+    pub(crate) fn cancels(&mut self, key: &str, card: &CardEntry) {
+        let mark = card.metadata.get(METADATA_ORDER_KEY);
+        let mark = mark.and_then(serde_json::Value::as_str);
+        let of = self.keys.get(key).map(|known| known.order);
+        if of.is_some_and(|order| mark.is_some_and(|mark| mark != order.to_string())) {
+            let what = format!("it cancels card {} of another order", card.card_id);
+            self.violate("X5", of, what);
         }
     }
 

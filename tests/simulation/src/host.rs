@@ -102,6 +102,10 @@ pub(crate) fn wish(
         "country_code": "SG",
         "phone_number": format!("8{person:07}"),
     });
+    // Somebody else who gives the same e-mail and number.
+    if kinds.is_empty() && same_person_as.is_some() && own.chance(0.4) {
+        fields["last_name"] = json!("Abara");
+    }
     let mut request = json!({
         "reference": format!("ref-{number}"),
         "product_id": product::SIMPLIFIED,

@@ -218,9 +218,12 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
         .headers
         .get("x-idempotency-key")
         .and_then(|key| key.to_str().ok());
+    let account = request.headers.get("x-on-behalf-of");
+    let account = account.and_then(|account| account.to_str().ok());
     let mut is_first = false;
     if let Some(key) = key {
         env.follow();
+        env.history.on_behalf(key, account);
         let up_since = env.nodes[life.node].up_since;
         env.history
             .leaves(life, up_since, key, now, &env.options.policy);
@@ -235,9 +238,15 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
         env.history.take(broken);
     }
     let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
+    let cancelled = uri
+        .strip_suffix("/status")
+        .and_then(|of| of.rsplit('/').next());
+    if let (Some(key), Some(card)) = (key, cancelled)
+        && let Some(card) = card_of(&env.provider, card)
+    {
+        env.history.cancels(key, &card);
+    }
     if is_create {
-        let account = request.headers.get("x-on-behalf-of");
-        let account = account.and_then(|account| account.to_str().ok());
         let find = |id| env.history.order(id);
         let broken = env.wanted.judge(&request.body, account, find);
         env.history.take(broken);
@@ -460,6 +469,9 @@ pub(crate) fn answered(env: &mut Env, flight: &Flight, answer: LocalAnswer) {
     } = env;
     history.follow_provider(provider, coverage);
     env.watch_provider();
+    if flight.fault.is_none() && flight.method == Method::POST && answer.status == 200 {
+        env.wanted.made(&flight.body, &answer.body);
+    }
     // Deliveries that overtake the answer are on their way now.
     let early = if answer.early.is_empty() { 0 } else { 2_000 };
     let late = i64::try_from(answer.late_millis).unwrap_or(0);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{Likeness, OrderId};
 use issuance_uqpay::{Cardholder, CardholderId, Private};
 use serde_json::{Map, Value};
@@ -125,7 +126,10 @@ impl Traits {
             return None;
         }
         let first_name = same(&self.first_name, &sent.first_name);
-        let last_name = same(&self.last_name, &sent.last_name);
+        let mut last_name = same(&self.last_name, &sent.last_name);
+        if planted::is(Bug::SomebodyElse) {
+            last_name = Some(true);
+        }
         let all = [email, country, phone, first_name, last_name];
         Some(if all.contains(&Some(false)) {
             Likeness::Stranger
