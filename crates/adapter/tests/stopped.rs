@@ -16,7 +16,7 @@ use issuance_domain::{
     CardRequest, Command, Context, Generation, Order, OrderId, Placement, Policy, Purpose,
     SilenceCause, Timestamp, decide, evolve,
 };
-use issuance_executor::{Budget, Clock, Moment, Outcome, Provider as _, Window};
+use issuance_executor::{Budget, Clock, Moment, Outcome, Provider as _, WallWatch, Window};
 use issuance_simulator::{Config, Endpoint, Running, Simulator, product};
 use issuance_store::Salt;
 use issuance_uqpay::{BaseUrl, Client, Config as ClientConfig};
@@ -81,8 +81,9 @@ impl Stage {
             idv_link_life: Duration::from_secs(86_400),
             search_pages: 5,
         };
-        let provider =
-            UqpayProvider::new(client, clock.clone(), Arc::new(Budget::new(1_000)), options);
+        let budget = Arc::new(Budget::new(1_000));
+        let watch = Arc::new(WallWatch::start(&*clock));
+        let provider = UqpayProvider::new(client, clock.clone(), budget, watch, options);
         provider.warm_up().await.unwrap();
         let request: CardRequest = serde_json::from_value(serde_json::json!({
             "reference": "ref-1", "product_id": product::SIMPLIFIED, "currency": "USD",

@@ -75,6 +75,15 @@ impl WallWatch {
         };
     }
 
+    /// An answer of the provider's, heard just now, was made at `theirs`. That can say that our clock is right; that it is
+    /// wrong is not for one answer to say, which may have been long on its way.
+    pub fn hears(&self, clock: &dyn Clock, theirs: Timestamp) {
+        let now = clock.now();
+        if now.since(theirs).max(theirs.since(now)) <= TRUSTED && self.doubt(clock).is_some() {
+            self.agrees(clock);
+        }
+    }
+
     /// The provider's own time says that it is wrong by so much.
     pub fn differs(&self, by: Duration) {
         self.lock().differs = Some(by);

@@ -191,6 +191,7 @@ impl Builder {
             idv_link_life: policy.idv_link_life,
             search_pages: limits.search_pages,
         };
+        let watch = Arc::new(WallWatch::start(&*clock));
         let (provider, uqpay): (Arc<dyn Provider>, _) =
             match self.provider.ok_or(BuildError::NoProvider)? {
                 Source::Uqpay(client) => {
@@ -198,6 +199,7 @@ impl Builder {
                         client,
                         clock.clone(),
                         budget.clone(),
+                        watch.clone(),
                         options,
                     ));
                     (uqpay.clone(), Some(uqpay))
@@ -219,7 +221,6 @@ impl Builder {
             pools: pools.clone(),
             retry: limits.retry.clone(),
         };
-        let watch = Arc::new(WallWatch::start(&*clock));
         let readings = Readings {
             handler: handler.clone(),
             provider: provider.clone(),

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use jiff::tz::{Offset, TimeZone};
 
 /// Milliseconds since the Unix epoch, by the simulator's clock.
@@ -43,6 +44,13 @@ pub(crate) fn system_now() -> Millis {
         .ok()
         .and_then(|d| i64::try_from(d.as_millis()).ok())
         .unwrap_or_default()
+}
+
+/// The `Date` of an answer (RFC 9110 §5.6.7).
+pub(crate) fn http_date(at: Millis) -> String {
+    let at = Timestamp::from_millisecond(at).unwrap_or_default();
+    let printed = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
+    printed.unwrap_or_default()
 }
 
 /// RFC 3339 to the second at `+08:00`, as the provider writes it.

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use uuid::Uuid;
 
 use crate::api::{self, Admitted, Incoming, Outcome, Step};
+use crate::clock::http_date;
 use crate::config::{Config, TimestampUnit};
 use crate::errors;
 use crate::faults::{Fault, FaultRule, IdvOutcome};
@@ -69,6 +70,8 @@ pub struct LocalAnswer {
     pub status: u16,
     /// The whole body, also of a truncated answer.
     pub body: String,
+    /// `Date`.
+    pub date: String,
     /// `Retry-After`.
     pub retry_after: Option<String>,
     /// Whether all of it arrives.
@@ -120,7 +123,7 @@ impl Local {
         let uri: Uri = request.uri.parse().unwrap_or_default();
         let Some((endpoint, id)) = api::find(request.method, uri.path()) else {
             let refused = Outcome::refused(&errors::not_found(uri.path()));
-            return Served::Answered(answer(refused));
+            return Served::Answered(answer(refused, now));
         };
         let incoming = Incoming::of(
             endpoint,
@@ -134,7 +137,7 @@ impl Local {
         let step = api::begin(&mut self.state, &incoming, fault, now);
         self.forget_changes();
         match step {
-            Step::Done(outcome) => Served::Answered(answer(outcome)),
+            Step::Done(outcome) => Served::Answered(answer(outcome, now)),
             Step::Wait(millis, admitted) => Served::Waiting(Waiting {
                 millis,
                 incoming: Box::new(incoming),
@@ -148,7 +151,7 @@ impl Local {
         self.pass(now);
         let outcome = api::perform_late(&mut self.state, &waiting.incoming, waiting.admitted, now);
         self.forget_changes();
-        answer(outcome)
+        answer(outcome, now)
     }
 
     /// Lets everything happen that is due by then.
@@ -260,10 +263,11 @@ impl Local {
     }
 }
 
-fn answer(outcome: Outcome) -> LocalAnswer {
+fn answer(outcome: Outcome, now: i64) -> LocalAnswer {
     LocalAnswer {
         status: outcome.outgoing.status,
         body: outcome.outgoing.body,
+        date: http_date(now),
         retry_after: outcome.outgoing.retry_after,
         answer: outcome.outgoing.answer,
         late_millis: outcome.late_ms,

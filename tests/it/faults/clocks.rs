@@ -70,32 +70,55 @@ async fn f_071_a_clock_that_was_set_expires_no_link() {
     }
 }
 
-/// Nobody knew while it was wrong; what is held back then is seen, and let go when the provider's own time agrees.
-#[tokio::test]
-async fn f_071_a_process_that_began_by_a_wrong_clock_holds_links_until_a_message_shows_that_it_is_right()
- {
+/// An order with a link, by a process that began with its clock two days behind.
+async fn behind() -> (Arc<Hands>, World, OrderId) {
     let clock = Arc::new(Hands::default());
     clock.set_by(-2 * 24 * 3600);
     let world = world_by(&clock).await;
     let id = place(&world, with_idv(1)).await;
     world.until_state(id, "idv_pending").await;
     assert_eq!(world.engine.health().await.clock_doubt, None);
+    (clock, world, id)
+}
+
+/// Nobody knew while it was wrong; set right it is in doubt, until the provider's own time agrees: an answer's date.
+#[tokio::test]
+async fn f_071_a_process_that_began_by_a_wrong_clock_believes_the_right_one_by_the_next_answer() {
+    let (clock, world, id) = behind().await;
     clock.set_by(0);
-    let reads = calls(&world.simulator, Endpoint::GetCardholder);
-    eventually("looked up as by an expiry", async || {
-        calls(&world.simulator, Endpoint::GetCardholder) >= reads + 3
+    eventually("expired by the right time", async || {
+        count(&names(&world.engine, id).await, "idv_link_expired") == 1
     })
     .await;
+    assert_eq!(world.engine.health().await.clock_doubt, None);
+}
+
+/// Or a message's, while nobody answers.
+#[tokio::test]
+async fn f_071_a_process_that_began_by_a_wrong_clock_holds_links_until_a_message_shows_that_it_is_right()
+ {
+    let (clock, world, id) = behind().await;
+    for endpoint in [Endpoint::GetCard, Endpoint::GetCardholder] {
+        fault_everywhere(&world.simulator, endpoint, None, Fault::LostBeforeEffect);
+    }
+    let asked = calls(&world.simulator, Endpoint::GetCard);
+    eventually("nobody answers", async || {
+        calls(&world.simulator, Endpoint::GetCard) >= asked + 3
+    })
+    .await;
+    clock.set_by(0);
     let doubt = world.engine.health().await.clock_doubt.unwrap();
     assert!(doubt.as_secs().abs_diff(2 * 24 * 3600) < 60, "{doubt:?}");
-    let expired = async || count(&names(&world.engine, id).await, "idv_link_expired");
-    assert_eq!(expired().await, 0);
     let stranger = "6f7e0d1c-2b3a-4958-8776-655443322110";
     let data = json!({ "card_id": stranger, "card_status": "ACTIVE" });
     let body = event("card.update.succeeded", stranger, &data);
     deliver(&world.engine, &body).await.unwrap();
     assert_eq!(world.engine.health().await.clock_doubt, None);
-    eventually("expired by the right time", async || expired().await == 1).await;
+    world.simulator.clear_faults();
+    eventually("expired by the right time", async || {
+        count(&names(&world.engine, id).await, "idv_link_expired") == 1
+    })
+    .await;
 }
 
 #[tokio::test]

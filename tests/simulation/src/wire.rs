@@ -9,7 +9,7 @@ use issuance_domain::METADATA_ORDER_KEY;
 use issuance_simulator::{
     Answer, CardEntry, ErrorAnswer, Fault, LocalAnswer, LocalRequest, Moment, Served,
 };
-use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -496,6 +496,9 @@ pub(crate) fn answered(env: &mut Env, flight: &Flight, answer: LocalAnswer) {
 
 fn outcome(answer: LocalAnswer) -> Outcome {
     let mut headers = HeaderMap::new();
+    if let Ok(date) = HeaderValue::from_str(&answer.date) {
+        headers.insert(DATE, date);
+    }
     if let Some(wait) = answer
         .retry_after
         .and_then(|wait| HeaderValue::from_str(&wait).ok())

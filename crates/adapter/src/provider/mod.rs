@@ -10,7 +10,7 @@ use issuance_domain::{
 };
 use issuance_executor::{
     Budget, Clock, Outcome, PrepareError, Prepared, ProductError, Provider, Silence, Urgency,
-    Window,
+    WallWatch, Window,
 };
 use issuance_store::{Field, Salt, SealedRequest, Sealing};
 use issuance_uqpay as uqpay;
@@ -43,6 +43,7 @@ pub struct UqpayProvider {
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
+    watch: Arc<WallWatch>,
     products: Mutex<Products>,
     lists: Lists,
     searches: Searches,
@@ -61,6 +62,7 @@ macro_rules! authorized {
             };
             let $auth = Auth::new(&live.token).on_behalf_of($account);
             let answer = $call.await;
+            $self.notes_time(&answer);
             if replayed || !$self.token_refused(&answer, live.generation).await {
                 break Ok(answer);
             }
@@ -82,12 +84,13 @@ mod reads;
 mod submissions;
 
 impl UqpayProvider {
-    /// A provider on a client.
+    /// A provider on a client, which tells `watch` what the times of its answers say of our clock.
     #[must_use]
     pub fn new(
         client: Client,
         clock: Arc<dyn Clock>,
         budget: Arc<Budget>,
+        watch: Arc<WallWatch>,
         options: ProviderOptions,
     ) -> Self {
         let tokens = Tokens::new(client.clone(), clock.clone(), budget.clone());
@@ -96,6 +99,7 @@ impl UqpayProvider {
             tokens,
             clock,
             budget,
+            watch,
             products: Mutex::default(),
             lists: Lists::default(),
             searches: Searches::default(),
@@ -126,6 +130,14 @@ impl UqpayProvider {
         }
         metrics::counter!("issuance_provider_calls_total", "call" => name).increment(1);
         Ok(live)
+    }
+
+    fn notes_time<T>(&self, answer: &Answer<T>) {
+        if let Answer::Ok(received) = answer
+            && let Some(date) = received.date
+        {
+            self.watch.hears(&*self.clock, words::ours(date));
+        }
     }
 
     async fn token_refused<T>(&self, answer: &Answer<T>, generation: u64) -> bool {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State as Shared};
-use axum::http::Method;
+use axum::http::{HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 
@@ -25,6 +25,7 @@ pub(crate) use self::incoming::Incoming;
 pub(crate) use self::outcome::Outcome;
 pub(crate) use self::outgoing::CutConnection;
 use self::outgoing::Outgoing;
+use crate::clock::http_date;
 use crate::errors;
 use crate::faults::Endpoint;
 use crate::world::World;
@@ -143,12 +144,14 @@ async fn call(
     id: Option<String>,
     request: Request,
 ) -> Response {
-    let tasks = world.tasks.clone();
-    match tasks
-        .spawn(exchange::serve(world, endpoint, id, request))
-        .await
-    {
+    let serving = exchange::serve(world.clone(), endpoint, id, request);
+    let mut response = match world.tasks.spawn(serving).await {
         Ok(outgoing) => outgoing.respond(),
         Err(_) => Outgoing::refused(&errors::internal()).respond(),
+    };
+    // By its own clock, which can be moved.
+    if let Ok(date) = HeaderValue::from_str(&http_date(world.clock.now())) {
+        response.headers_mut().insert(header::DATE, date);
     }
+    response
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use zeroize::Zeroizing;
 
@@ -12,6 +13,7 @@ use crate::Endpoint;
 pub(crate) struct Heard {
     pub(crate) endpoint: Endpoint,
     pub(crate) status: u16,
+    pub(crate) date: Option<Timestamp>,
     pub(crate) retry_after: Option<RetryAfter>,
     /// The body, or why there is none.
     pub(crate) body: Result<Zeroizing<Vec<u8>>, UnknownCause>,
@@ -40,6 +42,7 @@ fn success<T: DeserializeOwned>(
     let Heard {
         endpoint,
         status,
+        date,
         retry_after,
         body,
     } = heard;
@@ -61,6 +64,7 @@ fn success<T: DeserializeOwned>(
             Ok(()) => {
                 return Answer::Ok(Received {
                     status,
+                    date,
                     value,
                     raw: RawBody::new(body),
                 });
@@ -95,6 +99,7 @@ fn refused<T>(heard: Heard) -> Answer<T> {
     let Heard {
         endpoint,
         status,
+        date: _,
         retry_after,
         body,
     } = heard;
@@ -122,6 +127,7 @@ fn unknown<T>(heard: Heard, cause: UnknownCause) -> Answer<T> {
     let Heard {
         endpoint,
         status,
+        date: _,
         retry_after,
         body,
     } = heard;

@@ -11,6 +11,7 @@ mod tests;
 
 use std::fmt;
 
+use jiff::Timestamp;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -42,6 +43,7 @@ impl<T> Answer<T> {
         match self {
             Self::Ok(received) => Answer::Ok(Received {
                 status: received.status,
+                date: received.date,
                 raw: received.raw,
                 value: convert(received.value),
             }),
@@ -57,6 +59,8 @@ impl<T> Answer<T> {
 pub struct Received<T> {
     /// HTTP status, 200 to 299.
     pub status: u16,
+    /// When it was made, to the second (`Date`, RFC 9110 §6.6.1); none from a cache.
+    pub date: Option<Timestamp>,
     /// What we understood.
     pub value: T,
     /// Everything that was said, unknown fields too.

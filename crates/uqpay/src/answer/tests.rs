@@ -9,6 +9,7 @@ fn hear(status: u16, body: &str) -> Heard {
     Heard {
         endpoint: Endpoint::CreateCard,
         status,
+        date: None,
         retry_after: None,
         body: Ok(Zeroizing::new(body.as_bytes().to_vec())),
     }

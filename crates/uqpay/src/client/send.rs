@@ -1,6 +1,8 @@
 //! One request out, one [`Answer`] back: what is known about the other side decides the kind of error.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{AGE, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -78,6 +80,7 @@ impl Client {
                 let heard = Heard {
                     endpoint,
                     status: reply.status,
+                    date: date(&reply.headers),
                     retry_after: retry_after(&reply.headers),
                     body: reply.body,
                 };
@@ -128,4 +131,33 @@ fn retry_after(headers: &HeaderMap) -> Option<RetryAfter> {
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
         .and_then(RetryAfter::parse)
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    if headers.contains_key(AGE) {
+        return None;
+    }
+    let date = headers.get(DATE)?.to_str().ok()?;
+    rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_read_unless_a_cache_kept_the_answer() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(date(&headers), None);
+        headers.insert(
+            DATE,
+            HeaderValue::from_static("Mon, 21 Sep 2026 14:13:20 GMT"),
+        );
+        assert_eq!(date(&headers), "2026-09-21T14:13:20Z".parse().ok());
+        headers.insert(AGE, HeaderValue::from_static("3"));
+        assert_eq!(date(&headers), None);
+        headers.remove(AGE);
+        headers.insert(DATE, HeaderValue::from_static("yesterday"));
+        assert_eq!(date(&headers), None);
+    }
 }
