@@ -135,7 +135,6 @@ impl Local {
             self.state.config.strict,
         );
         let step = api::begin(&mut self.state, &incoming, fault, now);
-        self.forget_changes();
         match step {
             Step::Done(outcome) => Served::Answered(answer(outcome, now)),
             Step::Wait(millis, admitted) => Served::Waiting(Waiting {
@@ -150,7 +149,6 @@ impl Local {
     pub fn finish(&mut self, waiting: Waiting, now: i64) -> LocalAnswer {
         self.pass(now);
         let outcome = api::perform_late(&mut self.state, &waiting.incoming, waiting.admitted, now);
-        self.forget_changes();
         answer(outcome, now)
     }
 
@@ -158,7 +156,6 @@ impl Local {
     pub fn pass(&mut self, now: i64) {
         if self.state.next_timer().is_some_and(|due| due <= now) {
             self.state.fire(now, usize::MAX);
-            self.forget_changes();
         }
     }
 
@@ -193,7 +190,6 @@ impl Local {
     /// What a receiver answered to a webhook, if it did: failed ones come again (contract §5.8).
     pub fn delivered(&mut self, number: u64, status: Option<u16>, timestamp: String, now: i64) {
         self.state.delivered(number, status, timestamp, now);
-        self.forget_changes();
     }
 
     /// Lets a person act at the address of an identity check. Whose it is; none when the link is over.
@@ -208,7 +204,6 @@ impl Local {
     pub fn review(&mut self, cardholder: Uuid, outcome: IdvOutcome, now: i64) -> bool {
         self.pass(now);
         let done = self.state.person_acts(cardholder, outcome, now);
-        self.forget_changes();
         done.is_ok()
     }
 
@@ -255,11 +250,6 @@ impl Local {
     #[must_use]
     pub fn ledger(&self, now: i64) -> Ledger {
         self.state.ledger(now, true)
-    }
-
-    /// Nothing is written down here.
-    fn forget_changes(&mut self) {
-        self.state.commit();
     }
 }
 

@@ -90,12 +90,12 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// A host will ask for this.
-    pub(crate) fn note(&mut self, request: &Value) {
+    pub(crate) fn note(&mut self, request: Value) {
         let reference = request["reference"].as_str().unwrap_or_default();
         self.asked
             .entry(reference.to_owned())
             .or_default()
-            .push(request.clone());
+            .push(request);
     }
 
     /// The provider took a create call with this body, whether or not its answer arrives.

@@ -1,5 +1,6 @@
 //! A node's clock: virtual time, wrong by what the run says.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,9 +27,13 @@ impl Clock for NodeClock {
         Duration::from_millis(since.unsigned_abs())
     }
 
-    async fn sleep(&self, wait: Duration) {
+    fn sleep<'a, 'b>(&'a self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4);
-        self.sim.sleep(wait).await;
+        Box::pin(self.sim.sleep(wait))
     }
 
     fn longest_nap(&self) -> Duration {

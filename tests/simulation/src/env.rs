@@ -443,11 +443,11 @@ pub(crate) struct Sleep {
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let sim = self.sim.clone();
-        let mut env = sim.lock();
-        match self.timer {
-            Some(_) if env.now >= self.until => Poll::Ready(()),
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.get_mut();
+        let mut env = sleep.sim.lock();
+        match sleep.timer {
+            Some(_) if env.now >= sleep.until => Poll::Ready(()),
             Some(key) => {
                 if let Some(Due::Wake(waker)) = env.queue.get_mut(&key) {
                     waker.clone_from(context.waker());
@@ -455,9 +455,9 @@ impl Future for Sleep {
                 Poll::Pending
             }
             None => {
-                self.until = env.now + self.wait.max(0);
-                let key = env.at(self.until, Due::Wake(context.waker().clone()));
-                self.timer = Some(key);
+                sleep.until = env.now + sleep.wait.max(0);
+                let key = env.at(sleep.until, Due::Wake(context.waker().clone()));
+                sleep.timer = Some(key);
                 Poll::Pending
             }
         }

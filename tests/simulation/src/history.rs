@@ -17,7 +17,7 @@ use issuance_store::{
     Alias, HostReference, Kept, Message, Position, Receipt, Recorded, SimulatedStore, Standing,
     Store,
 };
-
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::coverage::Coverage;
@@ -575,12 +575,17 @@ impl History {
         if forged {
             return self.violate("S5", None, "a forged webhook was taken".into());
         }
+        #[derive(serde::Deserialize)]
+        struct Named<'a> {
+            event_id: Option<String>,
+            #[serde(borrow)]
+            data: Option<&'a RawValue>,
+        }
         // What cannot be read is kept under a name of our own.
-        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-        let id = body["event_id"]
-            .as_str()
-            .filter(|_| body["data"].is_object());
-        let id = id.map(str::to_owned);
+        let id = serde_json::from_str::<Named<'_>>(body)
+            .ok()
+            .filter(|body| body.data.is_some_and(|data| data.get().starts_with('{')))
+            .and_then(|body| body.event_id);
         self.checker.outside(&Outside::Delivered {
             message: id.as_deref().and_then(|id| id.parse().ok()),
             genuine: true,

@@ -10,10 +10,10 @@ use issuance_simulator::{IdvOutcome, product};
 use issuance_store::{AttentionFilter, Decision, HandleError, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::asked;
+use crate::asked::{self, Requests};
 use crate::coverage::Point;
 use crate::env::{Due, Env, Sim, yield_once};
 use crate::faults::Family;
@@ -25,8 +25,6 @@ pub(crate) struct Wish {
     pub(crate) request: CardRequest,
     /// The same reference, something else.
     pub(crate) other: CardRequest,
-    /// Both as the host wrote them.
-    pub(crate) written: [Value; 2],
     pub(crate) attempt: u32,
     /// What the host was told once it was placed.
     pub(crate) id: Option<OrderId>,
@@ -87,6 +85,7 @@ pub(crate) fn wish(
     kinds: &[Kind],
     rng: &mut Rng,
     own: &mut Rng,
+    wanted: &mut Requests,
     same_person_as: Option<usize>,
 ) -> Wish {
     let kind = Kind::by_chance(rng);
@@ -138,10 +137,11 @@ pub(crate) fn wish(
     }
     let mut other = request.clone();
     other["metadata"] = json!({ "test": format!("{number}"), "other": "yes" });
+    wanted.note(request.clone());
+    wanted.note(other.clone());
     #[expect(clippy::expect_used, reason = "written right above")]
     let read = |value| serde_json::from_value(value).expect("a well-formed request");
     Wish {
-        written: [request.clone(), other.clone()],
         request: read(request),
         other: read(other),
         attempt: 0,

@@ -162,8 +162,8 @@ impl World {
             let shared = env.draw(Family::SamePerson).filter(|_| number > 0);
             let same = shared.and_then(|details| usize::try_from(details % number as u64).ok());
             let own = &mut asked::chance(dress, number);
-            let mut wish = host::wish(number, &self.options.kinds, &mut self.rng, own, same);
-            wish.written.iter().for_each(|asked| env.wanted.note(asked));
+            let (kinds, wanted) = (&self.options.kinds, &mut env.wanted);
+            let mut wish = host::wish(number, kinds, &mut self.rng, own, wanted, same);
             traits(&mut env, number);
             let wait = self.rng.between(0, self.options.asked_within);
             wish.refused = self.options.skipped.contains(&number);
@@ -219,10 +219,12 @@ impl World {
     /// Polls whoever is ready, until nobody is.
     fn poll_all(&mut self) {
         loop {
-            let spawned = std::mem::take(&mut self.sim.lock().spawned);
-            for (life, work) in spawned {
-                if self.sim.lock().is_alive(life) {
-                    self.tasks.spawn(life, work);
+            {
+                let mut env = self.sim.lock();
+                for (life, work) in std::mem::take(&mut env.spawned) {
+                    if env.is_alive(life) {
+                        self.tasks.spawn(life, work);
+                    }
                 }
             }
             let Some(slot) = self.tasks.poll_one(&mut self.rng) else {
@@ -233,25 +235,24 @@ impl World {
             };
             self.polls += 1;
             self.polls_at_once += 1;
-            let doomed = {
-                let mut env = self.sim.lock();
-                env.trace.mix(slot as u64);
-                if self.polls_at_once > MOST_POLLS {
-                    let what = "time stands still and something turns in circles".to_owned();
-                    env.history.violate("L1", None, what);
-                    return;
-                }
-                for node in 0..env.nodes.len() {
-                    if env.nodes[node].stopped {
-                        self.tasks.stop(node);
-                    }
-                }
-                env.nodes.iter().position(|node| node.dying)
-            };
-            if let Some(node) = doomed {
-                self.die(node);
+            let sim = self.sim.clone();
+            let mut env = sim.lock();
+            env.trace.mix(slot as u64);
+            if self.polls_at_once > MOST_POLLS {
+                let what = "time stands still and something turns in circles".to_owned();
+                env.history.violate("L1", None, what);
+                return;
             }
-            let mut env = self.sim.lock();
+            for node in 0..env.nodes.len() {
+                if env.nodes[node].stopped {
+                    self.tasks.stop(node);
+                }
+            }
+            if let Some(node) = env.nodes.iter().position(|node| node.dying) {
+                drop(env);
+                self.die(node);
+                env = sim.lock();
+            }
             env.follow();
             if env.history.violation.is_some() {
                 return;

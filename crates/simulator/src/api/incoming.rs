@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use http_body_util::LengthLimitError;
 use sha2::{Digest, Sha256};
 
@@ -14,6 +14,12 @@ use crate::hex::hex;
 
 /// Contract §8 no. 35: the real limit is unknown; this leaves room for a few images.
 const LARGEST_BODY: usize = 16 << 20;
+
+static TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
+static ON_BEHALF_OF: HeaderName = HeaderName::from_static("x-on-behalf-of");
+static CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 pub(crate) struct Incoming {
     pub(crate) endpoint: Endpoint,
@@ -83,11 +89,11 @@ impl Incoming {
                 .path_and_query()
                 .map(|path| path.as_str().to_owned())
                 .unwrap_or_default(),
-            token: header("x-auth-token"),
-            idempotency_key: header("x-idempotency-key"),
-            on_behalf_of: header("x-on-behalf-of"),
-            client_id: header("x-client-id").unwrap_or_default(),
-            api_key: header("x-api-key").unwrap_or_default(),
+            token: header(&TOKEN),
+            idempotency_key: header(&IDEMPOTENCY_KEY),
+            on_behalf_of: header(&ON_BEHALF_OF),
+            client_id: header(&CLIENT_ID).unwrap_or_default(),
+            api_key: header(&API_KEY).unwrap_or_default(),
             body_sha256: hex(&Sha256::digest(body.unwrap_or_default())),
             operation,
             method,
@@ -99,7 +105,7 @@ impl Incoming {
     }
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?.as_bytes();
     Some(match str::from_utf8(value) {
         Ok(text) => text.to_owned(),

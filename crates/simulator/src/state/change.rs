@@ -1,6 +1,7 @@
 //! The durable form of the state: one line per commit, holding the whole of every row that changed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -67,14 +68,33 @@ pub(super) struct Line<'a> {
     pub(super) changes: Vec<Change<'a>>,
 }
 
+/// Rows that changed since the last commit; nobody asks where nothing is written down.
+#[derive(Debug)]
+pub(super) struct Changed {
+    is_kept: bool,
+    rows: BTreeSet<Row>,
+}
+
+impl Changed {
+    pub(super) fn new(is_kept: bool) -> Self {
+        let rows = BTreeSet::new();
+        Self { is_kept, rows }
+    }
+
+    pub(super) fn insert(&mut self, row: Row) {
+        if self.is_kept {
+            self.rows.insert(row);
+        }
+    }
+}
+
 impl State {
     /// What changed since the last commit, as one line; `None` if nothing did.
     pub(crate) fn commit(&mut self) -> Option<String> {
-        if self.changed.is_empty() {
+        if self.changed.rows.is_empty() {
             return None;
         }
-        let changed = std::mem::take(&mut self.changed);
-        self.config.data.as_ref()?;
+        let changed = std::mem::take(&mut self.changed.rows);
         let line = Line {
             counter: self.rng.counter(),
             changes: changed.iter().filter_map(|row| self.change(row)).collect(),
@@ -90,7 +110,7 @@ impl State {
         for change in line.changes {
             self.apply(change);
         }
-        self.changed.clear();
+        self.changed.rows.clear();
         Ok(())
     }
 

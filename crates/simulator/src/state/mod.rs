@@ -40,7 +40,7 @@ pub(crate) use self::funds::Way;
 pub(crate) use self::idempotency::{Identity, Lookup, StoredAnswer};
 pub(crate) use self::idv::IdvError;
 
-use self::change::Row;
+use self::change::{Changed, Row};
 use self::deliveries::Deliveries;
 use self::entities::Timer;
 use self::idempotency::IdempotencyStore;
@@ -89,7 +89,7 @@ pub(crate) struct State {
     clock_offset: Millis,
     /// Rises with every change of cards, cardholders, orders and transactions.
     version: u64,
-    changed: BTreeSet<Row>,
+    changed: Changed,
     /// Changes read at start.
     replayed: usize,
 }
@@ -121,7 +121,7 @@ impl State {
             limits: limits::Windows::default(),
             clock_offset: 0,
             version: 0,
-            changed: BTreeSet::new(),
+            changed: Changed::new(config.data.is_some()),
             replayed: 0,
             config,
         }
