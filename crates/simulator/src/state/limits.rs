@@ -37,7 +37,8 @@ impl State {
         if window.1 <= limit {
             return Ok(());
         }
-        let left = (MINUTE - now.rem_euclid(MINUTE)).div_euclid(1000) + 1;
+        // Whole seconds, and never more than the minute.
+        let left = (MINUTE - now.rem_euclid(MINUTE) + 999).div_euclid(1000);
         Err(errors::too_many_requests(
             self.config.retry_after.then(|| left.to_string()),
         ))
