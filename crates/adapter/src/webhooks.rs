@@ -234,7 +234,7 @@ impl Webhooks {
         } else {
             received.await?
         };
-        if receipt == Receipt::Forged {
+        if receipt == Receipt::Forged && !planted::is(Bug::SecondBodyLost) {
             // One of the two is not what it says; which, a person must find out.
             let id = event.event_id.as_str();
             let why = format!("another body came before under its event id {id}");
@@ -258,7 +258,7 @@ impl Webhooks {
         };
         let named = mark(body);
         // What comes late for an order that was erased is not kept.
-        let erased = match named {
+        let erased = match named.filter(|_| !planted::is(Bug::KeptAfterErasure)) {
             Some(order) => self
                 .store()
                 .order(order)
@@ -342,7 +342,11 @@ fn aliases(event: &Event, ids: &ProviderIds) -> Vec<Alias> {
     ours.map(Alias::Order)
         .into_iter()
         .chain(Alias::of(ids))
-        .filter(|alias| !names_a_card || !matches!(alias, Alias::Cardholder(_)))
+        .filter(|alias| {
+            planted::is(Bug::CardByPerson)
+                || !names_a_card
+                || !matches!(alias, Alias::Cardholder(_))
+        })
         .collect()
 }
 
@@ -389,6 +393,9 @@ fn said(event: &Event) -> Content {
     match (&event.name, &event.data) {
         (EventName::CardCreateSucceeded, EventData::Card(card)) => {
             let fact = match &card.card_status {
+                None if planted::is(Bug::NoWordActive) => {
+                    Fact::Card(issuance_domain::CardStatus::Active)
+                }
                 Some(uqpay::CardStatus::Pending) | None => Fact::CardOrder {
                     status: issuance_domain::CardOrderStatus::Success,
                     failure_code: None,

@@ -149,6 +149,26 @@ bugs! {
     StaleRelease = "B68";
     /// An order is not found by its card.
     CardNotIndexed = "B69";
+    /// A message about a card is matched by its person.
+    CardByPerson = "B70";
+    /// Another body under the id of a message is not kept.
+    SecondBodyLost = "B71";
+    /// What comes for an order whose data was erased is kept.
+    KeptAfterErasure = "B72";
+    /// A mix-up is forgotten when a key is spent.
+    MixUpForgotten = "B73";
+    /// A minute of the budget counts for half.
+    HalfMinute = "B74";
+    /// A process that starts knows nothing of what the last one spent.
+    NothingInherited = "B75";
+    /// Reconciliation takes two cards of one order for one.
+    TwoCardsUnseen = "B76";
+    /// A new key is made of a proof that has grown old.
+    ProofOutlived = "B77";
+    /// A message without a status says that its card is active.
+    NoWordActive = "B78";
+    /// Silence to the read of a card says that there is none.
+    SilenceIsMissing = "B79";
     /// A card is asked for without the spending controls its host wanted.
     ControlsLost = "B80";
     /// A sub-account's card is asked for in the main account.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use issuance_domain::planted::{self, Bug};
 use issuance_domain::{EventBody, Timestamp};
 use issuance_store::{Position, Store, StoreError};
 
@@ -19,7 +20,7 @@ const EVENTS: u64 = 4_096;
 /// When the log cannot be read.
 pub async fn recall(store: &dyn Store, budget: &Budget, now: Timestamp) -> Result<(), StoreError> {
     let head = store.head().await?;
-    if head == Position::default() {
+    if head == Position::default() || planted::is(Bug::NothingInherited) {
         return Ok(());
     }
     let from = Position(head.0.saturating_sub(EVENTS));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, Uri};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::api::{self, Admitted, Incoming, Outcome, Step};
@@ -12,7 +13,8 @@ use crate::config::{Config, TimestampUnit};
 use crate::errors;
 use crate::faults::{Fault, FaultRule, IdvOutcome};
 use crate::ledger::{Answer, CardEntry, Ledger, RequestEntry};
-use crate::state::State;
+use crate::requests::CreateCard;
+use crate::state::{Caller, State};
 use crate::webhooks::sign;
 
 /// A false UQPAY that is called directly. Times are milliseconds since the epoch by the provider's clock.
@@ -175,10 +177,7 @@ impl Local {
             TimestampUnit::Milliseconds => now.to_string(),
             TimestampUnit::Seconds => (now / 1000).to_string(),
         });
-        let signature = self
-            .secret
-            .as_ref()
-            .map(|secret| sign(secret, dispatch.body.as_bytes(), &timestamp));
+        let signature = self.sign(&dispatch.body, &timestamp);
         Some(LocalDelivery {
             number: dispatch.number,
             body: dispatch.body,
@@ -205,6 +204,31 @@ impl Local {
         self.pass(now);
         let done = self.state.person_acts(cardholder, outcome, now);
         done.is_ok()
+    }
+
+    /// Somebody was made a cardholder before anybody called. None when the data is not good enough for one.
+    pub fn add_person(&mut self, person: &Map<String, Value>, now: i64) -> Option<Uuid> {
+        let holder = self.state.create_cardholder(&stranger(), person, now);
+        Some(holder.ok()?.id)
+    }
+
+    /// Another system of the same account had a card made for a person, and knows nothing of ours.
+    pub fn add_card(&mut self, holder: Uuid, now: i64) {
+        let request = CreateCard {
+            card_product_id: Some(crate::catalogue::SIMPLIFIED.to_string()),
+            card_currency: Some("USD".to_owned()),
+            cardholder_id: Some(holder.to_string()),
+            ..CreateCard::default()
+        };
+        let made = self.state.create_card(&stranger(), &request, now);
+        debug_assert!(made.is_ok(), "a simplified card needs a cardholder only");
+    }
+
+    /// The signature of a webhook with this body and this timestamp; none without a secret.
+    #[must_use]
+    pub fn sign(&self, body: &str, timestamp: &str) -> Option<String> {
+        let secret = self.secret.as_ref()?;
+        Some(sign(secret, body.as_bytes(), timestamp))
     }
 
     /// Adds a rule to the fault script.
@@ -250,6 +274,13 @@ impl Local {
     #[must_use]
     pub fn ledger(&self, now: i64) -> Ledger {
         self.state.ledger(now, true)
+    }
+}
+
+fn stranger() -> Caller {
+    Caller {
+        account: None,
+        idempotency_key: "another-system".to_owned(),
     }
 }
 

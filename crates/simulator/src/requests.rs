@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::errors::{self, Refusal};
 use crate::faults::Subject;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct CreateCard {
     pub(crate) card_product_id: Option<String>,
     pub(crate) card_currency: Option<String>,

@@ -196,7 +196,8 @@ fn wanted(request: &Value, names_a_person: bool) -> Map<String, Value> {
         }
         put("risk_controls", Some(&Value::Object(theirs)));
     }
-    let fields = request["cardholder"].get("fields");
+    let person = &request["cardholder"];
+    let fields = person.get("fields").or_else(|| person.get("supplement"));
     let mut fields = fields
         .and_then(Value::as_object)
         .cloned()

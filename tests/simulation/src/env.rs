@@ -130,6 +130,8 @@ pub(crate) struct Env {
     pub(crate) boundaries: u64,
     /// Counts requests.
     pub(crate) requests: u64,
+    /// Persons that were known before any order, by number.
+    pub(crate) people: BTreeMap<u64, Uuid>,
     /// Idempotency keys that have left once.
     pub(crate) keys: BTreeSet<String>,
     pub(crate) wanted: Requests,
@@ -167,6 +169,7 @@ impl Env {
             away_until: 0,
             boundaries: 0,
             requests: 0,
+            people: BTreeMap::new(),
             keys: BTreeSet::new(),
             wanted: Requests::default(),
             spawned: Vec::new(),

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use issuance_domain::{
-    Event, EventBody, Generation, Link, METADATA_ORDER_KEY, Order, OrderId, Purpose, Source,
+    AttentionReason, Event, EventBody, Generation, Link, METADATA_ORDER_KEY, Order, OrderId,
+    Purpose, Source,
 };
 use issuance_simulator::CardEntry;
 use serde_json::Value;
@@ -40,6 +41,8 @@ pub(crate) struct Evidence {
     said: BTreeMap<String, Said>,
     /// Ends of links that were told, in milliseconds.
     ends: BTreeSet<i64>,
+    /// Cards of which a read was refused: a word that there is no such card has several forms.
+    missing: BTreeSet<String>,
 }
 
 /// Where an answer says when a link ends.
@@ -113,6 +116,11 @@ impl Evidence {
         }
     }
 
+    /// The read of a card was refused.
+    pub(crate) fn is_missing(&mut self, card: &str) {
+        self.missing.insert(card.to_owned());
+    }
+
     /// The end of a link was told.
     pub(crate) fn ends(&mut self, body: &Value) {
         match body {
@@ -173,6 +181,7 @@ impl Evidence {
     ) -> Option<Broken> {
         let body = &event.body;
         self.refused(id, order, body)
+            .or_else(|| self.gone(id, order, body))
             .or_else(|| self.link(id, event, link_life, differs))
             .or_else(|| match body.source()? {
                 Source::Answer {
@@ -212,6 +221,21 @@ impl Evidence {
                 refusal.http_status,
                 purpose.name()
             );
+            ("S30", Some(id), what)
+        })
+    }
+
+    /// A person is called for a card that cannot be found: somebody said so.
+    fn gone(&self, id: OrderId, order: Option<&Order>, body: &EventBody) -> Option<Broken> {
+        let EventBody::AttentionRaised {
+            reason: AttentionReason::CardNotFound,
+        } = body
+        else {
+            return None;
+        };
+        let card = order?.ids.card.as_ref()?;
+        (!self.missing.contains(card.as_str())).then(|| {
+            let what = format!("card {card} is called missing, and no read of it was refused");
             ("S30", Some(id), what)
         })
     }

@@ -139,6 +139,12 @@ families! {
     Strange = "strange", "F-041", 0.01..0.3;
     /// An operator gives no reason.
     NoReason = "no_reason", "F-115", 0.02..0.5;
+    /// An order names a person whom the provider knows, as others may; none is made for it.
+    KnownPerson = "known_person", "F-010", 0.2..1.0;
+    /// The provider signs another body under the id of an earlier message, or one that nobody can read.
+    Garbled = "garbled", "F-057", 0.02..0.5;
+    /// The answer to a create call is another's, and nothing was done.
+    Astray = "astray", "F-040", 0.01..0.5;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use issuance::{Limits, Notice};
+use issuance::Notice;
 use issuance_audit::{Call, Card, Checker, Ending, Outside, ProviderFact, Request, Rules};
 use issuance_domain::{
     AttentionReason, EventBody, ExpiryCause, FailureKind, METADATA_ORDER_KEY, MessageId, Order,
-    OrderId, Phase, Policy, Purpose, SilenceCause, State, Timestamp, outbox,
+    OrderId, Phase, Policy, Purpose, Scan, SilenceCause, State, Timestamp, outbox,
 };
 use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry, product};
 use issuance_store::{
@@ -24,6 +24,7 @@ use crate::coverage::Coverage;
 use crate::evidence::Evidence;
 use crate::faults::Family;
 use crate::options::Options;
+use crate::rng::hash;
 use crate::rows;
 use crate::tasks::Life;
 use crate::violation::Violation;
@@ -37,6 +38,14 @@ const UNNOTICED: i64 = 600_000;
 const OVERDUE: i64 = 120_000;
 /// What belongs in the vault and nowhere else: names, mail and link of the persons here.
 const PERSONAL: [&str; 5] = ["Mina", "Okafor", "Abara", "@mail.example", "idv.example"];
+
+/// A card that was made, and for whom.
+#[derive(Debug)]
+struct Made {
+    at: i64,
+    account: Option<Uuid>,
+    holder: Uuid,
+}
 
 /// One key as the log has it.
 #[derive(Debug)]
@@ -76,6 +85,8 @@ pub(crate) struct History {
     clocks_wrong: bool,
     pub(crate) orders: BTreeSet<OrderId>,
     keys: BTreeMap<String, Key>,
+    /// Every card, as it was made.
+    made: Vec<Made>,
     /// Statuses told of each card.
     cards: BTreeMap<Uuid, usize>,
     provider_version: u64,
@@ -84,6 +95,10 @@ pub(crate) struct History {
     last_attempt: u64,
     /// Webhooks we answered 200, by id.
     acknowledged: BTreeSet<String>,
+    /// The bodies of each; those without an id under the empty one.
+    bodies: BTreeMap<String, BTreeSet<u64>>,
+    /// Messages in the inbox that nobody can take as they are.
+    unreadable: BTreeSet<MessageId>,
     /// The provider forgot keys it should know: a second card is its own doing (F-038).
     pub(crate) forgot: bool,
 }
@@ -95,9 +110,7 @@ impl History {
             seed: Some(options.seed),
             as_it_happens: true,
             clocks: (!clocks_wrong).then_some(Duration::from_secs(1)),
-            calls_per_minute: options
-                .tells_minutes()
-                .then_some(Limits::standard().calls_per_minute),
+            calls_per_minute: options.tells_minutes().then_some(options.calls_per_minute),
             key_age_slack: Duration::from_secs(if clocks_wrong { 7 * 86_400 } else { 330 }),
             without_cards: product::EMPTY_POOL
                 .to_string()
@@ -123,12 +136,15 @@ impl History {
             clocks_wrong,
             orders: BTreeSet::new(),
             keys: BTreeMap::new(),
+            made: Vec::new(),
             cards: BTreeMap::new(),
             provider_version: 0,
             requests_read: 0,
             attempts: BTreeMap::new(),
             last_attempt: 0,
             acknowledged: BTreeSet::new(),
+            bodies: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             forgot: false,
         }
     }
@@ -257,10 +273,12 @@ impl History {
                 Kept::Event(record, settles) => (record, settles),
                 Kept::Received(message) => {
                     self.checker.message(message);
+                    self.put_aside(store, message);
                     continue;
                 }
                 Kept::Settled(id, standing) => {
                     self.checker.settled(id, standing);
+                    self.watch.stands(id, standing);
                     continue;
                 }
             };
@@ -353,8 +371,12 @@ impl History {
                 let what = format!("its call could not be made as it was: {because:?}");
                 self.violate("S7", Some(record.order), what);
             }
+            EventBody::AbsenceObserved {
+                scan, counts: true, ..
+            } => self.judge_scan(record.order, scan, false),
             EventBody::AbsenceProved { second, .. } => {
                 self.judge_search(record.order, second.began);
+                self.judge_scan(record.order, second, true);
             }
             EventBody::IdvLinkExpired { .. } => self.judge_expiry(record.order, now),
             EventBody::OrderFailed { failure, .. } if failure.kind == FailureKind::IdvExpired => {
@@ -376,6 +398,41 @@ impl History {
         let unread = last.is_none_or(|last| last + 1_000 < began.millis());
         if makes_person && unread && !self.clocks_wrong {
             let what = "absence is proved, and nobody looked for the person".to_owned();
+            self.violate("S8", Some(id), what);
+        }
+    }
+
+    /// A search that counts has met every card there was when it began. The last one has met the people, too; the first
+    /// may have begun while its key could still be sent.
+    fn judge_scan(&mut self, id: OrderId, scan: &Scan, with_people: bool) {
+        let Some(order) = self.checker.order(id).filter(|_| !self.clocks_wrong) else {
+            return;
+        };
+        let create = order.submission(Purpose::CreateCard);
+        let is_one_step = order.terms.cardholder_id.is_none()
+            && create.is_some_and(|create| create.cardholder.is_none());
+        let account = order.terms.account.as_ref().map(ToString::to_string);
+        let is_there = |made: &&Made| {
+            made.at + 1_000 < scan.began.millis()
+                && made.account.map(|account| account.to_string()) == account
+        };
+        let cards = self.made.iter().filter(is_there);
+        let rows = if is_one_step {
+            let people = cards.clone().filter(|_| with_people);
+            let people: BTreeSet<_> = people.map(|made| made.holder).collect();
+            cards.count() + people.len()
+        } else {
+            let person = order.terms.cardholder_id.as_ref();
+            let holder = person.map(ToString::to_string);
+            cards
+                .filter(|made| Some(made.holder.to_string()) == holder)
+                .count()
+        };
+        if (scan.rows as usize) < rows {
+            let what = format!(
+                "a search of {} rows counts, and there were {rows}",
+                scan.rows
+            );
             self.violate("S8", Some(id), what);
         }
     }
@@ -525,6 +582,11 @@ impl History {
         let told = match self.cards.get(&card.card_id) {
             Some(told) => *told,
             None => {
+                self.made.push(Made {
+                    at: card.history.first().map_or(0, |(at, _)| *at),
+                    account: card.account,
+                    holder: card.cardholder_id,
+                });
                 if let Some(fact) = made(card, order) {
                     self.checker.provider(&ProviderFact::Card(fact));
                 }
@@ -582,9 +644,18 @@ impl History {
             data: Option<&'a RawValue>,
         }
         // What cannot be read is kept under a name of our own.
-        let id = serde_json::from_str::<Named<'_>>(body)
-            .ok()
-            .filter(|body| body.data.is_some_and(|data| data.get().starts_with('{')))
+        let bytes = hash(body);
+        let named = serde_json::from_str::<Named<'_>>(body).ok();
+        let begins =
+            |body: &Named<'_>, with| body.data.is_some_and(|data| data.get().starts_with(with));
+        let can_be_read = named.as_ref().filter(|body| !begins(body, '"'));
+        let kept_as = can_be_read.and_then(|body| body.event_id.clone());
+        self.bodies
+            .entry(kept_as.unwrap_or_default())
+            .or_default()
+            .insert(bytes);
+        let id = named
+            .filter(|body| begins(body, '{'))
             .and_then(|body| body.event_id);
         self.checker.outside(&Outside::Delivered {
             message: id.as_deref().and_then(|id| id.parse().ok()),
@@ -593,6 +664,43 @@ impl History {
             at: Timestamp::from_millis(now),
         });
         self.acknowledged.extend(id);
+    }
+
+    /// A message that nobody can take as it is waits for a person; its body is sealed, unless it is of an order whose data
+    /// is gone.
+    fn put_aside(&mut self, store: &SimulatedStore, message: &Message) {
+        if &*message.event_type != "unreadable" {
+            return;
+        }
+        self.unreadable.insert(message.id.clone());
+        let order = message.aliases.iter().find_map(|alias| match alias {
+            Alias::Order(order) => self.checker.order(*order),
+            _ => None,
+        });
+        if let Some(order) =
+            order.filter(|order| order.is_erased() && store.keeps_body(&message.id))
+        {
+            let (id, what) = (
+                order.id,
+                "a body that came after its erasure is kept".to_owned(),
+            );
+            self.violate("S21", Some(id), what);
+        }
+    }
+
+    /// Whatever the provider signed and we acknowledged is kept: what came first under an id, and all else for a person.
+    fn judge_bodies(&mut self) {
+        let others = self.bodies.iter().map(|(id, bodies)| match id.as_str() {
+            "" => bodies.len(),
+            _ => bodies.len() - 1,
+        });
+        let (others, kept) = (others.sum::<usize>(), self.unreadable.len());
+        if others > kept {
+            let what = format!(
+                "{others} bodies were acknowledged beside the first of each id, and {kept} are kept"
+            );
+            self.violate("S4", None, what);
+        }
     }
 
     /// Long after the world healed, with room for every call: nothing that is due lies about (L6).
@@ -664,6 +772,7 @@ impl History {
                 self.violate("L3", None, what);
             }
         }
+        self.judge_bodies();
         for id in std::mem::take(&mut self.acknowledged) {
             if !is_known(store, &id) {
                 self.violate(

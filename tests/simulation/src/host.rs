@@ -10,7 +10,7 @@ use issuance_simulator::{IdvOutcome, product};
 use issuance_store::{AttentionFilter, Decision, HandleError, StoreError};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::asked::{self, Requests};
@@ -86,7 +86,7 @@ pub(crate) fn wish(
     rng: &mut Rng,
     own: &mut Rng,
     wanted: &mut Requests,
-    same_person_as: Option<usize>,
+    (same_person_as, known): (Option<usize>, Option<Uuid>),
 ) -> Wish {
     let kind = Kind::by_chance(rng);
     let kind = match kinds.len() {
@@ -135,6 +135,12 @@ pub(crate) fn wish(
     if kinds.is_empty() {
         asked::dress(&mut request, own);
     }
+    // Whom the provider knows it knows in the main account.
+    if let Some(id) = known.filter(|_| request.get("account").is_none()) {
+        let fields = request["cardholder"]["fields"].take();
+        request["cardholder"] =
+            json!({ "type": "existing", "cardholder_id": id, "supplement": supplement(fields) });
+    }
     let mut other = request.clone();
     other["metadata"] = json!({ "test": format!("{number}"), "other": "yes" });
     wanted.note(request.clone());
@@ -149,6 +155,27 @@ pub(crate) fn wish(
         refused: false,
         wants_none: false,
     }
+}
+
+/// Persons whom the provider knows from the beginning, by number.
+pub(crate) fn known_person(number: u64) -> Map<String, Value> {
+    [
+        ("email", format!("known{number}@mail.example")),
+        ("first_name", "Mina".to_owned()),
+        ("last_name", "Okafor".to_owned()),
+        ("country_code", "SG".to_owned()),
+        ("phone_number", format!("9{number:07}")),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.into()))
+    .collect()
+}
+
+/// What a product needs beyond what is known of everybody.
+fn supplement(mut fields: Value) -> Option<Value> {
+    let members = fields.as_object_mut()?;
+    members.retain(|name, _| !known_person(0).contains_key(name));
+    (!members.is_empty()).then_some(fields)
 }
 
 /// The host asks a node that is up.
@@ -458,6 +485,10 @@ pub(crate) fn operate(sim: &Sim, details: u64, engines: &[Option<Engine>]) {
         }
         if action == OperatorAction::Resubmit && rng.chance(0.9) {
             let approve = OperatorAction::ApproveResubmit;
+            // The other may not be at their desk, and what was proved grows old.
+            if rng.chance(0.4) {
+                sim.sleep(rng.millis(60_000.0, 7_200_000.0)).await;
+            }
             if let Ok(Some(now)) = engine.order(order.id).await {
                 let by = actor(approve, rng.chance(0.5));
                 // Whoever says not what they saw is to be refused.

@@ -44,6 +44,12 @@ pub struct Options {
     pub processing: u64,
     /// How long a link to an identity check works, in seconds.
     pub link_life: u64,
+    /// Calls the provider takes in a minute.
+    pub calls_per_minute: u32,
+    /// Cards of another system that the provider lists with ours.
+    pub strangers: usize,
+    /// Pages of a list that are read at most.
+    pub search_pages: u32,
     /// The faults themselves, instead of chance.
     pub script: Option<Vec<Decided>>,
     /// The process of node 0 dies at these boundaries, counted from 1.
@@ -58,6 +64,10 @@ pub struct Options {
 const OFTEN: f64 = 1.4;
 /// So many orders can spend a minute of the provider's.
 const CROWD: usize = 100;
+/// Calls the provider takes in a minute (contract §1.6), and as many as are judged without a look at what waits for room.
+pub(crate) const CALLS: u32 = 200;
+/// No list here has as many.
+pub(crate) const PAGES: u32 = 10_000;
 
 /// What somebody does to an order at a time that is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +142,9 @@ impl Options {
         options.link_life = u64::try_from(rng.millis(1_200.0, 86_400.0)).unwrap_or(3_600);
         options.policy = policy(&mut rng);
         options.forget();
+        options.narrow();
+        options.crowded();
+        options.no_webhooks = options.stream(hash("mute")).chance(0.03);
         options.slow_disk = rng.chance(0.4);
         if options.orders >= CROWD {
             options.rush();
@@ -149,6 +162,36 @@ impl Options {
         }
         if rng.chance(0.15) {
             self.policy.absence_proof_life = proof;
+        }
+    }
+
+    /// Some have so little of the provider's minute that few orders spend it; of most of them it can be judged.
+    fn narrow(&mut self) {
+        let mut rng = self.stream(hash("narrow"));
+        if !rng.chance(0.06) {
+            return;
+        }
+        self.calls_per_minute = u32::try_from(rng.between(10, 40)).unwrap_or(CALLS);
+        if rng.chance(0.8) {
+            self.skew = 0;
+            for family in APART {
+                self.set(family, 0.0);
+            }
+        }
+    }
+
+    /// In some lists our cards stand among so many of another system that they take several pages, in any order.
+    fn crowded(&mut self) {
+        let mut rng = self.stream(hash("strangers"));
+        if !rng.chance(0.02) {
+            return;
+        }
+        self.strangers = 100 + usize::try_from(rng.below(60)).unwrap_or(0);
+        if rng.chance(0.7) {
+            self.set(Family::Variants, 1.0);
+        }
+        if rng.chance(0.2) {
+            self.search_pages = 1;
         }
     }
 
@@ -181,6 +224,9 @@ impl Options {
             slow_disk: false,
             processing: 300,
             link_life: 86_400,
+            calls_per_minute: CALLS,
+            strangers: 0,
+            search_pages: PAGES,
             script: None,
             crash_at: Vec::new(),
             no_webhooks: false,
@@ -309,6 +355,12 @@ impl fmt::Display for Options {
         writeln!(f, "slow disk    {}", self.slow_disk)?;
         writeln!(f, "processing   {} ms", self.processing)?;
         writeln!(f, "link life    {} s", self.link_life)?;
+        writeln!(f, "calls        {} a minute", self.calls_per_minute)?;
+        writeln!(
+            f,
+            "strangers    {}, {} pages read",
+            self.strangers, self.search_pages
+        )?;
         writeln!(
             f,
             "policy       key_safe_age {} s, activation {:?}, late_success {:?}, absence {:?}, idv_expired {:?}, renewals {}, retention {:?}",

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::faults::{Decided, Family};
 use crate::host::Kind;
-use crate::options::{Deed, Options};
+use crate::options::{CALLS, Deed, Options, PAGES};
 
 /// A run that is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,12 @@ struct Written {
     slow_disk: bool,
     processing: u64,
     link_life: u64,
+    #[serde(default = "calls", skip_serializing_if = "are_usual_calls")]
+    calls_per_minute: u32,
+    #[serde(default)]
+    strangers: usize,
+    #[serde(default = "pages", skip_serializing_if = "are_all_pages")]
+    search_pages: u32,
     script: Option<Vec<Decided>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     crash_at: Vec<u64>,
@@ -59,6 +65,24 @@ struct Written {
     no_webhooks: bool,
     #[serde(default)]
     lose_answer: Option<u64>,
+}
+
+fn calls() -> u32 {
+    CALLS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn are_usual_calls(calls: &u32) -> bool {
+    *calls == CALLS
+}
+
+fn pages() -> u32 {
+    PAGES
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn are_all_pages(pages: &u32) -> bool {
+    *pages == PAGES
 }
 
 /// Rates by the name of their family; zeros are left out.

@@ -130,6 +130,9 @@ impl Search {
         self.changed(|options| options.skew = 0);
         self.changed(|options| options.processing = standard.processing);
         self.changed(|options| options.link_life = standard.link_life);
+        self.changed(|options| options.calls_per_minute = standard.calls_per_minute);
+        self.changed(|options| options.strangers = 0);
+        self.changed(|options| options.search_pages = standard.search_pages);
         self.changed(|options| options.policy = standard.policy);
         self.policy();
         self.changed(|options| options.asked_within = 0);

@@ -53,6 +53,8 @@ pub(crate) struct Watch {
     applied: BTreeSet<MessageId>,
     /// Those of them that say something of a card.
     speak: BTreeSet<MessageId>,
+    /// Messages that a person was shown.
+    shown: BTreeSet<MessageId>,
     /// Messages that nobody can read and nobody was shown yet.
     unread: BTreeSet<MessageId>,
 }
@@ -161,7 +163,8 @@ impl Watch {
     }
 
     /// A record is read: a card, a card order or a person, by its address. Pages of lists are read for many.
-    pub(crate) fn reads(&mut self, address: &str, now: i64) -> Option<Broken> {
+    /// `sharers` may ask for the same person.
+    pub(crate) fn reads(&mut self, address: &str, sharers: usize, now: i64) -> Option<Broken> {
         if address.contains('?') {
             if address.contains("/issuing/cardholders?") {
                 self.people_read = Some(now);
@@ -169,7 +172,9 @@ impl Watch {
             return None;
         }
         let reads = pass(self.reads.entry(address.to_owned()).or_default(), now);
-        (reads > READS).then(|| {
+        let many = address.contains("/issuing/cardholders/");
+        let most = READS * if many { sharers.max(1) } else { 1 };
+        (reads > most).then(|| {
             let what = format!("{reads} reads of {address} in a minute");
             ("S26", None, what)
         })
@@ -271,7 +276,8 @@ impl Watch {
                 {
                     self.speak.insert(id.clone());
                 }
-                if content.contains("\"unreadable\"") {
+                // Whoever stored it may be told later than others work on it.
+                if content.contains("\"unreadable\"") && !self.shown.contains(id) {
                     self.unread.insert(id.clone());
                 }
                 (!self.stored.insert(id.clone())).then(|| {
@@ -290,6 +296,14 @@ impl Watch {
             let what = format!("message {id} led to events before");
             ("S14", Some(order), what)
         })
+    }
+
+    /// The log says what became of a message; whoever did it may have died.
+    pub(crate) fn stands(&mut self, id: &MessageId, standing: &Standing) {
+        if matches!(standing, Standing::Quarantined { .. }) {
+            self.unread.remove(id);
+            self.shown.insert(id.clone());
+        }
     }
 
     /// A message was put aside without an event.

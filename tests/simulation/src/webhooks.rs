@@ -84,6 +84,22 @@ fn send(env: &mut Env, delivery: LocalDelivery) {
         };
         env.after(wait / 2, Due::Webhook(Box::new(copy)));
     }
+    if let Some(details) = env.draw(Family::Garbled) {
+        let later = Rng::new(details).millis(1.0, 3.0 * 86_400_000.0);
+        let signed = ((env.now + wait + later) / 1_000).to_string();
+        let garbled = garble(&delivery.body, details);
+        let copy = Copy {
+            delivery: LocalDelivery {
+                number: delivery.number,
+                signature: env.provider.sign(&garbled, &signed),
+                body: garbled,
+                timestamp: signed,
+            },
+            attempt: None,
+            forged: false,
+        };
+        env.after(wait + later, Due::Webhook(Box::new(copy)));
+    }
     let copy = Copy {
         delivery,
         attempt: Some(attempt),
@@ -114,6 +130,14 @@ fn forge(genuine: &LocalDelivery, details: u64) -> LocalDelivery {
         }
     }
     forged
+}
+
+/// The same id over other bytes, or no id at all.
+fn garble(body: &str, details: u64) -> String {
+    match details % 2 {
+        0 => format!("{body} "),
+        _ => body.replacen("\"event_id\"", "\"event_no\"", 1),
+    }
 }
 
 /// One copy reaches a node, if one is up.

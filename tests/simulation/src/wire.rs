@@ -105,6 +105,8 @@ impl Transport for Wire {
         let token = request.headers.get("x-auth-token").cloned();
         let key = request.headers.get("x-idempotency-key").cloned();
         let is_create = request.url.path().ends_with("/issuing/cards");
+        let card = request.url.path().split_once("/issuing/cards/");
+        let card = card.map(|(_, card)| card.to_owned());
         let outcome = {
             let mut env = self.sim.lock();
             if mints {
@@ -126,6 +128,11 @@ impl Transport for Wire {
             },
         };
         self.hears(mints, token, key.clone(), &outcome);
+        if let (Ok(reply), Some(card), None) = (&outcome, card, &key)
+            && (400..500).contains(&reply.status)
+        {
+            self.sim.lock().history.evidence.is_missing(&card);
+        }
         if let (Ok(reply), false) = (&outcome, mints) {
             let key = key.as_ref().and_then(|key| key.to_str().ok());
             self.is_told(key.map(|key| (key, is_create)), reply);
@@ -207,7 +214,9 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
     });
     env.history.search(None, || uri.clone());
     if request.method == Method::GET {
-        let broken = env.history.watch.reads(&uri, now);
+        let shared = env.options.may(Family::KnownPerson);
+        let sharers = if shared { env.options.orders } else { 1 };
+        let broken = env.history.watch.reads(&uri, sharers, now);
         env.history.take(broken);
     }
     let latency = env.latency();
@@ -256,6 +265,7 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
     let flight = Flight {
         fault: refused(env, is_first, is_create)
             .or_else(|| fault(env))
+            .or_else(|| astray(env, is_create))
             .or_else(|| mixed_up(env, is_create || is_read))
             .or_else(|| {
                 let details = tells.then(|| env.draw(Family::Strange))??;
@@ -404,18 +414,28 @@ fn refused(env: &mut Env, is_first: bool, is_create: bool) -> Option<Fault> {
 /// What the provider says of another card.
 fn mixed_up(env: &mut Env, is_about_a_card: bool) -> Option<Fault> {
     let details = is_about_a_card.then(|| env.draw(Family::MixUp))??;
+    Some(mixups::answer(details, &others(env)))
+}
+
+/// The answer to another's call, and nothing was done.
+fn astray(env: &mut Env, is_create: bool) -> Option<Fault> {
+    let details = is_create.then(|| env.draw(Family::Astray))??;
+    Some(mixups::astray(details, &others(env)))
+}
+
+/// Cards with our mark, and whether their orders know them.
+fn others(env: &Env) -> Vec<(CardEntry, bool)> {
     let is_known = |card: &CardEntry| {
         let mark = card.metadata.get(METADATA_ORDER_KEY)?.as_str()?;
         let known = env.history.order(mark.parse().ok()?)?.ids.card.as_ref()?;
         Some(*known.as_str() == *card.card_id.to_string())
     };
-    let cards: Vec<_> = env
-        .provider
+    env.provider
         .cards_beyond(|_| None)
+        .filter(|card| card.metadata.contains_key(METADATA_ORDER_KEY))
         .map(|card| (is_known(&card) == Some(true), card))
         .map(|(known, card)| (card, known))
-        .collect();
-    Some(mixups::answer(details, &cards))
+        .collect()
 }
 
 fn pick(details: u64, of: u64) -> usize {

@@ -9,6 +9,7 @@ use issuance::uqpay::{BaseUrl, Client, Config as ClientConfig};
 use issuance::{Engine, Limits};
 use issuance_simulator::{Config, Fault, FaultMatch, FaultRule, Local, Variants, WebhookTarget};
 use issuance_store::{SimulatedStore, Store};
+use uuid::Uuid;
 
 use crate::asked;
 use crate::clock::NodeClock;
@@ -20,7 +21,7 @@ use crate::history::restless;
 use crate::host::{self, Ear, Wish};
 use crate::journal;
 use crate::mixups;
-use crate::options::{Deed, Options, What};
+use crate::options::{CALLS, Deed, Options, What};
 use crate::rng::Rng;
 use crate::tasks::{Life, Tasks};
 use crate::trace::Trace;
@@ -34,6 +35,8 @@ const DAY: i64 = 86_400_000;
 const LIMIT: i64 = 9 * DAY;
 /// After healing, a reconciliation was begun anew and ended.
 const RECONCILED: i64 = 13 * DAY / 24;
+/// The number of the person who has cards of another system.
+const STRANGER: u64 = 99;
 /// Polls without time passing on: something turns in circles.
 const MOST_POLLS: u64 = 200_000;
 
@@ -158,12 +161,24 @@ impl World {
         if self.options.rate(Family::Variants) > 0.0 {
             env.coverage.family(Family::Variants);
         }
+        if self.options.strangers > 0 {
+            let now = env.now;
+            let person = host::known_person(STRANGER);
+            if let Some(holder) = env.provider.add_person(&person, now) {
+                for _ in 0..self.options.strangers {
+                    env.provider.add_card(holder, now);
+                }
+            }
+        }
         for number in 0..self.options.orders {
             let shared = env.draw(Family::SamePerson).filter(|_| number > 0);
             let same = shared.and_then(|details| usize::try_from(details % number as u64).ok());
+            let known = env.draw(Family::KnownPerson);
+            let known = known.and_then(|details| known_person(&mut env, details));
             let own = &mut asked::chance(dress, number);
             let (kinds, wanted) = (&self.options.kinds, &mut env.wanted);
-            let mut wish = host::wish(number, kinds, &mut self.rng, own, wanted, same);
+            let persons = (same, known);
+            let mut wish = host::wish(number, kinds, &mut self.rng, own, wanted, persons);
             traits(&mut env, number);
             let wait = self.rng.between(0, self.options.asked_within);
             wish.refused = self.options.skipped.contains(&number);
@@ -560,7 +575,9 @@ impl World {
             return true;
         }
         // Whom the provider lets in no more, the breaker holds back.
-        let roomy = self.options.orders <= 30 && self.options.rate(Family::NoEntry) <= 0.0;
+        let roomy = self.options.orders <= 30
+            && self.options.calls_per_minute >= CALLS
+            && self.options.rate(Family::NoEntry) <= 0.0;
         if healed_for > 2 * DAY / 24 && roomy && all_up {
             let store = env.store.clone();
             env.history.judge_overdue(&store, now);
@@ -622,10 +639,21 @@ fn provider(options: &Options) -> Config {
         review_delay: Duration::from_millis(options.processing.saturating_mul(20)),
         idv_link_lifetime: Duration::from_secs(options.link_life),
         idv_link_base: Some("https://idv.example/".into()),
-        rate_limit_per_minute: Some(200),
+        rate_limit_per_minute: Some(options.calls_per_minute),
         token_limit_per_minute: Some(60),
         ..Config::default()
     }
+}
+
+/// One of the few persons of hosts that make them first. Several orders may be for the same one.
+fn known_person(env: &mut Env, details: u64) -> Option<Uuid> {
+    let (number, now) = (details % 3, env.now);
+    if let Some(id) = env.people.get(&number) {
+        return Some(*id);
+    }
+    let id = env.provider.add_person(&host::known_person(number), now)?;
+    env.people.insert(number, id);
+    Some(id)
 }
 
 /// What the provider does with one order, come what may.
@@ -754,7 +782,11 @@ fn engine(sim: &Sim, life: Life, store: &Arc<SimulatedStore>, options: &Options)
             node: life.node,
         }))
         .policy(options.policy.clone())
-        .limits(Limits::standard())
+        .limits(Limits {
+            calls_per_minute: options.calls_per_minute,
+            search_pages: options.search_pages,
+            ..Limits::standard()
+        })
         .webhooks(verifier)
         .build()
         .expect("an engine of good parts")

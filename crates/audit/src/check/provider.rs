@@ -242,13 +242,16 @@ impl Provider {
         };
         let minute = std::time::Duration::from_secs(60);
         let calls = self.minute.entry(request.client.clone()).or_default();
+        // A slow call is told of when it ends, after calls that came later.
+        let place = calls.partition_point(|earlier| *earlier <= request.at);
+        calls.insert(place, request.at);
+        let newest = calls.back().copied().unwrap_or(request.at);
         while calls
             .front()
-            .is_some_and(|oldest| request.at.since(*oldest) >= minute)
+            .is_some_and(|oldest| newest.since(*oldest) >= minute)
         {
             calls.pop_front();
         }
-        calls.push_back(request.at);
         let spent = u32::try_from(calls.len()).unwrap_or(u32::MAX);
         verdicts.hold(Invariant::S26, None, spent <= limit, || {
             let what = format!("{spent} calls arrived within a minute where {limit} may");

@@ -255,6 +255,19 @@ fn s26_too_many_calls_in_a_minute() {
     world.rules.calls_per_minute = Some(3);
     world.read_by("somebody", 1);
     world.is_sound();
+    // One that was slow is told of late, and counts where it came.
+    let mut world = World::good();
+    world.rules.calls_per_minute = Some(4);
+    world.wait(minutes(5)).read(1);
+    world.wait(minutes(2));
+    for _ in 0..4 {
+        world.read(1);
+    }
+    let slow = world.told.len() - 5;
+    world.told[slow..].rotate_left(1);
+    world.is_sound();
+    world.read(1);
+    world.breaks(S26);
 }
 
 #[test]

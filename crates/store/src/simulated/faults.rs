@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use issuance_domain::OrderId;
+use issuance_domain::{MessageId, OrderId};
 
 use super::SimulatedStore;
 use super::log::{Kept, Logged};
@@ -70,6 +70,14 @@ impl SimulatedStore {
     /// The queue to the disk is full, or has room again.
     pub fn overload(&self, overloaded: bool) {
         self.lock().faults.overloaded = overloaded;
+    }
+
+    /// Whether the body of a message is sealed.
+    #[must_use]
+    pub fn keeps_body(&self, message: &MessageId) -> bool {
+        let owner = message.to_string();
+        let state = self.lock();
+        state.sealed.keys().any(|(of, _)| *of == owner)
     }
 
     /// How much is sealed of an order.

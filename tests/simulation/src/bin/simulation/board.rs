@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use issuance_domain::planted::Bug;
+use issuance_domain::planted::{self, Bug};
 use issuance_simulation::hunt;
+
+/// Switches on the bug of this number, if there is one.
+pub(crate) fn plant(id: Option<&str>) {
+    planted::plant(Bug::ALL.iter().copied().find(|bug| Some(bug.id()) == id));
+}
 
 /// A line for each bug; whether all were found.
 pub(crate) fn play(

@@ -31,6 +31,10 @@ enum Command {
         /// Write every note to this file.
         #[arg(long)]
         trace: Option<PathBuf>,
+        /// With this planted bug, such as B5.
+        #[cfg(feature = "planted")]
+        #[arg(long)]
+        planted: Option<String>,
     },
     /// Makes what a seed or a file breaks as small as it gets, and keeps it as a file.
     Shrink {
@@ -199,7 +203,14 @@ fn main() -> ExitCode {
 /// Does it, and says whether nothing was wrong.
 fn done(command: Command) -> io::Result<bool> {
     Ok(match command {
-        Command::Seed { seed, trace } => {
+        Command::Seed {
+            seed,
+            trace,
+            #[cfg(feature = "planted")]
+            planted,
+        } => {
+            #[cfg(feature = "planted")]
+            board::plant(planted.as_deref());
             let options = Options::of_seed(seed);
             println!("{options}");
             let report = run_caught(&options, true);
