@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::coverage::Coverage;
 use crate::options::Options;
+use crate::report::Report;
 use crate::rng::mix;
 use crate::violation::Violation;
-use crate::world::{Report, run};
+use crate::world::run;
 
 /// Every so many seeds one runs twice: it must come to the same.
 const TWICE: u64 = 50;

@@ -5,9 +5,9 @@ use crate::batch::{every, run_caught};
 use crate::coverage::Coverage;
 use crate::faults::Family;
 use crate::options::Options;
+use crate::report::Report;
 use crate::scenario::{Scenario, scenarios};
 use crate::violation::Violation;
-use crate::world::Report;
 
 /// A way to break every story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! order the seed gives; a process that dies is its futures dropped.
 //!
 //! In reading order: [`Options`] are what a seed means; `world` runs them; `env` is what all parts share; `wire`, `disk`,
-//! `clock`, `webhooks` and `host` are the engine's surroundings; `history` judges each step;
+//! `clock`, `webhooks`, `host`, `operators` and `provider` are the engine's surroundings; `history` judges each step;
 //! `shrink` makes a run that breaks something small, a [`Script`] keeps it; `scenario` has
 //! stories without chance, `directed` breaks each at every place.
 
@@ -24,9 +24,11 @@ mod faults;
 mod history;
 mod host;
 mod journal;
-mod mixups;
+mod node;
+mod operators;
 mod options;
-mod refusals;
+mod provider;
+mod report;
 mod rng;
 mod rows;
 mod scenario;
@@ -48,9 +50,10 @@ pub use directed::{Directed, Finding, Mode, Thorough, directed};
 pub use faults::{Decided, Family};
 pub use host::Kind;
 pub use options::{Deed, Options, What};
+pub use report::Report;
 pub use rng::hash;
 pub use scenario::{Scenario, scenarios};
 pub use script::Script;
 pub use shrink::{Shrunk, shrink};
 pub use violation::Violation;
-pub use world::{Report, run};
+pub use world::run;
