@@ -141,7 +141,7 @@ invariants! {
          the newest, none is asked for once nobody wants the card, an order fails for the last one only and where the policy \
          says so; retention erases in its time, and nothing a person must decide on");
     S25 "an operator's act has a name and a reason, and happens once", Here(&[Log],
-        "actor and reason are there; a new key takes two; nothing is sent or set going while an order is paused, \
+        "actor and reason are there; a new key takes two; nothing is sent, owed or set going while an order is paused, \
          and no ended order is; no link is asked for while one is on its way");
     S26 "the provider's budget is kept", Here(&[Requests],
         "calls of one client in any minute of the provider's clock, where a limit is given");

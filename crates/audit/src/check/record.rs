@@ -617,6 +617,10 @@ fn judge_expiry(
     verdicts: &mut Verdicts,
 ) -> Option<Expiry> {
     let order = tracked.order.as_ref()?;
+    verdicts.hold(Invariant::S25, Some(tracked.id), !order.paused, || {
+        let what = "a link's end was acted on while it is paused".to_owned();
+        (what, vec![seen.into()])
+    });
     let newest = match &order.state {
         State::IdvPending { idv } if link.is_none_or(|link| link == idv.number) => {
             idv.link.as_ref()
@@ -647,6 +651,17 @@ fn rests_or_goes_on(tracked: &Tracked, rules: &Rules, verdicts: &mut Verdicts) {
     };
     standing::judge(tracked, rules, verdicts);
     let tasks = outbox(order, &rules.policy);
+    let stirs = tasks.iter().filter(|_| order.paused).find(|task| {
+        !matches!(
+            task.id.action,
+            Action::NotifyHost | Action::ErasePersonalData
+        )
+    });
+    verdicts.hold(Invariant::S25, Some(tracked.id), stirs.is_none(), || {
+        let action = stirs.map_or("nothing", |task| task.id.action.name());
+        let what = format!("it is paused and still owes {action}");
+        (what, tracked.newest())
+    });
     if order.state.is_terminal() {
         let loud = tasks.iter().find(|task| match task.id.action {
             Action::NotifyHost | Action::LookUp | Action::ErasePersonalData => false,

@@ -416,6 +416,28 @@ fn s25_an_operator_sets_a_paused_order_going() {
 }
 
 #[test]
+fn s25_the_end_of_a_paused_orders_link_is_acted_on() {
+    for (pauses, ends) in [(false, false), (true, false), (true, true)] {
+        let mut world = World::new();
+        world.placed(1).accept(1);
+        let over = world.now.after(minutes(60));
+        world.event(1, idv_required(over)).wait(minutes(71));
+        world.read(1);
+        if pauses {
+            world.event(1, acted(OperatorAction::Pause, "mara"));
+        }
+        if ends || !pauses {
+            world.event(1, EventBody::IdvLinkExpired { link: 1 });
+        }
+        if ends {
+            world.breaks(S25);
+        } else {
+            world.is_sound_so_far();
+        }
+    }
+}
+
+#[test]
 fn s25_an_ended_order_is_paused() {
     let mut world = World::good();
     world.event(1, acted(OperatorAction::Pause, "mara"));
