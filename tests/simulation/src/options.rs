@@ -183,7 +183,7 @@ impl Options {
     /// In some lists our cards stand among so many of another system that they take several pages, in any order.
     fn crowded(&mut self) {
         let mut rng = self.stream(hash("strangers"));
-        if !rng.chance(0.02) {
+        if !rng.chance(0.01) {
             return;
         }
         self.strangers = 100 + usize::try_from(rng.below(60)).unwrap_or(0);
@@ -303,7 +303,7 @@ impl Options {
 fn orders(rng: &mut Rng) -> usize {
     let orders = match rng.below(2_000) {
         0 => 100 + rng.below(60),
-        1..=20 => 10 + rng.below(20),
+        1..=10 => 10 + rng.below(20),
         _ => {
             let three = rng.below(216);
             1 + (three / 36).min(three / 6 % 6).min(three % 6)
