@@ -17,6 +17,7 @@ mod many;
 mod tell;
 
 /// A run is mostly small allocations, made and given back by one thread.
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
