@@ -25,6 +25,10 @@ impl History {
                 coverage.code(code);
             }
             coverage.status(request.status);
+            // What a process read before anything stood in the log, the next one cannot know.
+            if request.idempotency_key.is_none() && self.positions.is_empty() {
+                continue;
+            }
             self.checker
                 .provider(&ProviderFact::Request(heard(request)));
         }
