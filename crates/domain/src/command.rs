@@ -56,6 +56,13 @@ pub enum Command {
         /// How we heard it.
         source: Source,
     },
+    /// A call was answered.
+    HearAnswer {
+        /// Which send of its key, as in `HearNothing`.
+        attempt: u32,
+        /// What the answer says.
+        observation: Observation,
+    },
     /// Something was heard from the provider.
     Learn(Observation),
     /// A look-up of an ended order is done; what it showed was learnt before.

@@ -174,12 +174,16 @@ impl Performer for Submitter {
                         purpose,
                         generation,
                     };
-                    let command = Command::Learn(Observation {
+                    let observation = Observation {
                         fact,
                         ids,
                         echo: echo.into(),
                         source,
-                    });
+                    };
+                    let command = Command::HearAnswer {
+                        attempt,
+                        observation,
+                    };
                     let request = Request {
                         sealed,
                         ..Request::new(order.id, command, self.clock.now())

@@ -133,7 +133,11 @@ impl CommandHandler {
         for _ in 0..MAX_CONFLICTS {
             let before = self.store.order(id).await?;
             let mut command = command.clone();
-            if let (Some(order), Command::Learn(observation)) = (&before, &mut command) {
+            if let (
+                Some(order),
+                Command::Learn(observation) | Command::HearAnswer { observation, .. },
+            ) = (&before, &mut command)
+            {
                 self.name_owner(order, observation).await?;
             }
             let events = decide(before.as_deref(), command, &context)?;

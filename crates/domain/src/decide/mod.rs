@@ -95,7 +95,13 @@ fn decide_existing(
         )),
         Command::LookInVain => Ok(learn::look_in_vain(order, context)),
         Command::Hint { source } => Ok(hint(order, source)),
-        Command::Learn(observation) => Ok(learn::learn(order, observation, context)),
+        Command::HearAnswer {
+            attempt,
+            observation,
+        } if submit::is_overtaken(order, attempt, &observation) => Ok(Vec::new()),
+        Command::HearAnswer { observation, .. } | Command::Learn(observation) => {
+            Ok(learn::learn(order, observation, context))
+        }
         Command::EndLookUp { cause } => Ok(end_look_up(order, cause)),
         Command::ExpireIdv { link } => Ok(expire_idv(order, link, context)),
         Command::Escalate => Ok(escalate(order, context)),

@@ -3,6 +3,7 @@
 use crate::attention::AttentionReason;
 use crate::command::{Context, Rejection};
 use crate::event::EventBody;
+use crate::fact::{Fact, Observation, Source};
 use crate::failure::FailureKind;
 use crate::ids::Digest;
 use crate::key::{Generation, IdempotencyKey, Purpose};
@@ -134,6 +135,24 @@ pub(super) fn hear_nothing(
         },
         Some(_) | None => Vec::new(),
     }
+}
+
+/// Whether it refuses a send after which the same was sent again: what came of the later one is not known by it. If the
+/// key is refused, the next replay hears so again.
+pub(super) fn is_overtaken(order: &Order, attempt: u32, observation: &Observation) -> bool {
+    let (
+        Fact::Refused(_),
+        Source::Answer {
+            purpose,
+            generation,
+        },
+    ) = (&observation.fact, &observation.source)
+    else {
+        return false;
+    };
+    order.submission(*purpose).is_some_and(|submission| {
+        submission.generation == *generation && submission.attempts > attempt
+    })
 }
 
 /// The submission, if it may be sent now. A call in flight is lost once its deadline is over.

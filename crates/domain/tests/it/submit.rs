@@ -1,8 +1,8 @@
 //! The discipline of sending (design §3, contract §6.4).
 
 use issuance_domain::{
-    Action, AttentionReason, Command, Digest, EventBody, ExpiryCause, Generation, OperatorAction,
-    Purpose, RefusalClass, Rejection, SilenceCause,
+    Action, AttentionReason, Command, Digest, EventBody, ExpiryCause, Fact, Generation,
+    Observation, OperatorAction, ProviderIds, Purpose, RefusalClass, Rejection, SilenceCause,
 };
 
 use crate::given::given;
@@ -151,6 +151,39 @@ fn f_097_what_became_of_an_earlier_send_says_nothing_of_the_one_in_flight() {
     given(again)
         .when(silence_of(CREATE, 1, 2, SilenceCause::NotSent))
         .then([unanswered(CREATE, 2, SilenceCause::NotSent)]);
+}
+
+/// Two nodes, one clock far ahead: what the first is told says nothing of a card that the second may have made.
+#[test]
+fn f_097_a_refusal_of_an_earlier_send_gives_no_new_key() {
+    let refused = |attempt| Command::HearAnswer {
+        attempt,
+        observation: Observation {
+            fact: Fact::Refused(refusal(RefusalClass::Capacity, "quota")),
+            ids: ProviderIds::default(),
+            echo: Box::default(),
+            source: answer(1),
+        },
+    };
+    let twice = and(sent(), [started(CREATE, 1, 2)]);
+    let silent = and(
+        twice.clone(),
+        [unanswered(
+            CREATE,
+            2,
+            SilenceCause::ServerError { http_status: 502 },
+        )],
+    );
+    for history in [twice, silent] {
+        given(history.clone()).when(refused(1)).then_nothing();
+        given(history).when(refused(2)).then([
+            was_refused(1, refusal(RefusalClass::Capacity, "quota")),
+            raised(AttentionReason::Capacity {
+                code: "quota".into(),
+            }),
+            again(CREATE, 2, start().after(minutes(30))),
+        ]);
+    }
 }
 
 #[test]
