@@ -203,7 +203,7 @@ impl Evidence {
             purpose,
             generation,
             refusal,
-            ..
+            source: Source::Answer { .. } | Source::LookUp,
         } = body
         else {
             return None;
@@ -326,6 +326,13 @@ impl Evidence {
                 name == "card.create.failed" || person && word == "FAILED"
             }
             EventBody::OrderFailed { .. } | EventBody::IdvLinkIssued { .. } => false,
+            // Only of a cancel does a message say that nothing came of it.
+            EventBody::SubmissionRefused { purpose, .. } => {
+                *purpose == Purpose::CancelCard && name == "card.status.update.failed"
+            }
+            EventBody::CompensationCompleted { .. } => {
+                name == "card.status.update.succeeded" && matches!(word, "PRE_CANCEL" | "CANCELLED")
+            }
             EventBody::OrderAccepted { .. } => name.starts_with("card."),
             _ => true,
         };

@@ -145,6 +145,8 @@ families! {
     Garbled = "garbled", "F-057", 0.02..0.5;
     /// The answer to a create call is another's, and nothing was done.
     Astray = "astray", "F-040", 0.01..0.5;
+    /// The provider takes a cancel and nothing comes of it, so many times; mostly it says so.
+    CancelInVain = "cancel_in_vain", "F-116", 0.1..1.0;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.

@@ -476,6 +476,25 @@ fn ended(add: Add<'_>) {
         "cancel_refused_always",
         deed(story(Kind::Plain, &never), 5 * MINUTE, cancel),
     );
+    // Taken, and nothing comes of it: once, five times, twice and nobody says so.
+    let in_vain = |details| {
+        let taken = story(Kind::Plain, &[(Family::CancelInVain, 0..1, details)]);
+        deed(taken, 5 * MINUTE, cancel)
+    };
+    add("cancel_in_vain", in_vain(0));
+    add("cancel_in_vain_always", in_vain(4));
+    let retry = act(OperatorAction::RetryNow);
+    let again = deed(in_vain(0x301), 40 * MINUTE, retry);
+    add("cancel_in_vain_silently", deed(again, HOUR, retry));
+    add(
+        "cancel_of_late_card_in_vain",
+        with(failed.clone(), |options| {
+            undo(options);
+            if let Some(script) = &mut options.script {
+                script.push(fault(Family::CancelInVain, 0, 0));
+            }
+        }),
+    );
     add(
         "cancel_of_late_card_refused",
         with(failed.clone(), |options| {
@@ -502,7 +521,6 @@ fn ended(add: Add<'_>) {
         "erased_failed",
         deed(story(Kind::Plain, &fails), 10 * MINUTE, erase),
     );
-    let retry = act(OperatorAction::RetryNow);
     add(
         "retried",
         deed(story(Kind::EmptyPool, &[]), 5 * MINUTE, retry),

@@ -481,7 +481,7 @@ fn judge_new_key(
     });
 }
 
-/// What was refused is tried anew after the policy's wait, and a cancel only so often.
+/// What was refused is tried anew after the policy's wait; a cancel only so often, and no later.
 fn judge_wait(
     tracked: &Tracked,
     (purpose, generation): (Purpose, Generation),
@@ -498,9 +498,13 @@ fn judge_wait(
         (_, Some(RefusalClass::Capacity)) => (policy.capacity_retry, true),
         _ => return,
     };
-    let holds = left && due >= seen.at.after(wait);
+    let late = purpose == Purpose::CancelCard && rules.as_it_happens && due > seen.at.after(wait);
+    let holds = left && due >= seen.at.after(wait) && !late;
     verdicts.hold(Invariant::S8, Some(tracked.id), holds, || {
-        let what = format!("{} is tried anew too soon, or too often", purpose.name());
+        let what = format!(
+            "{} is tried anew too soon, too late or too often",
+            purpose.name()
+        );
         (what, vec![seen.into()])
     });
 }

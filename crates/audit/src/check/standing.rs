@@ -247,7 +247,13 @@ fn missing(
                 None
             }
         },
-        State::Active { .. } | State::Failed { .. } => return None,
+        State::Active { .. } | State::Failed { .. } => {
+            // That a cancel was taken says nothing of what comes of it.
+            let cancel = order.submission(Purpose::CancelCard);
+            let waits = cancel.is_some_and(|cancel| cancel.phase == Phase::Done);
+            let forgotten = waits && !called && due(Action::LookUp).is_none();
+            return forgotten.then_some("nobody looks what came of its cancel");
+        }
     };
     if alarm.is_some_and(|wait| !called && !within(Action::Escalate, wait)) {
         return Some("nobody is called in time");

@@ -83,13 +83,15 @@ pub(super) fn cancelling(
     }
 }
 
-/// The cancel call was taken; the card's status says when it is done.
+/// The cancel call was taken; the card's status says when it is done. A message that nothing came of it may be here
+/// before the answer, which says nothing of the next key.
 pub(super) fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
+    let is_answered = |cancel: Generation| matches!(&source, Source::Answer { purpose: Purpose::CancelCard, generation } if *generation == cancel);
     let flying =
         order
             .submission(Purpose::CancelCard)
             .filter(|submission| match submission.phase {
-                Phase::Owed { .. } | Phase::InFlight { .. } => true,
+                Phase::Owed { .. } | Phase::InFlight { .. } => is_answered(submission.generation),
                 Phase::Refused { .. } | Phase::Expired { .. } | Phase::Done => false,
             });
     flying

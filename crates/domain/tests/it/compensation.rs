@@ -2,8 +2,8 @@
 
 use issuance_domain::{
     Action, AttentionReason, By, CardStatus, Command, Discrepancy, EventBody, Fact, FailureKind,
-    Generation, Observation, OperatorAction, Purpose, RefusalClass, Rejection, SilenceCause,
-    Source, Who,
+    Generation, Observation, OperatorAction, Purpose, Refusal, RefusalClass, Rejection,
+    SilenceCause, Source, Who,
 };
 
 use crate::given::given;
@@ -127,6 +127,46 @@ fn a_pending_card_is_waited_for_then_cancelled() {
         .owes_a_notice(true)
         .when(learn(Fact::Card(CardStatus::Cancelled), status_hook()))
         .then_nothing();
+}
+
+#[test]
+fn f_116_the_answer_to_a_cancel_that_came_to_nothing_says_nothing_of_the_next() {
+    let failed = || webhook("card.status.update.failed");
+    let taken = |generation| {
+        learn(
+            Fact::CancelTaken,
+            answer_to(Purpose::CancelCard, generation),
+        )
+    };
+    let answered = EventBody::SubmissionAnswered {
+        purpose: Purpose::CancelCard,
+        generation: Generation(2),
+        source: answer_to(Purpose::CancelCard, 2),
+    };
+    given(cancelling_active())
+        .when(learn(Fact::CancelFailed, failed()))
+        .then([
+            EventBody::SubmissionRefused {
+                purpose: Purpose::CancelCard,
+                generation: Generation(1),
+                refusal: Refusal {
+                    http_status: 200,
+                    ..refusal(RefusalClass::Unknown, "card_status_update_failed")
+                },
+                source: failed(),
+            },
+            again(Purpose::CancelCard, 2, start().after(minutes(1))),
+        ])
+        .when(taken(1))
+        .then_nothing()
+        .owes([(CANCEL, minutes(1)), (Action::LookUp, seconds(30))])
+        .at(minutes(1))
+        .when(send(Purpose::CancelCard, 2))
+        .then([started(Purpose::CancelCard, 2, 1)])
+        .when(taken(1))
+        .then_nothing()
+        .when(taken(2))
+        .then([answered]);
 }
 
 #[test]

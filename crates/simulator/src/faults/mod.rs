@@ -144,6 +144,13 @@ pub enum Fault {
     },
     /// The card stays `PENDING` for ever.
     NeverActivates,
+    /// A cancel is taken as always and comes to nothing: the card stays as it was, the cancel's order fails, and
+    /// `card.status.update.failed` says so.
+    CancelFails {
+        /// Nobody ever says so: the order stays `PENDING`, and no webhook goes out.
+        #[serde(default)]
+        silent: bool,
+    },
     /// One-step creation stores the cardholder, then fails.
     OrphanCardholder(ErrorAnswer),
     /// IDV links live this long.

@@ -89,7 +89,15 @@ impl State {
         self.emit_about_card("card.create.failed", card.order_id, card, data, at);
     }
 
-    pub(super) fn emit_status_updated(&mut self, card: &Card, order_id: Uuid, at: Millis) {
+    /// A change of status that was carried out or, with the status as it was, one that failed; of that body the contract
+    /// has no sample (§5.4).
+    pub(super) fn emit_status_updated(
+        &mut self,
+        name: &'static str,
+        card: &Card,
+        order_id: Uuid,
+        at: Millis,
+    ) {
         let data = json!({
             "card_id": card.id,
             "card_number": views::masked(card),
@@ -99,7 +107,7 @@ impl State {
             "update_reason": card.update_reason.as_deref().unwrap_or_default(),
             "update_time": rfc3339(at),
         });
-        self.emit_about_card("card.status.update.succeeded", order_id, card, data, at);
+        self.emit_about_card(name, order_id, card, data, at);
     }
 
     /// An update, a recharge or a withdrawal; the contract names the events only (§5.3).

@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
-use super::entities::{Card, CardOrder, CardStatus, OrderType, TimerAction};
+use super::entities::{Card, CardOrder, CardStatus, OrderStatus, OrderType, TimerAction};
 use super::{Caller, State};
 use crate::clock::Millis;
 use crate::errors::{self, Refusal};
+use crate::faults::Fault;
 use crate::requests::UpdateStatus;
 
 /// From `PRE_CANCEL` to `CANCELLED`.
@@ -43,15 +44,42 @@ impl State {
                 ));
             }
         };
-        let accepted = self.done_at_once(id, OrderType::CardUpdate, now);
         card.update_reason.clone_from(&request.update_reason);
+        if status == CardStatus::PreCancel
+            && let Some(silent) = self.cancel_fails(&card)
+        {
+            return Ok(self.cancel_in_vain(card, silent, now));
+        }
+        let accepted = self.done_at_once(id, OrderType::CardUpdate, now);
         card.turn(status, now);
         self.put_card(card.clone());
-        self.emit_status_updated(&card, accepted.id, now);
+        self.emit_status_updated("card.status.update.succeeded", &card, accepted.id, now);
         if status == CardStatus::PreCancel {
             self.schedule(now + WAITING_PERIOD, TimerAction::CancelCard(id));
         }
         Ok((card, accepted))
+    }
+
+    /// Whether the script lets this cancel come to nothing, and whether nobody is told.
+    fn cancel_fails(&mut self, card: &Card) -> Option<bool> {
+        let subject = self.subject_of_card(card);
+        let wanted = |fault: &Fault| matches!(fault, Fault::CancelFails { .. });
+        match self.take_fault(&subject, wanted) {
+            Some((_, Fault::CancelFails { silent })) => Some(silent),
+            _ => None,
+        }
+    }
+
+    /// Takes a cancel that comes to nothing: only its order is new.
+    fn cancel_in_vain(&mut self, card: Card, silent: bool, now: Millis) -> (Card, CardOrder) {
+        let accepted = self.accepted_order(card.id, OrderType::CardUpdate, now);
+        self.put_order(accepted.clone());
+        self.put_card(card.clone());
+        if !silent {
+            self.end_order(accepted.id, OrderStatus::Failed, None, now);
+            self.emit_status_updated("card.status.update.failed", &card, accepted.id, now);
+        }
+        (card, accepted)
     }
 
     pub(super) fn end_cancellation(&mut self, id: Uuid, at: Millis) {
@@ -65,6 +93,6 @@ impl State {
         card.turn(CardStatus::Cancelled, at);
         let order_id = card.order_id;
         self.put_card(card.clone());
-        self.emit_status_updated(&card, order_id, at);
+        self.emit_status_updated("card.status.update.succeeded", &card, order_id, at);
     }
 }

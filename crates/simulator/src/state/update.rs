@@ -60,7 +60,16 @@ impl State {
 
     /// Keeps an order that is done already, and answers it as it was accepted.
     pub(super) fn done_at_once(&mut self, card: Uuid, kind: OrderType, now: Millis) -> CardOrder {
-        let accepted = CardOrder {
+        let accepted = self.accepted_order(card, kind, now);
+        let mut done = accepted.clone();
+        done.end(OrderStatus::Success, now);
+        self.put_order(done);
+        accepted
+    }
+
+    /// A new order as it is accepted; not kept yet.
+    pub(super) fn accepted_order(&mut self, card: Uuid, kind: OrderType, now: Millis) -> CardOrder {
+        CardOrder {
             id: self.rng.uuid(),
             card_id: card,
             kind,
@@ -69,10 +78,6 @@ impl State {
             updated_at: now,
             completed_at: None,
             failure_code: None,
-        };
-        let mut done = accepted.clone();
-        done.end(OrderStatus::Success, now);
-        self.put_order(done);
-        accepted
+        }
     }
 }

@@ -210,6 +210,36 @@ async fn a_card_fails_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_cancel_is_taken_and_comes_to_nothing_aloud_or_in_silence() {
+    let (world, receiver) = world().await;
+    world.fault(json!({"id": "in-vain", "match": {"metadata": {"order": "o-1"}}, "fault": {"kind": "cancel_fails"}, "times": 1})).await;
+    world.fault(json!({"id": "silently", "match": {"metadata": {"order": "o-1"}}, "fault": {"kind": "cancel_fails", "silent": true}, "times": 1})).await;
+    let card = world.create(&simple()).await;
+    receiver.event("card.create.succeeded").await;
+    let path = format!("{CARDS}/{}", card["card_id"].as_str().unwrap());
+    let cancel = json!({"card_status": "CANCELLED", "update_reason": "rolled back"});
+    for (told, end) in [(true, "FAILED"), (false, "PENDING")] {
+        let (status, taken) = world.post(&format!("{path}/status"), &cancel).await;
+        assert_eq!((status, &taken["order_status"]), (200, &json!("PENDING")));
+        if told {
+            let event = receiver.event("card.status.update.failed").await;
+            assert_eq!(
+                (&event["source_id"], &event["data"]["card_status"]),
+                (&taken["card_order_id"], &json!("ACTIVE"))
+            );
+        }
+        let order = taken["card_order_id"].as_str().unwrap();
+        let (_, order) = world.get(&format!("{CARDS}/{order}/order")).await;
+        assert_eq!(order["order_status"], end);
+        assert_eq!(world.get(&path).await.1["card_status"], "ACTIVE");
+    }
+    // The third is carried out: what comes next is about it, and nothing came of the silent one.
+    world.post(&format!("{path}/status"), &cancel).await;
+    let event = receiver.event("card.status.update.succeeded").await;
+    assert_eq!(event["data"]["card_status"], "PRE_CANCEL");
+}
+
+#[tokio::test]
 async fn a_card_stays_pending_for_ever() {
     let (world, receiver) = world().await;
     world.fault(rule(json!({"kind": "never_activates"}))).await;

@@ -78,11 +78,8 @@ const NO_CELL: &[(&str, &str, &str)] = &[
         "resubmission_owed, renew_idv_link",
         "whoever asks for a link again starts with a key of its own",
     ),
-    ("active", "resubmission_owed, cancel_card", CARRIED_OUT),
-    ("failed", "resubmission_owed, cancel_card", CARRIED_OUT),
 ];
 
-const CARRIED_OUT: &str = "the false provider carries out every cancel it has taken";
 const ANSWERED: &str = "what the answer says is the event; only a cancel's says nothing more";
 
 /// Each (state, event) the page calls reachable; an event with a purpose has it behind a comma.

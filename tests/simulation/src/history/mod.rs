@@ -58,6 +58,8 @@ pub(crate) struct History {
     made: Vec<Made>,
     /// Statuses told of each card.
     cards: BTreeMap<Uuid, usize>,
+    /// Cards that failed or were cancelled.
+    over: BTreeSet<Uuid>,
     provider_version: u64,
     requests_read: u64,
     attempts: BTreeMap<u64, (u64, String)>,
@@ -107,6 +109,7 @@ impl History {
             keys: BTreeMap::new(),
             made: Vec::new(),
             cards: BTreeMap::new(),
+            over: BTreeSet::new(),
             provider_version: 0,
             requests_read: 0,
             attempts: BTreeMap::new(),

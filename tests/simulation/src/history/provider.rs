@@ -2,7 +2,7 @@
 
 use issuance_audit::{Call, Card, ProviderFact, Request};
 use issuance_domain::{METADATA_ORDER_KEY, Timestamp};
-use issuance_simulator::{Answer, CardEntry, Endpoint, Local, RequestEntry};
+use issuance_simulator::{Answer, CardEntry, CardStatus, Endpoint, Local, RequestEntry};
 use uuid::Uuid;
 
 use super::History;
@@ -67,6 +67,12 @@ impl History {
             return;
         };
         for (at, status) in card.history.iter().skip(told) {
+            if matches!(
+                status,
+                CardStatus::PreCancel | CardStatus::Cancelled | CardStatus::Failed
+            ) {
+                self.over.insert(card.card_id);
+            }
             let word = serde_json::to_value(status).unwrap_or_default();
             if let Ok(status) = serde_json::from_value(word) {
                 self.checker.provider(&ProviderFact::CardStatus {

@@ -120,6 +120,21 @@ pub(crate) fn traits(env: &mut Env, number: usize) {
             used: 0,
         });
     }
+    if let Some(details) = env.faults.draw(Family::CancelInVain) {
+        env.coverage.family(Family::CancelInVain);
+        let (fault, times) = in_vain(details);
+        env.provider.add_fault(FaultRule {
+            id: String::new(),
+            applies_to: FaultMatch {
+                metadata: metadata.clone(),
+                ..FaultMatch::default()
+            },
+            fault,
+            times: Some(times),
+            probability: None,
+            used: 0,
+        });
+    }
     if env.faults.draw(Family::Leftover).is_some() {
         env.coverage.family(Family::Leftover);
         env.provider.add_fault(FaultRule {
@@ -139,4 +154,11 @@ pub(crate) fn traits(env: &mut Env, number: usize) {
             used: 0,
         });
     }
+}
+
+/// Cancels that come to nothing: as many as are tried anew and more, and one order's in four in silence.
+fn in_vain(details: u64) -> (Fault, u32) {
+    let silent = details & 0x300 == 0x300;
+    let times = u32::try_from(1 + details % 6).unwrap_or(1);
+    (Fault::CancelFails { silent }, times)
 }
