@@ -187,6 +187,14 @@ bugs! {
     NoticeMisnumbered = "B87";
     /// Somebody else with the same e-mail is taken for the person we sent.
     SomebodyElse = "B88";
+    /// A card that is frozen or blocked when it is first read was never active.
+    FrozenNeverActive = "B95";
+    /// A card that others cancelled before it was known calls nobody.
+    OthersCancelUntold = "B96";
+    /// A cancel is done once its card is frozen or blocked.
+    FrozenIsCancelled = "B97";
+    /// An older message brings a card back that others cancelled.
+    OthersCancelForgotten = "B98";
 }
 
 #[cfg(feature = "planted")]

@@ -17,7 +17,7 @@ use crate::clock::rfc3339;
 use crate::config::WebhookTarget;
 use crate::faults::{FaultRule, IdvOutcome, parse_faults};
 use crate::idv;
-use crate::state::IdvError;
+use crate::state::{CardStatus, IdvError, MoveError};
 use crate::variants::Variants;
 use crate::world::{Ticket, World};
 
@@ -33,6 +33,7 @@ pub(crate) fn router() -> Router<Arc<World>> {
         )
         .route("/_sim/webhook", post(set_webhook).delete(unset_webhook))
         .route("/_sim/variants", get(variants).post(set_variants))
+        .route("/_sim/cards/{card_id}", post(move_card))
         .route("/_sim/idv/{cardholder_id}", post(act))
         .route("/_sim/idv/page/{token}", get(idv::show).post(idv::choose))
 }
@@ -145,6 +146,28 @@ async fn act(
         Ok(()) => Json(json!({"cardholder_id": id, "outcome": act.outcome})).into_response(),
         Err(error @ IdvError::Unknown) => problem(StatusCode::NOT_FOUND, &error.to_string()),
         Err(error) => problem(StatusCode::CONFLICT, &error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    card_status: CardStatus,
+}
+
+async fn move_card(
+    Shared(world): Shared<Arc<World>>,
+    Path(id): Path<Uuid>,
+    Json(to): Json<Move>,
+) -> Response {
+    let (done, ticket) = world.change(|state, now| state.move_card(id, to.card_status, now));
+    if let Err(refusal) = durable(&world, ticket).await {
+        return refusal;
+    }
+    match done {
+        Ok(()) => Json(json!({"card_id": id, "card_status": to.card_status})).into_response(),
+        Err(error @ MoveError::Unknown) => problem(StatusCode::NOT_FOUND, &error.to_string()),
+        Err(error @ MoveError::Illegal) => problem(StatusCode::CONFLICT, &error.to_string()),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::errors;
 use crate::faults::{Fault, FaultRule, IdvOutcome};
 use crate::ledger::{Answer, CardEntry, Ledger, RequestEntry};
 use crate::requests::CreateCard;
-use crate::state::{Caller, State};
+use crate::state::{Caller, CardStatus, State};
 use crate::webhooks::sign;
 
 /// A false UQPAY that is called directly. Times are milliseconds since the epoch by the provider's clock.
@@ -204,6 +204,13 @@ impl Local {
         self.pass(now);
         let done = self.state.person_acts(cardholder, outcome, now);
         done.is_ok()
+    }
+
+    /// Somebody else changes a card: a person at the provider's portal, or its risk control. False when the card's status
+    /// does not lead there (contract §4.1).
+    pub fn move_card(&mut self, card: Uuid, to: CardStatus, now: i64) -> bool {
+        self.pass(now);
+        self.state.move_card(card, to, now).is_ok()
     }
 
     /// Somebody was made a cardholder before anybody called. None when the data is not good enough for one.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use issuance_domain::{OperatorAction, OrderId, Timestamp};
-use issuance_simulator::{IdvOutcome, Local, Waiting};
+use issuance_simulator::{CardStatus, IdvOutcome, Local, Waiting};
 use issuance_store::{Kept, Position, SimulatedStore};
 use uuid::Uuid;
 
@@ -68,6 +68,8 @@ pub(crate) enum Due {
     },
     /// A reviewer decides.
     Review(Uuid, IdvOutcome),
+    /// Somebody else changes a card.
+    Move(Uuid, CardStatus),
     /// An operator looks at the list.
     Operator,
     /// Somebody does what was given.
@@ -126,6 +128,8 @@ pub(crate) struct Env {
     /// Since when nothing goes wrong any more.
     pub(crate) healed: Option<i64>,
     pub(crate) away_until: i64,
+    /// When somebody else changes a card for the last time, as far as is known.
+    pub(crate) moved_until: Option<i64>,
     /// Counts boundaries between effects.
     pub(crate) boundaries: u64,
     /// Counts requests.
@@ -167,6 +171,7 @@ impl Env {
             trace,
             healed: None,
             away_until: 0,
+            moved_until: None,
             boundaries: 0,
             requests: 0,
             people: BTreeMap::new(),

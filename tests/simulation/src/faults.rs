@@ -147,6 +147,8 @@ families! {
     Astray = "astray", "F-040", 0.01..0.5;
     /// The provider takes a cancel and nothing comes of it, so many times; mostly it says so.
     CancelInVain = "cancel_in_vain", "F-116", 0.1..1.0;
+    /// Somebody else freezes, blocks or cancels a card, at the provider's portal or by its risk control.
+    CardMoved = "card_moved", "F-048 F-116", 0.02..0.5;
 }
 
 /// One fault that was decided on: which decision of its family, and the number its details come from.

@@ -115,6 +115,7 @@ pub fn scenarios() -> Vec<Scenario> {
     webhooks(&mut add);
     ended(&mut add);
     mixed_up(&mut add);
+    moved(&mut add);
     places(&mut add);
     all
 }
@@ -421,6 +422,35 @@ fn mixed_up(add: Add<'_>) {
     add("mixed_read", slow);
     let absent = [mixed(2, 3), (Family::PersonFails, 0..1, 0)];
     add("mixed_read_link", story(Kind::Link, &absent));
+}
+
+/// Somebody else freezes, blocks or cancels the card. The first decision is when it becomes active, the second when our
+/// cancel arrives.
+fn moved(add: Add<'_>) {
+    let moved = |nth: u32, what: u64| (Family::CardMoved, nth..nth + 1, 2 * what);
+    let unheard = (Family::WebhookLost, 0..40, 0);
+    let (frozen, blocked, cancelled) = (0, 2, 4);
+    for (name, what) in [
+        ("frozen_unheard", frozen),
+        ("blocked_unheard", blocked),
+        ("cancelled_by_others_unheard", cancelled),
+    ] {
+        let faults = [moved(0, what), unheard.clone()];
+        add(name, story(Kind::Plain, &faults));
+    }
+    for (name, nth, what) in [
+        ("cancel_frozen", 0, frozen),
+        ("cancel_blocked", 0, blocked),
+        ("cancel_while_blocked", 1, blocked),
+        ("cancelled_by_others_meanwhile", 1, cancelled),
+    ] {
+        let story = story(Kind::Plain, &[moved(nth, what)]);
+        add(name, deed(story, 5 * MINUTE, What::Cancel));
+    }
+    let faults = [moved(0, frozen), unheard, (Family::AnswerLost, 2..9, 0)];
+    let fail = What::Operate(OperatorAction::Fail);
+    let late = deed(story(Kind::Plain, &faults), 5 * SECOND, fail);
+    add("failed_then_card_frozen", late);
 }
 
 /// Cancelled, failed, paused, erased: by people.

@@ -5,6 +5,7 @@ use issuance_simulator::LocalDelivery;
 
 use crate::env::{Due, Env, Sim};
 use crate::faults::Family;
+use crate::provider;
 use crate::rng::Rng;
 use crate::wire::card_of;
 
@@ -38,11 +39,12 @@ pub(crate) fn pump(env: &mut Env) {
     }
     let Env {
         history,
-        provider,
+        provider: local,
         coverage,
         ..
     } = env;
-    history.follow_provider(provider, coverage);
+    history.follow_provider(local, coverage);
+    provider::moves(env);
     env.watch_provider();
 }
 

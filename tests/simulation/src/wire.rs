@@ -242,10 +242,7 @@ fn launch(env: &mut Env, life: Life, request: Request, mailbox: &Mailbox) -> Res
         env.history.take(broken);
     }
     let is_create = request.method == Method::POST && uri.ends_with("/issuing/cards");
-    let cancelled = uri
-        .strip_suffix("/status")
-        .and_then(|of| of.rsplit('/').next());
-    if let (Some(key), Some(card)) = (key, cancelled)
+    if let (Some(key), Some(card)) = (key, cancelled(&uri))
         && let Some(card) = card_of(&env.provider, card)
     {
         env.history.cancels(key, &card);
@@ -311,6 +308,9 @@ fn way_back(env: &mut Env) -> WayBack {
 /// A request reaches the provider.
 pub(crate) fn arrive(env: &mut Env, flight: Flight) {
     let now = env.now;
+    if let Some(card) = cancelled(&flight.uri).and_then(|card| card.parse().ok()) {
+        provider::cancelled_meanwhile(env, card);
+    }
     let request = LocalRequest {
         method: &flight.method,
         uri: &flight.uri,
@@ -431,6 +431,11 @@ pub(crate) fn evict(env: &mut Env, client: &str) {
         ..
     } = env;
     history.follow_provider(provider, coverage);
+}
+
+/// The card whose status a call is to change.
+fn cancelled(uri: &str) -> Option<&str> {
+    uri.strip_suffix("/status")?.rsplit('/').next()
 }
 
 fn path_of(url: &Url) -> String {

@@ -75,6 +75,14 @@ pub(super) fn judge(
             let what = "a card is cancelled that the policy leaves to a person";
             broken(Invariant::S19, is_wanted, what, verdicts);
         }
+        EventBody::CardActivated { status, .. } => {
+            let usable = matches!(
+                status,
+                CardStatus::Active | CardStatus::Frozen | CardStatus::Blocked
+            );
+            let what = "it is called active, and its card is gone or not there yet";
+            broken(Invariant::S18, usable, what, verdicts);
+        }
         EventBody::CompensationCompleted {
             status: Some(status),
         } => {
@@ -89,11 +97,8 @@ pub(super) fn judge(
             discrepancy: Discrepancy::LateSuccess { .. },
             source: Source::Webhook { .. },
         } => {
-            let cancelled = order
-                .and_then(|order| order.compensation.as_ref())
-                .is_some_and(|over| over.ended.is_some());
             let what = "an older message about a card that was cancelled since calls a person";
-            broken(Invariant::S19, !cancelled, what, verdicts);
+            broken(Invariant::S19, !tracked.standing.gone, what, verdicts);
         }
         _ => {}
     }

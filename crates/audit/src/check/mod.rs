@@ -10,6 +10,7 @@
 //! the provider's side, then the outside history. What was not fed is reported as not judged, never as held.
 
 mod basis;
+mod cards;
 mod ends;
 mod inbox;
 mod invariant;

@@ -235,6 +235,20 @@ impl Provider {
         }
     }
 
+    /// Whether a card had one of these statuses at some time up to then; none if nothing is known of it.
+    pub(super) fn was(
+        &self,
+        card: &CardId,
+        wanted: &[CardStatus],
+        until: Option<Timestamp>,
+    ) -> Option<bool> {
+        let mut history = self.cards.get(card)?.history.iter();
+        Some(history.any(|(status, at)| {
+            let in_time = at.zip(until).is_none_or(|(at, until)| at <= until);
+            wanted.contains(status) && in_time
+        }))
+    }
+
     /// Counts a call in its minute.
     pub(super) fn count(&mut self, request: &Request, rules: &Rules, verdicts: &mut Verdicts) {
         let Some(limit) = rules.calls_per_minute else {

@@ -9,6 +9,7 @@ use issuance_store::Recorded;
 
 use super::Checker;
 use super::basis;
+use super::cards;
 use super::inbox::judge_applied;
 use super::invariant::{Input, Invariant};
 use super::order::{Seen, Tracked, is_proof};
@@ -121,6 +122,14 @@ impl Checker {
             self.provider.expiries.extend(expiry);
         }
         fold(tracked, recorded, seen, &mut self.verdicts);
+        cards::judge(
+            &self.provider,
+            tracked,
+            body,
+            seen,
+            &self.rules,
+            &mut self.verdicts,
+        );
         if matches!(body, EventBody::CardActivated { .. }) && self.rules.as_it_happens {
             let tracked = &*tracked;
             self.provider

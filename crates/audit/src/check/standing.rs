@@ -25,6 +25,10 @@ pub(super) struct Standing {
     ours: Option<Seen>,
     /// A cancel of its card was begun.
     cancelling: bool,
+    /// The provider took it.
+    has_card: bool,
+    /// Its card was seen to be cancelled, by whomever.
+    pub(super) gone: bool,
     /// A failure that messages report.
     pub(super) report: Option<Report>,
     /// The latest time of its events: clocks of several processes differ.
@@ -50,14 +54,32 @@ impl Standing {
             EventBody::IdvRequired { .. }
             | EventBody::IdvLinkIssued { .. }
             | EventBody::CardActivated { .. } => self.news = Some(seen),
-            EventBody::OrderFailed { failure, .. } => {
+            EventBody::OrderFailed { failure, source } => {
                 self.news = Some(seen);
-                let ours = failure.who == Who::Operator && failure.kind != FailureKind::Cancelled;
+                let read = source.as_ref().is_some_and(basis::is_read);
+                self.gone = match failure.kind {
+                    FailureKind::CancelledByProvider => true,
+                    FailureKind::Cancelled => self.has_card && read,
+                    FailureKind::Refused
+                    | FailureKind::Duplicate
+                    | FailureKind::KycRejected
+                    | FailureKind::IdvExpired
+                    | FailureKind::CreationFailed
+                    | FailureKind::OperatorFailed => false,
+                };
+                // Nobody of ours cancelled it, whoever is said to act.
+                let ours = failure.kind == FailureKind::CancelledByProvider
+                    || failure.who == Who::Operator && failure.kind != FailureKind::Cancelled;
                 self.ours = ours.then_some(seen);
             }
-            EventBody::CompensationStarted { .. } => self.cancelling = true,
-            EventBody::CompensationCompleted { .. } => {
+            EventBody::CompensationStarted { .. } => {
+                self.cancelling = true;
+                self.gone = false;
+            }
+            EventBody::OrderAccepted { .. } => self.has_card = true,
+            EventBody::CompensationCompleted { status } => {
                 self.news = Some(seen);
+                self.gone |= status.is_some();
                 self.contradictions.retain(|(_, of)| !is_late(of));
             }
             EventBody::DiscrepancyNoted { discrepancy, .. } => {

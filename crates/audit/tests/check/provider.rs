@@ -3,7 +3,8 @@
 use issuance_audit::Invariant::*;
 use issuance_audit::{Call, Checker, Ending, Ledger, Outcome, ProviderFact, Rules};
 use issuance_domain::{
-    By, CardStatus, EventBody, FailureKind, OperatorAction, Policy, SilenceCause, Source,
+    AttentionReason, By, CardStatus, EventBody, FailureKind, OperatorAction, Policy, SilenceCause,
+    Source,
 };
 use serde_json::json;
 
@@ -46,7 +47,11 @@ fn s30_an_order_failed_by_its_card_and_the_card_did_not() {
     let ended = |kind, status| {
         let mut world = World::new();
         world.placed(1).accept(1).status(1, status);
-        world.event(1, failed(kind, Some(Source::LookUp)));
+        let reason = AttentionReason::Refused {
+            code: "cancelled_by_provider".into(),
+        };
+        let called = EventBody::AttentionRaised { reason };
+        world.together(1, vec![failed(kind, Some(Source::LookUp)), called]);
         world
     };
     ended(FailureKind::CreationFailed, CardStatus::Failed).is_sound_so_far();
@@ -168,12 +173,20 @@ fn s19_a_live_card_behind_a_failed_order_and_nobody_knows() {
 
 #[test]
 fn s19_a_live_card_behind_a_cancelled_order() {
-    let mut world = World::good();
-    world.event(1, EventBody::CompensationStarted { by: By::Host });
-    let status = Some(CardStatus::PreCancel);
-    world.event(1, EventBody::CompensationCompleted { status });
-    world.breaks(S19);
-    world.status(1, CardStatus::PreCancel).is_sound();
+    let cancelled = |is: CardStatus| {
+        let mut world = World::good();
+        world.event(1, EventBody::CompensationStarted { by: By::Host });
+        world.status(1, is);
+        let status = Some(CardStatus::PreCancel);
+        world.event(1, EventBody::CompensationCompleted { status });
+        world
+    };
+    cancelled(CardStatus::Frozen).breaks(S19);
+    cancelled(CardStatus::PreCancel).is_sound();
+    // It was cancelled, and lives again.
+    cancelled(CardStatus::PreCancel)
+        .status(1, CardStatus::Active)
+        .breaks(S19);
 }
 
 #[test]

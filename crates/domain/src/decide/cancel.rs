@@ -6,6 +6,7 @@ use crate::event::EventBody;
 use crate::fact::{CardStatus, Refusal, RefusalClass, Source};
 use crate::key::{Generation, Purpose};
 use crate::order::{Order, Phase};
+use crate::planted::{self, Bug};
 
 use super::attention;
 use super::learn::unknown;
@@ -50,6 +51,11 @@ pub(super) fn cancelling(
 ) -> Vec<EventBody> {
     let read = source.is_read();
     match status {
+        CardStatus::Frozen | CardStatus::Blocked if read && planted::is(Bug::FrozenIsCancelled) => {
+            vec![EventBody::CompensationCompleted {
+                status: Some(status),
+            }]
+        }
         CardStatus::PreCancel | CardStatus::Cancelled => {
             vec![EventBody::CompensationCompleted {
                 status: Some(status),

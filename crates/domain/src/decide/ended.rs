@@ -4,6 +4,7 @@ use crate::attention::Discrepancy;
 use crate::command::Context;
 use crate::event::{By, EventBody};
 use crate::fact::{CardStatus, CardholderStatus, Fact, Source};
+use crate::failure::FailureKind;
 use crate::order::{Order, State};
 use crate::outbox::LateSuccess;
 use crate::planted::{self, Bug};
@@ -120,7 +121,9 @@ fn late_success(order: &Order, source: Source, context: &Context<'_>) -> Vec<Eve
         .compensation
         .as_ref()
         .is_some_and(|over| over.ended.is_some());
-    if cancelled && !source.is_read() {
+    let by_others = matches!(&order.state, State::Failed { failure, .. }
+        if failure.kind == FailureKind::CancelledByProvider);
+    if (cancelled || by_others && !planted::is(Bug::OthersCancelForgotten)) && !source.is_read() {
         // An older message about the card that was cancelled since.
         return Vec::new();
     }

@@ -270,11 +270,14 @@ fn open_card(
         CardStatus::Active if read || is_believed(order, &source, context) => {
             activated(order, card, status, source)
         }
+        CardStatus::Frozen | CardStatus::Blocked if read && planted::is(Bug::FrozenNeverActive) => {
+            Vec::new()
+        }
         // It was active in between; what follows is card management.
         CardStatus::Frozen | CardStatus::Blocked if read => activated(order, card, status, source),
         CardStatus::Failed if read => creation_failed(order, source),
         CardStatus::PreCancel | CardStatus::Cancelled if read => {
-            cancelled_early(order, source, context)
+            cancelled_early(order, status, source, context)
         }
         CardStatus::Pending if read => match &order.claim {
             Some(claim)
@@ -357,25 +360,35 @@ fn claimed_failure(order: &Order) -> Failure {
     }
 }
 
-fn cancelled_early(order: &Order, source: Source, context: &Context<'_>) -> Vec<EventBody> {
-    let kind = if order.is_compensating() {
-        FailureKind::Cancelled
-    } else {
-        FailureKind::CancelledByProvider
+/// It is gone before we heard that it was there: by whoever's hand, a cancel that was wanted is done.
+fn cancelled_early(
+    order: &Order,
+    status: CardStatus,
+    source: Source,
+    context: &Context<'_>,
+) -> Vec<EventBody> {
+    let end = |kind| EventBody::OrderFailed {
+        failure: Failure {
+            kind,
+            code: None,
+            missing_fields: Vec::new(),
+            who: Who::Operator,
+            new_order_could_succeed: true,
+        },
+        source: Some(source),
     };
-    let failure = Failure {
-        kind,
-        code: None,
-        missing_fields: Vec::new(),
-        who: Who::Operator,
-        new_order_could_succeed: true,
-    };
-    let mut events = failed(order, failure, Some(source));
-    if kind == FailureKind::CancelledByProvider {
-        let reason = AttentionReason::Refused {
-            code: "cancelled_by_provider".into(),
+    if order.is_compensating() {
+        let done = EventBody::CompensationCompleted {
+            status: Some(status),
         };
-        let known = fold(order, &events, context);
+        return vec![end(FailureKind::Cancelled), done];
+    }
+    let mut events = vec![end(FailureKind::CancelledByProvider)];
+    let reason = AttentionReason::Refused {
+        code: "cancelled_by_provider".into(),
+    };
+    let known = fold(order, &events, context);
+    if !planted::is(Bug::OthersCancelUntold) {
         events.extend(attention(&known, reason));
     }
     events

@@ -171,3 +171,51 @@ fn nobody_wants_a_second_card_cancelled_in_the_firsts_name() {
         .when(operate(OperatorAction::Cancel))
         .then_not_possible();
 }
+
+/// Found by simulation: the message that told of the card came after somebody else's cancel had been read, and a person was
+/// called for a live card that was gone; where the policy cancels late cards, a cancel of it went out as well.
+#[test]
+fn f_049_an_older_message_about_a_card_that_others_cancelled_changes_nothing() {
+    let gone = ended(
+        FailureKind::CancelledByProvider,
+        issuance_domain::Who::Operator,
+        None,
+        Some(Source::LookUp),
+    );
+    for policy in [LateSuccess::Attention, LateSuccess::Cancel] {
+        given(and(accepted(), [gone.clone()]))
+            .under(|waits| waits.late_success = policy)
+            .when(learn(Fact::Card(CardStatus::Active), created_hook()))
+            .then_nothing()
+            .when(learn(Fact::Card(CardStatus::Frozen), status_hook()))
+            .then_nothing()
+            .owes([]);
+    }
+    // A read that shows it live is another matter.
+    given(and(accepted(), [gone]))
+        .when(read(Fact::Card(CardStatus::Blocked)))
+        .then([late(Source::LookUp)]);
+}
+
+/// The same behind a cancel of ours: it was begun a second time.
+#[test]
+fn f_049_a_card_that_others_cancelled_before_our_cancel_is_cancelled() {
+    given(and(accepted(), [cancelling(By::Host)]))
+        .when(read(Fact::Card(CardStatus::PreCancel)))
+        .then([
+            ended(
+                FailureKind::Cancelled,
+                issuance_domain::Who::Operator,
+                None,
+                Some(Source::LookUp),
+            ),
+            EventBody::CompensationCompleted {
+                status: Some(CardStatus::PreCancel),
+            },
+        ])
+        .is("failed")
+        .needs(None)
+        .when(learn(Fact::Card(CardStatus::Active), created_hook()))
+        .then_nothing()
+        .owes([]);
+}

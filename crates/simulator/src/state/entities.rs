@@ -20,6 +20,7 @@ pub enum CardStatus {
     Active,
     Failed,
     Frozen,
+    Blocked,
     PreCancel,
     Cancelled,
 }

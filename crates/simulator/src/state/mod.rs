@@ -39,6 +39,7 @@ pub use self::entities::{CardStatus, CardholderStatus, OrderStatus, OrderType};
 pub(crate) use self::funds::Way;
 pub(crate) use self::idempotency::{Identity, Lookup, StoredAnswer};
 pub(crate) use self::idv::IdvError;
+pub(crate) use self::status::MoveError;
 
 use self::change::{Changed, Row};
 use self::deliveries::Deliveries;

@@ -1,4 +1,5 @@
-//! Changing a card's status: freeze, reactivate, and the cancel in two phases (contract §2.7).
+//! Changing a card's status: freeze, reactivate, and the cancel in two phases (contract §2.7), by the API's caller or by
+//! somebody else.
 
 use uuid::Uuid;
 
@@ -11,6 +12,15 @@ use crate::requests::UpdateStatus;
 
 /// From `PRE_CANCEL` to `CANCELLED`.
 const WAITING_PERIOD: Millis = 30 * 24 * 3600 * 1000;
+
+/// Why somebody else's change of a card does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MoveError {
+    #[error("no such card")]
+    Unknown,
+    #[error("the card's status does not lead there")]
+    Illegal,
+}
 
 impl State {
     /// Answers the new order as it was accepted, `PENDING`; the change itself is told by webhook.
@@ -50,14 +60,50 @@ impl State {
         {
             return Ok(self.cancel_in_vain(card, silent, now));
         }
-        let accepted = self.done_at_once(id, OrderType::CardUpdate, now);
+        Ok(self.turn_card(card, status, now))
+    }
+
+    /// Somebody else changes a card: a person at the provider's portal, or its risk control (contract §4.1).
+    pub(crate) fn move_card(
+        &mut self,
+        id: Uuid,
+        to: CardStatus,
+        now: Millis,
+    ) -> Result<(), MoveError> {
+        let mut card = self.card(id).cloned().ok_or(MoveError::Unknown)?;
+        let legal = match to {
+            CardStatus::Active => {
+                matches!(card.status, CardStatus::Frozen | CardStatus::Blocked)
+            }
+            CardStatus::Frozen => {
+                matches!(card.status, CardStatus::Active | CardStatus::Blocked)
+            }
+            CardStatus::Blocked | CardStatus::PreCancel => {
+                matches!(card.status, CardStatus::Active | CardStatus::Frozen)
+            }
+            CardStatus::Cancelled => {
+                matches!(card.status, CardStatus::Active | CardStatus::PreCancel)
+            }
+            CardStatus::Pending | CardStatus::Failed => false,
+        };
+        if !legal {
+            return Err(MoveError::Illegal);
+        }
+        card.update_reason = None;
+        self.turn_card(card, to, now);
+        Ok(())
+    }
+
+    /// Makes the change, under an order of its own.
+    fn turn_card(&mut self, mut card: Card, status: CardStatus, now: Millis) -> (Card, CardOrder) {
+        let accepted = self.done_at_once(card.id, OrderType::CardUpdate, now);
         card.turn(status, now);
         self.put_card(card.clone());
         self.emit_status_updated("card.status.update.succeeded", &card, accepted.id, now);
         if status == CardStatus::PreCancel {
-            self.schedule(now + WAITING_PERIOD, TimerAction::CancelCard(id));
+            self.schedule(now + WAITING_PERIOD, TimerAction::CancelCard(card.id));
         }
-        Ok((card, accepted))
+        (card, accepted)
     }
 
     /// Whether the script lets this cancel come to nothing, and whether nobody is told.

@@ -1,6 +1,8 @@
 //! The happy roads to a card, and the branches of the create answer (contract §2.2).
 
-use issuance_simulator::product;
+use std::time::Duration;
+
+use issuance_simulator::{CardStatus, Config, product};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -8,7 +10,7 @@ use crate::support::*;
 #[tokio::test]
 async fn a_one_step_card_becomes_active_and_says_so() {
     let receiver = Receiver::start().await;
-    let world = World::with(issuance_simulator::Config {
+    let world = World::with(Config {
         webhook: Some(receiver.target()),
         ..quick()
     })
@@ -107,7 +109,7 @@ async fn a_standard_product_is_reviewed_first() {
 
 #[tokio::test]
 async fn a_prepaid_card_is_loaded_from_the_balance() {
-    let world = World::with(issuance_simulator::Config {
+    let world = World::with(Config {
         issuing_balance: 200.into(),
         ..quick()
     })
@@ -126,7 +128,7 @@ async fn a_prepaid_card_is_loaded_from_the_balance() {
 #[tokio::test]
 async fn a_cancel_has_two_phases_and_a_pending_card_has_none() {
     let receiver = Receiver::start().await;
-    let world = World::with(issuance_simulator::Config {
+    let world = World::with(Config {
         webhook: Some(receiver.target()),
         ..quick()
     })
@@ -205,7 +207,7 @@ async fn an_authorization_is_spent_and_reversed() {
 #[tokio::test]
 async fn money_moves_by_orders_of_their_own() {
     let receiver = Receiver::start().await;
-    let world = World::with(issuance_simulator::Config {
+    let world = World::with(Config {
         webhook: Some(receiver.target()),
         issuing_balance: 150.into(),
         ..quick()
@@ -289,4 +291,48 @@ async fn a_card_is_updated_by_an_order_of_its_own() {
         .post(&path, &json!({"metadata": {"order": "x".repeat(3200)}}))
         .await;
     assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn somebody_else_changes_a_card_and_a_webhook_tells() {
+    let receiver = Receiver::start().await;
+    let world = World::with(Config {
+        webhook: Some(receiver.target()),
+        ..quick()
+    })
+    .await;
+    let card = world.create(&simple()).await;
+    receiver.event("card.create.succeeded").await;
+    let id = card["card_id"].as_str().unwrap();
+    let path = format!("/cards/{id}");
+    for status in ["FROZEN", "ACTIVE", "BLOCKED"] {
+        let (answered, _) = world.control(&path, &json!({"card_status": status})).await;
+        assert_eq!(answered, 200);
+        let event = receiver.event("card.status.update.succeeded").await;
+        assert_eq!(
+            (&event["data"]["card_status"], &event["data"]["card_id"]),
+            (&json!(status), &card["card_id"])
+        );
+    }
+
+    // What the provider has blocked its caller cannot change (contract §2.7), nor can anybody cancel it.
+    let cancel = json!({"card_status": "CANCELLED", "update_reason": "rolled back"});
+    let (_, refusal) = world
+        .post(&format!("/v1/issuing/cards/{id}/status"), &cancel)
+        .await;
+    assert_eq!(refusal["code"], "card_status_not_allowed");
+    let to = |status: &str| json!({ "card_status": status });
+    assert_eq!(world.control(&path, &to("PRE_CANCEL")).await.0, 409);
+    assert_eq!(world.control(&path, &to("ACTIVE")).await.0, 200);
+    assert_eq!(world.control(&path, &to("PRE_CANCEL")).await.0, 200);
+    assert_eq!(world.status_of(&card), CardStatus::PreCancel);
+    assert_eq!(world.control(&path, &to("ACTIVE")).await.0, 409);
+    world
+        .simulator
+        .advance(Duration::from_secs(31 * 86_400))
+        .await;
+    assert_eq!(world.status_of(&card), CardStatus::Cancelled);
+    assert_eq!(world.control(&path, &to("FAILED")).await.0, 409);
+    let unknown = format!("/cards/{}", uuid::Uuid::nil());
+    assert_eq!(world.control(&unknown, &to("FROZEN")).await.0, 404);
 }

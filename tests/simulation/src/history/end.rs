@@ -2,8 +2,10 @@
 
 use futures_util::FutureExt;
 use issuance_audit::Ending;
-use issuance_domain::{AttentionReason, Order, Phase, Policy, Purpose, State, Timestamp, outbox};
-use issuance_simulator::product;
+use issuance_domain::{
+    AttentionReason, METADATA_ORDER_KEY, Order, Phase, Policy, Purpose, State, Timestamp, outbox,
+};
+use issuance_simulator::{CardEntry, CardStatus, Endpoint, Local, product};
 use issuance_store::{Alias, SimulatedStore, Store};
 
 use super::inbox::is_known;
@@ -12,6 +14,8 @@ use crate::rows;
 
 /// What is due is taken up within this.
 const OVERDUE: i64 = 120_000;
+/// Nothing is on its way for longer.
+const LATE: i64 = 600_000;
 
 impl History {
     /// Long after the world healed, with room for every call: nothing that is due lies about (L6).
@@ -36,6 +40,47 @@ impl History {
         let verdict = self.checker.report(Ending::AtRest);
         let broken = |violation: &issuance_audit::Violation| violation.invariant.id() == "S19";
         verdict.violations.iter().any(broken)
+    }
+
+    /// What was read of a card after all was well again, its order knows: an open one waits for no card that is there or
+    /// gone, and no cancel for one that is over.
+    pub(crate) fn judge_cards(&mut self, provider: &Local, healed: i64) {
+        for card in provider.cards_beyond(|_| None) {
+            let Some((order, status)) = self.known_by(&card) else {
+                continue;
+            };
+            let open = !order.state.is_terminal() && status != CardStatus::Pending;
+            let over = matches!(
+                status,
+                CardStatus::PreCancel | CardStatus::Cancelled | CardStatus::Failed
+            );
+            let what = if open {
+                "it still waits for its card"
+            } else if over && order.is_compensating() {
+                "its cancel still goes on"
+            } else {
+                continue;
+            };
+            let since = card.history.last().map_or(0, |(at, _)| *at);
+            let from = since.max(healed + LATE);
+            let was_read = provider.requests_from(0).any(|request| {
+                let about = request.card_id == Some(card.card_id) && request.at >= from;
+                about && request.endpoint == Endpoint::GetCard && request.status == 200
+            });
+            if was_read {
+                let (id, what) = (order.id, format!("{what}, which is {status:?}"));
+                self.violate("L2", Some(id), what);
+            }
+        }
+    }
+
+    /// The order that knows a card for its own, and what it is.
+    fn known_by(&self, card: &CardEntry) -> Option<(&Order, CardStatus)> {
+        let mark = card.metadata.get(METADATA_ORDER_KEY)?.as_str()?;
+        let order = self.order(mark.parse().ok()?)?;
+        let own = order.ids.card.as_ref()?.as_str() == card.card_id.to_string();
+        let (_, status) = card.history.last()?;
+        (own && !order.paused && !order.doubts_its_card()).then_some((order, *status))
     }
 
     /// The last judgement, once all is quiet.

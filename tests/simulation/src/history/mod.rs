@@ -60,6 +60,8 @@ pub(crate) struct History {
     cards: BTreeMap<Uuid, usize>,
     /// Cards that failed or were cancelled.
     over: BTreeSet<Uuid>,
+    /// Our cards that just became active.
+    activated: Vec<Uuid>,
     provider_version: u64,
     requests_read: u64,
     attempts: BTreeMap<u64, (u64, String)>,
@@ -110,6 +112,7 @@ impl History {
             made: Vec::new(),
             cards: BTreeMap::new(),
             over: BTreeSet::new(),
+            activated: Vec::new(),
             provider_version: 0,
             requests_read: 0,
             attempts: BTreeMap::new(),

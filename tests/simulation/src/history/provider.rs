@@ -43,6 +43,11 @@ impl History {
         self.look();
     }
 
+    /// Our cards that became active since this was asked last.
+    pub(crate) fn take_activated(&mut self) -> Vec<Uuid> {
+        std::mem::take(&mut self.activated)
+    }
+
     pub(super) fn take_card(&mut self, card: &CardEntry) {
         let name = card.card_id.to_string();
         let order = card
@@ -66,6 +71,13 @@ impl History {
         let Ok(id) = name.parse::<issuance_domain::CardId>() else {
             return;
         };
+        let first = card
+            .history
+            .iter()
+            .position(|(_, status)| *status == CardStatus::Active);
+        if order.is_some() && first.is_some_and(|first| first >= told) {
+            self.activated.push(card.card_id);
+        }
         for (at, status) in card.history.iter().skip(told) {
             if matches!(
                 status,

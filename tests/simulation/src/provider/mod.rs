@@ -2,6 +2,7 @@
 
 mod faults;
 mod mixups;
+mod moves;
 mod refusals;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::host;
 use crate::options::Options;
 
 pub(crate) use faults::{About, fault};
+pub(crate) use moves::{cancelled_meanwhile, move_card, moves};
 
 /// What the provider signs its messages with.
 pub(crate) const SECRET: &str = "whsec_simulation_0123456789";

@@ -26,6 +26,8 @@ use crate::wire;
 const DAY: i64 = 86_400_000;
 /// After healing, everything must be over or a person's within this (L2): links, reviews and keys may each take a day.
 const LIMIT: i64 = 9 * DAY;
+/// After a card was changed by somebody else for the last time, everybody has read what became of it.
+const READ: i64 = 2 * DAY / 24;
 /// After healing, a reconciliation was begun anew and ended.
 const RECONCILED: i64 = 13 * DAY / 24;
 /// The number of the person who has cards of another system.
@@ -278,6 +280,7 @@ impl World {
                 env.provider.review(holder, outcome, now);
                 env.watch_provider();
             }
+            Due::Move(card, status) => provider::move_card(&mut sim.lock(), card, status),
             Due::Operator => {
                 let details = sim.lock().draw(Family::Operator);
                 if let Some(details) = details {
@@ -339,7 +342,8 @@ impl World {
         let orders = history.orders.iter().filter_map(|id| history.order(*id));
         let restless = restless(orders, policy, now).map(|order| (order.id, order.state.name()));
         let healed_for = now - env.healed.unwrap_or(now);
-        let is_quiet = placed && all_up && !was_paused && restless.is_none();
+        let unread = env.moved_until.is_some_and(|moved| now < moved + READ);
+        let is_quiet = placed && all_up && !was_paused && restless.is_none() && !unread;
         // A card that only a reconciliation finds is found by the next one, every six hours.
         let reconciled = || healed_for > RECONCILED || !env.history.is_unreconciled();
         if is_quiet && reconciled() {
@@ -350,6 +354,13 @@ impl World {
                 && self.options.link_life >= 3_600
                 && self.options.is_left_alone();
             env.history.judge(&store, calm);
+            let Env {
+                history,
+                provider,
+                healed,
+                ..
+            } = &mut *env;
+            history.judge_cards(provider, healed.unwrap_or(now));
             return true;
         }
         if healed_for > LIMIT {
