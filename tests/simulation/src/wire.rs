@@ -355,7 +355,8 @@ pub(crate) fn answered(env: &mut Env, flight: &Flight, answer: LocalAnswer) {
     } = env;
     history.follow_provider(provider, coverage);
     env.watch_provider();
-    if flight.fault.is_none() && flight.method == Method::POST && answer.status == 200 {
+    let is_create = flight.method == Method::POST && flight.uri.ends_with("/issuing/cards");
+    if flight.fault.is_none() && is_create && answer.status == 200 {
         env.wanted.made(&flight.body, &answer.body);
     }
     // Deliveries that overtake the answer are on their way now.
