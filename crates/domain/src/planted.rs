@@ -195,6 +195,8 @@ bugs! {
     FrozenIsCancelled = "B97";
     /// An older message brings a card back that others cancelled.
     OthersCancelForgotten = "B98";
+    /// A reference is one name for all accounts.
+    ReferenceOfAll = "B99";
 }
 
 #[cfg(feature = "planted")]

@@ -28,6 +28,8 @@ pub(crate) struct Wish {
     /// It will never be placed, and the host knows why.
     pub(crate) refused: bool,
     pub(crate) wants_none: bool,
+    /// Something else was asked for under its reference.
+    pub(crate) other_asked: bool,
 }
 
 /// What a node answered.
@@ -83,7 +85,7 @@ pub(crate) fn wish(
     rng: &mut Rng,
     own: &mut Rng,
     wanted: &mut Requests,
-    (same_person_as, known): (Option<usize>, Option<Uuid>),
+    (same_person_as, known, before): (Option<usize>, Option<Uuid>, Option<&Wish>),
 ) -> Wish {
     let kind = Kind::by_chance(rng);
     let kind = match kinds.len() {
@@ -132,6 +134,11 @@ pub(crate) fn wish(
     if kinds.is_empty() {
         asked::dress(&mut request, own);
     }
+    // A reference is one account's: a sub-account's order may have the name of one of the main account.
+    let namesake = before.filter(|before| before.request.account.is_none());
+    if let (Some(before), Some(_)) = (namesake, request.get("account")) {
+        request["reference"] = json!(before.request.reference);
+    }
     // Whom the provider knows it knows in the main account.
     if let Some(id) = known.filter(|_| request.get("account").is_none()) {
         let fields = request["cardholder"]["fields"].take();
@@ -151,6 +158,7 @@ pub(crate) fn wish(
         id: None,
         refused: false,
         wants_none: false,
+        other_asked: false,
     }
 }
 
@@ -192,6 +200,7 @@ pub(crate) fn ask(sim: &Sim, order: usize, wish: &mut Wish, engines: &[Option<En
         place(&mut env, sim, order, wish.request.clone(), false, engines);
     }
     if env.draw(Family::AskedOther).is_some() {
+        wish.other_asked = true;
         place(&mut env, sim, order, wish.other.clone(), true, engines);
     }
 }
@@ -268,7 +277,12 @@ pub(crate) fn asked(env: &mut Env, asked: Asked, wish: &mut Wish) {
         }
         Err(PlaceError::ReferenceTaken { .. }) if is_other => {}
         // The other content came first: then this one is the other.
-        Err(PlaceError::ReferenceTaken { .. }) => wish.refused = true,
+        Err(PlaceError::ReferenceTaken { .. }) if wish.other_asked => wish.refused = true,
+        Err(error @ PlaceError::ReferenceTaken { .. }) => {
+            env.history
+                .violate("S15", None, format!("its host used it once: {error}"));
+            wish.refused = true;
+        }
         Err(PlaceError::Unfit { problems }) => {
             env.history.violate(
                 "host",

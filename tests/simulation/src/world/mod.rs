@@ -133,8 +133,8 @@ impl World {
             let known = known.and_then(|details| provider::known_person(&mut env, details));
             let own = &mut asked::chance(dress, number);
             let (kinds, wanted) = (&self.options.kinds, &mut env.wanted);
-            let persons = (same, known);
-            let mut wish = host::wish(number, kinds, &mut self.rng, own, wanted, persons);
+            let others = (same, known, self.wishes.last());
+            let mut wish = host::wish(number, kinds, &mut self.rng, own, wanted, others);
             provider::traits(&mut env, number);
             let wait = self.rng.between(0, self.options.asked_within);
             wish.refused = self.options.skipped.contains(&number);
