@@ -187,6 +187,14 @@ bugs! {
     NoticeMisnumbered = "B87";
     /// Somebody else with the same e-mail is taken for the person we sent.
     SomebodyElse = "B88";
+    /// A cancel that came to nothing is called done.
+    VainCancelDone = "B89";
+    /// Nobody is told that no cancel of a card is carried out.
+    VainCancelUntold = "B90";
+    /// A message that comes after the answer to a cancel, and says that nothing came of it, is dropped.
+    VainCancelUnheard = "B91";
+    /// The late answer to a cancel that came to nothing is taken for one to the next.
+    LateYesToNext = "B92";
     /// A card that is frozen or blocked when it is first read was never active.
     FrozenNeverActive = "B95";
     /// A card that others cancelled before it was known calls nobody.

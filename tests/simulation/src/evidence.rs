@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use issuance_domain::{
-    AttentionReason, Event, EventBody, Generation, Link, METADATA_ORDER_KEY, Order, OrderId,
+    AttentionReason, Event, EventBody, Generation, Link, METADATA_ORDER_KEY, Order, OrderId, Phase,
     Purpose, Source,
 };
 use issuance_simulator::CardEntry;
@@ -19,6 +19,8 @@ struct Heard {
     taken: bool,
     /// Definite refusals: status, and code if it has one.
     refused: BTreeSet<(u16, String)>,
+    /// The card orders that successes named.
+    card_orders: BTreeSet<String>,
 }
 
 /// What a webhook says.
@@ -33,6 +35,8 @@ struct Said {
     lies: bool,
     /// It is about cards (contract §5.2).
     is_issuing: bool,
+    /// The card order it names.
+    source: String,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +97,11 @@ impl Evidence {
             code
         };
         let is_word = code.contains(char::is_alphabetic);
+        if (200..=299).contains(&status) {
+            heard
+                .card_orders
+                .insert(text(body, "card_order_id").to_owned());
+        }
         match status {
             200..=299 if !text(body, "card_id").is_empty() => {
                 let made = card(text(body, "card_id"));
@@ -164,6 +173,7 @@ impl Evidence {
             is_issuing: category.is_empty() || category.eq_ignore_ascii_case("ISSUING"),
             name: name.unwrap_or_default().to_owned(),
             word: word.trim().to_ascii_uppercase(),
+            source: text(&body, "source_id").to_owned(),
             lies: known.as_ref().is_some_and(|card| differs(data, card)),
             about: known.and_then(|card| mark_of(&card.metadata).map(str::to_owned)),
         };
@@ -267,6 +277,26 @@ impl Evidence {
         })
     }
 
+    /// The message that nothing came of the cancel that an order counts as taken, if there was one and `heeded` does not
+    /// know what was made of it.
+    pub(crate) fn in_vain(&self, order: &Order, heeded: impl Fn(&str) -> bool) -> Option<Broken> {
+        let cancel = order.submission(Purpose::CancelCard)?;
+        let heard = self.answers.get(&cancel.key.to_string())?;
+        let own = order.id.to_string();
+        let (message, _) = self.said.iter().find(|(message, said)| {
+            said.name == "card.status.update.failed"
+                && said.is_issuing
+                && !said.lies
+                && said.about.as_deref() == Some(&*own)
+                && heard.card_orders.contains(&said.source)
+                && !heeded(message)
+        })?;
+        (cancel.phase == Phase::Done).then(|| {
+            let what = format!("its cancel counts as taken, and {message} says that it failed");
+            ("S19", Some(order.id), what)
+        })
+    }
+
     fn link(&self, id: OrderId, event: &Event, life: Option<i64>, differs: i64) -> Option<Broken> {
         let link: &Link = match &event.body {
             EventBody::IdvRequired { link, .. } => link.as_ref()?,
@@ -346,4 +376,5 @@ impl Evidence {
 static NOTHING: Heard = Heard {
     taken: false,
     refused: BTreeSet::new(),
+    card_orders: BTreeSet::new(),
 };

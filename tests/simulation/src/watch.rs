@@ -306,6 +306,12 @@ impl Watch {
         }
     }
 
+    /// Whether a message led to events, or a person was shown it, or it never came to lie in the inbox.
+    pub(crate) fn is_heeded(&self, id: &str) -> bool {
+        let is = |messages: &BTreeSet<MessageId>| messages.iter().any(|other| other.as_str() == id);
+        is(&self.applied) || is(&self.shown) || !is(&self.stored)
+    }
+
     /// A message was put aside without an event.
     pub(crate) fn settled(&mut self, id: &MessageId, standing: &Standing) -> Option<Broken> {
         if matches!(standing, Standing::Quarantined { .. }) {

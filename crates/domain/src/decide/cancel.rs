@@ -92,7 +92,13 @@ pub(super) fn cancelling(
 /// The cancel call was taken; the card's status says when it is done. A message that nothing came of it may be here
 /// before the answer, which says nothing of the next key.
 pub(super) fn cancel_taken(order: &Order, source: Source) -> Vec<EventBody> {
-    let is_answered = |cancel: Generation| matches!(&source, Source::Answer { purpose: Purpose::CancelCard, generation } if *generation == cancel);
+    let is_answered = |cancel: Generation| match &source {
+        Source::Answer {
+            purpose: Purpose::CancelCard,
+            generation,
+        } => *generation == cancel || planted::is(Bug::LateYesToNext),
+        Source::Answer { .. } | Source::Webhook { .. } | Source::LookUp => false,
+    };
     let flying =
         order
             .submission(Purpose::CancelCard)
@@ -122,11 +128,16 @@ pub(super) fn cancel_failed(
     };
     let spent = match cancel.phase {
         Phase::Owed { .. } => cancel.attempts > 0,
-        Phase::InFlight { .. } | Phase::Done => true,
+        Phase::InFlight { .. } => true,
+        Phase::Done => !planted::is(Bug::VainCancelUnheard),
         Phase::Refused { .. } | Phase::Expired { .. } => false,
     };
     if !spent {
         return Vec::new();
+    }
+    if planted::is(Bug::VainCancelDone) {
+        let status = Some(CardStatus::PreCancel);
+        return vec![EventBody::CompensationCompleted { status }];
     }
     let refusal = Refusal {
         class: RefusalClass::Unknown,
@@ -149,7 +160,7 @@ pub(super) fn cancel_failed(
             due: context.now.after(context.policy.cancel_retry),
             cardholder: None,
         });
-    } else {
+    } else if !planted::is(Bug::VainCancelUntold) {
         events.extend(attention(order, reason));
     }
     events

@@ -91,7 +91,10 @@ impl History {
             };
             let poor = order.terms.product_id.as_str() == product::EMPTY_POOL.to_string();
             let well = !calm || poor || matches!(order.state, State::Active { .. });
-            let broken = self.watch.at_rest(order).or_else(|| {
+            let broken = self.watch.at_rest(order);
+            let heeded = |message: &str| self.watch.is_heeded(message);
+            let broken = broken.or_else(|| self.evidence.in_vain(order, heeded));
+            let broken = broken.or_else(|| {
                 let what = format!("nothing went wrong, and it is {}", order.state.name());
                 (!well).then_some(("L2", Some(id), what))
             });

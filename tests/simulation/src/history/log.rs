@@ -136,28 +136,12 @@ impl History {
                 self.judge_scan(record.order, second, true);
             }
             EventBody::IdvLinkExpired { .. } => self.judge_expiry(record.order, now),
-            EventBody::CompensationCompleted { status: Some(_) } => {
-                self.judge_cancelled(record.order);
-            }
             EventBody::OrderFailed { failure, .. } if failure.kind == FailureKind::IdvExpired => {
                 self.judge_expiry(record.order, now);
             }
             _ => {}
         }
         self.search(Some(record.order), || format!("{:?}", record.event.body));
-    }
-
-    /// A cancel is done: its card is over at the provider, whatever it is said to be.
-    fn judge_cancelled(&mut self, id: OrderId) {
-        let card = self
-            .checker
-            .order(id)
-            .and_then(|order| order.ids.card.as_ref());
-        let uuid = card.and_then(|card| card.as_str().parse().ok());
-        if !uuid.is_some_and(|card| self.over.contains(&card)) {
-            let what = "its cancel is called done, and its card was never cancelled".to_owned();
-            self.violate("S19", Some(id), what);
-        }
     }
 
     /// Nothing came of a call that makes the person, too, only if the person was looked for.

@@ -58,8 +58,6 @@ pub(crate) struct History {
     made: Vec<Made>,
     /// Statuses told of each card.
     cards: BTreeMap<Uuid, usize>,
-    /// Cards that failed or were cancelled.
-    over: BTreeSet<Uuid>,
     /// Our cards that just became active.
     activated: Vec<Uuid>,
     provider_version: u64,
@@ -111,7 +109,6 @@ impl History {
             keys: BTreeMap::new(),
             made: Vec::new(),
             cards: BTreeMap::new(),
-            over: BTreeSet::new(),
             activated: Vec::new(),
             provider_version: 0,
             requests_read: 0,

@@ -79,12 +79,6 @@ impl History {
             self.activated.push(card.card_id);
         }
         for (at, status) in card.history.iter().skip(told) {
-            if matches!(
-                status,
-                CardStatus::PreCancel | CardStatus::Cancelled | CardStatus::Failed
-            ) {
-                self.over.insert(card.card_id);
-            }
             let word = serde_json::to_value(status).unwrap_or_default();
             if let Ok(status) = serde_json::from_value(word) {
                 self.checker.provider(&ProviderFact::CardStatus {
