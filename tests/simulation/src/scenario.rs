@@ -447,10 +447,11 @@ fn moved(add: Add<'_>) {
         let story = story(Kind::Plain, &[moved(nth, what)]);
         add(name, deed(story, 5 * MINUTE, What::Cancel));
     }
-    let faults = [moved(0, frozen), unheard, (Family::AnswerLost, 2..9, 0)];
+    // It comes after its order was given up, and is frozen when it is looked for.
+    let late = story(Kind::Plain, &[moved(0, frozen), unheard]);
+    let late = with(late, |options| options.processing = SLOWLY);
     let fail = What::Operate(OperatorAction::Fail);
-    let late = deed(story(Kind::Plain, &faults), 5 * SECOND, fail);
-    add("failed_then_card_frozen", late);
+    add("failed_then_card_frozen", deed(late, 2 * MINUTE, fail));
 }
 
 /// Cancelled, failed, paused, erased: by people.
