@@ -32,7 +32,7 @@ pub struct CorruptHistory {
 /// # Errors
 /// When the event cannot follow the order's history.
 pub fn evolve(id: OrderId, order: Option<Order>, event: &Event) -> Result<Order, CorruptHistory> {
-    let Some(order) = order else {
+    let Some(mut order) = order else {
         return begin(id, event);
     };
     let misfit = CorruptHistory {
@@ -40,7 +40,7 @@ pub fn evolve(id: OrderId, order: Option<Order>, event: &Event) -> Result<Order,
         version: order.version,
         state: order.state.name(),
     };
-    order.apply(event).ok_or(misfit)
+    order.apply(event).map(|()| order).ok_or(misfit)
 }
 
 fn begin(id: OrderId, event: &Event) -> Result<Order, CorruptHistory> {
@@ -121,8 +121,8 @@ impl Order {
         found.filter(|submission| submission.generation == generation)
     }
 
-    /// `None` when the event cannot follow.
-    fn apply(mut self, event: &Event) -> Option<Self> {
+    /// `None` when the event cannot follow; what is left of the order then is nothing.
+    fn apply(&mut self, event: &Event) -> Option<()> {
         self.version = self.version.next();
         self.updated_at = event.at;
         let (version, at) = (self.version, event.at);
@@ -227,7 +227,7 @@ impl Order {
                 erasure.done_at = Some(at);
             }
         }
-        Some(self)
+        Some(())
     }
 
     fn owe_notice(&mut self, version: Version, at: Timestamp) {
