@@ -67,7 +67,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn tasks(&self, order: OrderId) -> Result<Vec<TaskRow>, StoreError>;
 
     /// Stores a verified webhook. It is durable when this returns `Stored`. `sealed` goes to the vault under the
-    /// message's own name.
+    /// message's own name, unless an order the message names is to be erased, or is.
     async fn receive(
         &self,
         message: Message,

@@ -3,7 +3,8 @@
 use issuance_domain::{By, EventBody, OrderId, Version};
 
 use super::Subject;
-use super::fixture::{World, accepted, activated, at, requested, sealing};
+use super::fixture::{World, accepted, activated, at, message, requested, sealing};
+use crate::message::{Alias, Receipt};
 use crate::position::Position;
 use crate::store::{Field, Store};
 
@@ -88,4 +89,31 @@ pub async fn an_erasure_ends_one_orders_data<S: Subject>() {
         let (log, _) = world.store().read_after(Position(0), 100).await.unwrap();
         assert_eq!(log.len(), 6 * 3 + 3 * 2);
     }
+}
+
+/// The body of a message that names an order whose erasure was asked for is not kept: nobody would look for it again.
+pub async fn a_body_that_comes_after_an_erasure_was_asked_for_is_not_kept<S: Subject>() {
+    let world = World::<S>::start().await;
+    let id = ended(&world, "card-1").await;
+    let keeps = async |name: &str| {
+        let body = Field::Body(name.parse().unwrap());
+        let named = message(name, vec![Alias::Order(id)]);
+        let sealed = Some(sealing(body.clone(), "what it said"));
+        let receipt = world.store().receive(named, sealed).await.unwrap();
+        assert_eq!(receipt, Receipt::Stored);
+        world
+            .store()
+            .open_sealed(id, &body)
+            .await
+            .unwrap()
+            .is_some()
+    };
+    assert!(keeps("before").await);
+    let asked = EventBody::ErasureRequested { by: By::Operator };
+    world.append(id, vec![asked]).await.unwrap();
+    assert!(!keeps("asked").await);
+    let requested = world.version(id).await;
+    let done = EventBody::PersonalDataErased { requested };
+    world.append(id, vec![done]).await.unwrap();
+    assert!(!keeps("done").await);
 }

@@ -96,6 +96,7 @@ macro_rules! store_conformance {
             sealed_data_of_a_refused_append_does_not
             what_is_erased_is_gone_and_stays_gone
             an_erasure_ends_one_orders_data
+            a_body_that_comes_after_an_erasure_was_asked_for_is_not_kept
             appenders_on_one_order_take_turns
             appenders_on_many_orders_all_succeed
             racers_for_one_reference_have_one_winner

@@ -159,10 +159,10 @@ fn judge_all(
     for Work {
         job,
         mut lines,
-        sealed,
+        mut sealed,
     } in work
     {
-        let job = match judge(rows, &mut group, job, lines.len() as u64) {
+        let job = match judge(rows, &mut group, job, lines.len() as u64, &mut sealed) {
             Verdict::Write(job) => job,
             Verdict::Answer(answer) => {
                 staged.others.push(answer);
@@ -192,16 +192,32 @@ enum Verdict {
     Answer(Answer),
 }
 
-fn judge(rows: &Rows, taken: &mut Group, job: Job, lines: u64) -> Verdict {
+fn judge(
+    rows: &Rows,
+    taken: &mut Group,
+    job: Job,
+    lines: u64,
+    sealed: &mut Vec<vault::Change>,
+) -> Verdict {
     match job {
         Job::Append(append, sender) => match taken.append(rows, &append, lines) {
             Ok(()) => Verdict::Write(Job::Append(append, sender)),
             Err(error) => Verdict::Answer(Answer::Append(sender, Err(error))),
         },
-        Job::Receive(message, sender) => match taken.receive(rows, &message) {
-            Ok(Receipt::Stored) => Verdict::Write(Job::Receive(message, sender)),
-            other => Verdict::Answer(Answer::Receive(sender, other)),
-        },
+        Job::Receive(message, sender) => {
+            let unwanted = match sealed.is_empty() {
+                true => Ok(false),
+                false => taken.is_of_erased(rows, &message),
+            };
+            let receipt = unwanted.and_then(|unwanted| {
+                sealed.retain(|_| !unwanted);
+                taken.receive(rows, &message)
+            });
+            match receipt {
+                Ok(Receipt::Stored) => Verdict::Write(Job::Receive(message, sender)),
+                other => Verdict::Answer(Answer::Receive(sender, other)),
+            }
+        }
         Job::Settle(id, standing, sender) => match taken.settle(rows, &id, &standing) {
             Ok(Marked::Written) => Verdict::Write(Job::Settle(id, standing, sender)),
             Ok(Marked::Unchanged) => Verdict::Answer(Answer::Settle(sender, Ok(()))),

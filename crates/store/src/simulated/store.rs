@@ -116,8 +116,11 @@ impl SimulatedStore {
     ) -> Result<(Receipt, Outcome), StoreError> {
         let mut state = self.writable()?;
         let mut group = std::mem::take(&mut state.group);
+        let unwanted = group.is_of_erased(&state.rows, &message);
         let judged = group.receive(&state.rows, &message);
         state.group = group;
+        let unwanted = unwanted?;
+        let sealed = sealed.filter(|_| !unwanted);
         Ok(match judged? {
             Receipt::Stored => (
                 Receipt::Stored,
